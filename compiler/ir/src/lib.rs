@@ -1,0 +1,1 @@
+//! Types, values, typed expressions and plans.

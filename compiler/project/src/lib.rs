@@ -1,0 +1,1 @@
+//! Modules, settings and the façade of the compiler.

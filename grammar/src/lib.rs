@@ -1,0 +1,1 @@
+//! The grammar of .flow and its generated parser.

@@ -1,0 +1,1 @@
+//! Schemas for models and reading of their answers.

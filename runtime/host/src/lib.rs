@@ -1,0 +1,1 @@
+//! Reads settings, picks the parts, runs the engine.

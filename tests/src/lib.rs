@@ -1,0 +1,1 @@
+//! Suite, architecture and end-to-end tests.
