@@ -3,6 +3,7 @@
 //! needs no annotations beyond those that stand here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use serde::{Deserialize, Serialize};
 
@@ -85,8 +86,8 @@ pub enum Expr {
     },
     /// A function or operator of the language, by the id of its overload in `flow-expr`'s table.
     Call {
-        /// `add_int`, `size_string`, `string.split`.
-        function: Name,
+        /// `add_int`, `size_string`, `split_string`.
+        function: Function,
         /// The receiver, if it has one, first.
         args: Vec<Expr>,
     },
@@ -178,6 +179,66 @@ pub enum Expr {
         /// What happened.
         message: String,
     },
+}
+
+/// The overload that a call names: its id, and room for the place that an evaluator found it at, so that a look-up by
+/// text happens once per call in the program and not once per evaluation. Equal, and written, by the id alone.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "Name", into = "Name")]
+pub struct Function {
+    id: Name,
+    row: AtomicU32,
+}
+
+impl Function {
+    /// What [`Function::row`] holds until it is set.
+    pub const UNKNOWN: u32 = u32::MAX;
+
+    /// Returns the id of the overload.
+    pub fn id(&self) -> &Name {
+        &self.id
+    }
+
+    /// Returns the remembered row of the evaluator's table, or [`Function::UNKNOWN`].
+    pub fn row(&self) -> u32 {
+        self.row.load(Relaxed)
+    }
+
+    /// Remembers the row; it must be the same in the whole process.
+    pub fn remember(&self, row: u32) {
+        self.row.store(row, Relaxed);
+    }
+}
+
+impl From<Name> for Function {
+    fn from(id: Name) -> Self {
+        Function { id, row: AtomicU32::new(Self::UNKNOWN) }
+    }
+}
+impl From<&str> for Function {
+    fn from(id: &str) -> Self {
+        Name::new(id).into()
+    }
+}
+impl From<Function> for Name {
+    fn from(function: Function) -> Name {
+        function.id
+    }
+}
+impl Clone for Function {
+    fn clone(&self) -> Self {
+        Function { id: self.id.clone(), row: AtomicU32::new(self.row()) }
+    }
+}
+impl PartialEq for Function {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+impl PartialEq<str> for Function {
+    fn eq(&self, other: &str) -> bool {
+        self.id == other
+    }
 }
 
 /// A value of the run.
