@@ -1,1 +1,9 @@
-//! A run as a state machine.
+//! A run as a state machine: `apply(input, now) -> commands`.
+//!
+//! In: a plan, inputs, what came of effects, the time. Out: events to append, effects to carry out, the result. It must
+//! not know a clock, a network, a store or a provider: the host carries commands out, in order, and feeds back what came
+//! of them. Everything between two effects is computed, and computed again after a crash from the events alone.
+
+mod port;
+
+pub use port::{AttemptId, Command, Input, Notice, RunSettings, TimerId};

@@ -1,0 +1,59 @@
+use serde::{Deserialize, Serialize};
+
+/// Tokens of one or several calls, as the provider counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Everything that was read, cached tokens included.
+    pub input_tokens: u64,
+    /// Everything that was written, reasoning included.
+    pub output_tokens: u64,
+    /// Of the input, what came from the provider's cache.
+    #[serde(default)]
+    pub cached_tokens: u64,
+    /// Of the output, what was reasoning.
+    #[serde(default)]
+    pub reasoning_tokens: u64,
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Usage) {
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.cached_tokens = self.cached_tokens.saturating_add(other.cached_tokens);
+        self.reasoning_tokens = self.reasoning_tokens.saturating_add(other.reasoning_tokens);
+    }
+}
+
+/// Money in nano-dollars. Unknown is unknown, never zero: a sum with unknown parts is incomplete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// The known part, in nano-dollars.
+    pub nanodollars: u64,
+    /// Whether that is all.
+    pub complete: bool,
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Cost::ZERO
+    }
+}
+
+impl Cost {
+    /// Nothing, and that is all.
+    pub const ZERO: Cost = Cost { nanodollars: 0, complete: true };
+    /// No price is known.
+    pub const UNKNOWN: Cost = Cost { nanodollars: 0, complete: false };
+
+    /// Returns the cost in US dollars; `None` when nothing of it is known.
+    pub fn usd(&self) -> Option<f64> {
+        (self.complete || self.nanodollars > 0).then_some(self.nanodollars as f64 / 1e9)
+    }
+}
+
+impl std::ops::AddAssign for Cost {
+    fn add_assign(&mut self, other: Cost) {
+        self.nanodollars = self.nanodollars.saturating_add(other.nanodollars);
+        self.complete &= other.complete;
+    }
+}

@@ -1,0 +1,210 @@
+use serde::{Deserialize, Serialize};
+
+use flow_ir::Name;
+
+use crate::{Coordinate, Cost, Failure, Time, Usage};
+
+/// A row of a run's journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// From 0, without gaps.
+    pub seq: u64,
+    /// When it was appended.
+    pub at: Time,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened in a run, as far as it can't be computed again. State is a fold over these; a trace is derived from
+/// them. Steps are named by coordinate, values by step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first record of every run.
+    RunStarted {
+        /// Of the plan that the run is pinned to.
+        plan: String,
+        /// The started flow.
+        flow: Name,
+        /// Its inputs by name, as JSON of their types.
+        inputs: serde_json::Map<String, serde_json::Value>,
+        /// Models by their name in the plan, resolved: `provider/model`.
+        models: serde_json::Map<String, serde_json::Value>,
+        /// Version of the price table.
+        prices: String,
+        /// What is simulated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        simulate: Option<Simulation>,
+    },
+    /// An attempt is about to be made. Committed before the request is sent.
+    StepStarted {
+        /// Which step.
+        step: Coordinate,
+        /// The node that is called.
+        node: Name,
+        /// `prompt`, `http`, `wait`.
+        kind: Name,
+        /// From 0.
+        attempt: u32,
+        /// From 0.
+        repair: u32,
+        /// SHA-256 of what is asked.
+        fingerprint: String,
+        /// `provider/model`, for models.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<Name>,
+        /// Whether the request may be sent again when its outcome isn't known.
+        repeatable: bool,
+    },
+    /// An attempt failed and another follows at `next_at`; or an answer has to be repaired.
+    AttemptFailed {
+        /// Which step.
+        step: Coordinate,
+        /// From 0.
+        attempt: u32,
+        /// From 0.
+        repair: u32,
+        /// Why.
+        failure: Failure,
+        /// What it took all the same.
+        #[serde(default)]
+        usage: Usage,
+        /// What that cost.
+        #[serde(default)]
+        cost: Cost,
+        /// How long it took.
+        duration_ms: u64,
+        /// When the next attempt is due.
+        next_at: Time,
+        /// For a repair: the answer that was not of the type, to be shown to the model.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
+    },
+    /// A step has its result. It is committed before anything that depends on it starts.
+    StepFinished {
+        /// Which step.
+        step: Coordinate,
+        /// Its result, as JSON of the node's type.
+        result: serde_json::Value,
+        /// Of the last attempt.
+        #[serde(default)]
+        usage: Usage,
+        /// Of the last attempt.
+        #[serde(default)]
+        cost: Cost,
+        /// Of the last attempt.
+        duration_ms: u64,
+    },
+    /// A step failed for good.
+    StepFailed {
+        /// Which step.
+        step: Coordinate,
+        /// Why.
+        failure: Failure,
+        /// Of the last attempt.
+        #[serde(default)]
+        usage: Usage,
+        /// Of the last attempt.
+        #[serde(default)]
+        cost: Cost,
+        /// Of the last attempt.
+        duration_ms: u64,
+    },
+    /// A step in flight was stopped because a sibling failed, a timeout struck or the run ended.
+    StepCancelled {
+        /// Which step.
+        step: Coordinate,
+        /// What it had taken.
+        #[serde(default)]
+        usage: Usage,
+        /// What that cost.
+        #[serde(default)]
+        cost: Cost,
+    },
+    /// A `wait` began.
+    WaitStarted {
+        /// Which step.
+        step: Coordinate,
+        /// When it ends.
+        until: Time,
+    },
+    /// A `wait` is over.
+    WaitFinished {
+        /// Which step.
+        step: Coordinate,
+    },
+    /// The timeout of a flow step struck.
+    TimedOut {
+        /// Which step.
+        step: Coordinate,
+    },
+    /// A budget stopped the next call.
+    BudgetRefused {
+        /// The step that was not made.
+        step: Coordinate,
+        /// Which limit and what was spent.
+        message: String,
+    },
+    /// The run waits for a time, a person or an event; nothing is in flight.
+    Suspended {
+        /// What it waits for.
+        reason: String,
+        /// When it is due by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Time>,
+    },
+    /// Another process took over, after a crash, an interruption or a suspension.
+    Resumed {},
+    /// The run was stopped from outside and can be resumed.
+    Interrupted {},
+    /// The last record of a run.
+    RunFinished {
+        /// `succeeded`, `failed`, `cancelled`.
+        status: RunStatus,
+        /// The flow's result, as JSON of its type.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        result: Option<serde_json::Value>,
+        /// Why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+        /// Over all attempts.
+        usage: Usage,
+        /// Over all attempts.
+        cost: Cost,
+    },
+}
+
+/// What a simulated run leaves real.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Simulation {
+    /// Only models are simulated.
+    #[serde(default)]
+    pub models_only: bool,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Being executed, or cut off by a crash: whether its lease is alive tells which.
+    Running,
+    /// Stopped from outside; can be resumed.
+    Interrupted,
+    /// Waiting; can be resumed.
+    Suspended,
+    /// Done.
+    Succeeded,
+    /// Failed.
+    Failed,
+    /// Cancelled.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// Whether nothing more will happen.
+    pub fn is_final(self) -> bool {
+        matches!(self, RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled)
+    }
+}

@@ -1,0 +1,168 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use flow_ir::Name;
+
+use crate::{Failure, Message, Secret, Usage};
+
+/// A model of a provider, with everything that a call needs to reach it. Keys are secrets: never written anywhere.
+#[derive(Clone, Debug, Default)]
+pub struct ResolvedModel {
+    /// `openai`, `ollama`.
+    pub provider: Name,
+    /// `gpt-4.1-mini`.
+    pub model: Name,
+    /// Another server than the provider's own.
+    pub base_url: Option<String>,
+    /// The key, if there is one.
+    pub api_key: Option<Secret>,
+    /// More headers.
+    pub headers: Vec<(String, Secret)>,
+}
+
+/// One question to a model, independent of its wire.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// `provider/model`, for fingerprints and messages.
+    pub model: Name,
+    /// The conversation.
+    pub messages: Vec<Message>,
+    /// The shape of the answer; none for text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
+    /// What the model may call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ToolSpec>,
+    /// Sampling.
+    pub sampling: Sampling,
+}
+
+/// The shape of an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    /// A name for the wire: the type's, in `[a-zA-Z0-9_-]`, 64 at most.
+    pub name: String,
+    /// JSON Schema of the type as the language means it; each provider rewrites it to what it accepts.
+    pub json: serde_json::Value,
+}
+
+/// A tool as a model sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolSpec {
+    /// Its name.
+    pub name: String,
+    /// Its doc comment.
+    pub description: String,
+    /// JSON Schema of its arguments.
+    pub parameters: serde_json::Value,
+}
+
+/// A model's wish to call a tool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The provider's id, or one made from the position.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// The arguments as the model wrote them.
+    pub arguments: String,
+}
+
+/// How an answer is drawn.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// 0 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    /// Output tokens at most; always sent when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u64>,
+    /// The seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<i64>,
+    /// Texts that end the answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
+}
+
+/// A whole answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The text.
+    pub text: String,
+    /// Tools that the model asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    /// Parts to send back as they came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opaque: Vec<crate::Part>,
+    /// Why it ended.
+    pub finish: FinishReason,
+    /// What it took; `None` if the provider didn't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// The model was done.
+    #[default]
+    Stop,
+    /// The output limit.
+    Length,
+    /// It asks for tools.
+    ToolCalls,
+    /// A content filter or a refusal.
+    Refused,
+}
+
+/// A piece of an answer while it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delta {
+    /// Text of the answer.
+    Text(String),
+    /// Text of the model's reasoning.
+    Reasoning(String),
+}
+
+/// Where pieces go; must return at once.
+pub trait Deltas: Send {
+    /// Takes a piece.
+    fn delta(&mut self, delta: Delta);
+}
+
+impl<F: FnMut(Delta) + Send> Deltas for F {
+    fn delta(&mut self, delta: Delta) {
+        self(delta)
+    }
+}
+
+/// A model as a provider lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Its name at the provider.
+    pub name: String,
+}
+
+/// An LLM API. Dropping a future closes its connection.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Returns its name in programs: `openai`.
+    fn name(&self) -> &'static str;
+
+    /// Asks; the pieces of the answer go to `deltas` as they come. A failure carries the usage that was counted up to it.
+    async fn ask(
+        &self,
+        model: &ResolvedModel,
+        call: &Call,
+        deltas: &mut dyn Deltas,
+    ) -> Result<Answer, (Failure, Option<Usage>)>;
+
+    /// Lists the models that the server has.
+    async fn models(&self, model: &ResolvedModel) -> Result<Vec<ModelInfo>, Failure>;
+}

@@ -1,0 +1,151 @@
+//! The engine's two sides: what goes in and what comes out.
+
+use flow_ir::Name;
+use flow_ir::plan::ModelRef;
+use flow_runtime_api::{
+    Answer, Call, Coordinate, Event, Failure, HttpAnswer, HttpRequest, RunId, RunStatus, Simulation, Time,
+    Usage,
+};
+
+/// An effect in flight, unique in this execution of the run; never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttemptId(pub u64);
+
+/// A timer, unique in this execution of the run; never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TimerId(pub u64);
+
+/// What a run is started with, besides plan and inputs. Recorded in `RunStarted`.
+#[derive(Clone, Debug)]
+pub struct RunSettings {
+    /// The run.
+    pub run: RunId,
+    /// `run.started_at`.
+    pub started_at: Time,
+    /// What is simulated.
+    pub simulate: Option<Simulation>,
+    /// The default model, `provider/model`, if one is set.
+    pub default_model: Option<Name>,
+    /// Width of a `parallel for` without `jobs`.
+    pub jobs_default: u32,
+}
+
+/// What the host tells the engine.
+#[derive(Debug)]
+pub enum Input {
+    /// Begin, or after a crash go on.
+    Start,
+    /// A model's answer, or why there is none. A per-attempt timeout is the host's, and comes as a failure `timeout`.
+    Answered {
+        /// The effect.
+        attempt: AttemptId,
+        /// What came of it.
+        result: Result<Answer, Failure>,
+        /// What it took, also when it failed.
+        usage: Option<Usage>,
+        /// How long it took.
+        duration_ms: u64,
+    },
+    /// A tool's answer, or why there is none.
+    Fetched {
+        /// The effect.
+        attempt: AttemptId,
+        /// What came of it.
+        result: Result<HttpAnswer, Failure>,
+        /// How long it took.
+        duration_ms: u64,
+    },
+    /// A simulated result of a tool: a JSON document of the node's type.
+    Simulated {
+        /// The effect.
+        attempt: AttemptId,
+        /// What came of it.
+        result: Result<serde_json::Value, Failure>,
+    },
+    /// A timer is due.
+    Due {
+        /// Which.
+        timer: TimerId,
+    },
+    /// Stop for good: run clean-up, then end as cancelled.
+    Cancel,
+}
+
+/// What the engine tells the host. Carried out in order; what follows an `Append` waits until it is committed.
+#[derive(Debug)]
+pub enum Command {
+    /// Commit these.
+    Append(Vec<Event>),
+    /// Ask a model.
+    Ask {
+        /// To be fed back.
+        attempt: AttemptId,
+        /// Which step.
+        step: Coordinate,
+        /// The node.
+        node: Name,
+        /// Which model of the plan; the host knows keys and servers.
+        model: ModelRef,
+        /// The question.
+        call: Call,
+        /// For the whole attempt.
+        timeout_ms: u64,
+        /// Number of the attempt and of the repair, for tapes.
+        tries: (u32, u32),
+        /// SHA-256 of what is asked, for tapes.
+        fingerprint: String,
+    },
+    /// Send a tool's request.
+    Fetch {
+        /// To be fed back.
+        attempt: AttemptId,
+        /// Which step.
+        step: Coordinate,
+        /// The node.
+        node: Name,
+        /// The request; secrets stand in it as `${secret.NAME}`.
+        request: HttpRequest,
+        /// The names of the secrets in it.
+        secrets: Vec<Name>,
+        /// For the whole attempt.
+        timeout_ms: u64,
+        /// Number of the attempt, for tapes.
+        attempt_number: u32,
+        /// SHA-256 of what is asked, for tapes.
+        fingerprint: String,
+    },
+    /// Stop an effect: close its connection.
+    Abort(AttemptId),
+    /// Call back at a time.
+    SetTimer(TimerId, Time),
+    /// Forget a timer.
+    ClearTimer(TimerId),
+    /// For display only; never stored.
+    Show(Notice),
+    /// Nothing is in flight and the next thing is due later: the host waits or suspends, as it likes.
+    Idle {
+        /// When the next timer is due.
+        until: Option<Time>,
+        /// What is waited for.
+        reason: String,
+    },
+    /// The run is over; its last event is appended.
+    Finish {
+        /// How it ended.
+        status: RunStatus,
+        /// The flow's result as JSON.
+        result: Option<serde_json::Value>,
+        /// Why it failed.
+        failure: Option<Failure>,
+    },
+}
+
+/// Something worth showing that isn't an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// An arm was taken.
+    Branch {
+        /// The coordinate of the route, and the arm.
+        step: Coordinate,
+    },
+}
