@@ -5,6 +5,12 @@
 
 mod codes;
 mod diagnostic;
+mod escape;
+mod fix;
+mod page;
+pub mod render;
 
 pub use codes::{Code, CodeInfo, Severity};
 pub use diagnostic::{Diagnostic, Edit, Fix, Label};
+pub use escape::escape;
+pub use page::{Page, PageFile};
