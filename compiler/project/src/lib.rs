@@ -1,1 +1,11 @@
-//! Modules, settings and the façade of the compiler.
+//! A project: its settings, its files, and the façade of the compiler.
+//!
+//! In: a [`World`] that reads files, and a path. Out: [`Settings`], diagnostics and plans. It must not know the disk,
+//! the environment, or anything of the runtime.
+
+pub mod discover;
+pub mod settings;
+pub mod world;
+
+pub use settings::Settings;
+pub use world::{MemoryWorld, World, WorldError};
