@@ -203,10 +203,10 @@ impl PartialEq for Value {
             (Float(a), Float(b)) => a == b,
             (Int(a), Uint(b)) | (Uint(b), Int(a)) => u64::try_from(*a) == Ok(*b),
             (Int(a), Float(b)) | (Float(b), Int(a)) => {
-                *b == *a as f64 && *b < 9.223372036854775807e18 && *b as i64 == *a
+                *b == *a as f64 && *b < 9.223_372_036_854_775e18 && *b as i64 == *a
             }
             (Uint(a), Float(b)) | (Float(b), Uint(a)) => {
-                *b == *a as f64 && *b < 1.8446744073709551616e19 && *b as u64 == *a
+                *b == *a as f64 && *b < 1.844_674_407_370_955e19 && *b as u64 == *a
             }
             (String(a), String(b)) => a == b,
             (Bytes(a), Bytes(b)) => a == b,
