@@ -54,6 +54,8 @@ impl Cost {
 impl std::ops::AddAssign for Cost {
     fn add_assign(&mut self, other: Cost) {
         self.nanodollars = self.nanodollars.saturating_add(other.nanodollars);
-        self.complete &= other.complete;
+        if !other.complete {
+            self.complete = false;
+        }
     }
 }
