@@ -74,12 +74,12 @@ def project(folder, files, lines):
     written = 0
     for index in range(files):
         out = []
-        if index:
+        if index % 8:
             out.append(f'import {{ flow_{index - 1}_0 }} from "./m{index - 1:04}.flow"\n')
-        block = 0
-        while sum(text.count("\n") for text in out) < per_file:
+        # A block has about 40 lines; files have one or two, so that the mean is what was asked for.
+        for block in range(per_file // 40 + (index * (per_file % 40) // 40 != (index + 1) * (per_file % 40) // 40)):
             name = f"{index}_{block}"
-            call = f"    let before = flow_{index - 1}_0(text, 2)\n    log += [before.text]\n" if index and index % 8 and block == 0 else ""
+            call = f"    let before = flow_{index - 1}_0(text, 2)\n    log += [before.text]\n" if index % 8 and block == 0 else ""
             out.append(f"""
 /// The review of one text.
 type Review{name.replace("_", "X")} {{
@@ -120,7 +120,6 @@ flow flow_{name}(topic: string(..200), rounds: int(1..5) = 3) -> {{text: string,
   return {{text: text, score: score}}
 }}
 """)
-            block += 1
         text = "".join(out)
         written += text.count("\n")
         (folder / f"m{index:04}.flow").write_text(text)
