@@ -1,9 +1,10 @@
 //! The language between the halves: what a checked program is, as data.
 //!
 //! In: nothing of text or trees. Out: [`Type`] and [`Value`], the typed expressions ([`Expr`]), the [`Plan`] that a run
-//! is pinned to, and its hash. It must not know how any of them is written in a file, how an expression is evaluated,
-//! or how a step is carried out.
+//! is pinned to, and its hash, and in [`catalogue`] what is known about models. It must not know how any of
+//! them is written in a file, how an expression is evaluated, or how a step is carried out.
 
+pub mod catalogue;
 pub mod expr;
 pub mod plan;
 pub mod types;

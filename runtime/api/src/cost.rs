@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use flow_ir::catalogue::Price;
+
 /// Tokens of one or several calls, as the provider counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
@@ -44,6 +46,23 @@ impl Cost {
     pub const ZERO: Cost = Cost { nanodollars: 0, complete: true };
     /// No price is known.
     pub const UNKNOWN: Cost = Cost { nanodollars: 0, complete: false };
+
+    /// Returns what tokens cost at a price; unknown without one, except that nothing costs nothing.
+    pub fn of(price: Option<&Price>, usage: &Usage) -> Cost {
+        match price {
+            Some(price) => Cost {
+                nanodollars: price.nanodollars(
+                    usage.input_tokens,
+                    usage.cached_tokens,
+                    usage.output_tokens,
+                    usage.reasoning_tokens,
+                ),
+                complete: true,
+            },
+            None if *usage == Usage::default() => Cost::ZERO,
+            None => Cost::UNKNOWN,
+        }
+    }
 
     /// Returns the cost in US dollars; `None` when nothing of it is known.
     pub fn usd(&self) -> Option<f64> {
