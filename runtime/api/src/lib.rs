@@ -25,7 +25,7 @@ pub use model::{
 };
 pub use secret::{Scrubber, Secret, SecretSource};
 pub use store::{Blobs, Fence, Holder, Journal, Lease, Leases, RunFilter, RunSummary, StoreError};
-pub use tool::{HttpAnswer, HttpRequest, Tool};
+pub use tool::{HttpAnswer, HttpRequest, Tool, escape_marks, fill_marks, mark};
 
 /// What tells the time. The engine never asks: each input carries its time.
 pub trait Clock: Send + Sync {

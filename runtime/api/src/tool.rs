@@ -1,7 +1,12 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use std::borrow::Cow;
+
 use crate::{Failure, Secret};
+
+/// How a secret's place begins in a text that is sent later.
+const MARK: &str = "${secret.";
 
 /// One HTTP request of a tool, rendered. Secrets stand in it by name until it is sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +50,79 @@ pub struct HttpAnswer {
 /// What carries out a tool's request. Dropping a future closes its connection.
 #[async_trait]
 pub trait Tool: Send + Sync {
-    /// Sends a request. `secrets` holds a value for each `${secret.NAME}` in URL query, headers and body.
+    /// Sends a request. `secrets` holds a value for each [`mark`] in the URL's query and the headers; bodies have none.
     async fn http(&self, request: &HttpRequest, secrets: &[(String, Secret)]) -> Result<HttpAnswer, Failure>;
+}
+
+/// Returns the place of a secret in a rendered text: `${secret.NAME}`.
+pub fn mark(name: &str) -> String {
+    format!("{MARK}{name}}}")
+}
+
+/// Returns a text so that nothing in it reads as the place of a secret; almost every text stays as it is.
+///
+/// For all that stands between two places as one text: `Bearer ` before `${secret.KEY}`, a whole spliced value with its
+/// surroundings. Else somebody's text could ask for a secret by writing `${secret.KEY}` itself.
+pub fn escape_marks(text: &str) -> Cow<'_, str> {
+    if text.contains(MARK) {
+        Cow::Owned(text.replace(MARK, "${secret.}secret."))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Puts the values of secrets in their places and takes escapes back; `Err` names a secret that has no value.
+///
+/// ```
+/// use flow_runtime_api::{Secret, escape_marks, fill_marks, mark};
+/// let secrets = [(String::from("KEY"), Secret::new("s3cret"))];
+/// let text = format!("{} {}", escape_marks("${secret.KEY}"), mark("KEY"));
+/// assert_eq!(fill_marks(&text, &secrets).unwrap(), "${secret.KEY} s3cret");
+/// ```
+pub fn fill_marks(text: &str, secrets: &[(String, Secret)]) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(MARK) {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + MARK.len()..];
+        let Some(end) = after.find('}') else {
+            rest = &rest[at..];
+            break;
+        };
+        match &after[..end] {
+            "" => out.push_str("${"),
+            name => match secrets.iter().find(|(known, _)| known == name) {
+                Some((_, value)) => out.push_str(value.expose()),
+                None => return Err(String::from(name)),
+            },
+        }
+        rest = &after[end + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_writes_the_place_of_a_secret() {
+        let secrets = [(String::from("KEY"), Secret::new("value"))];
+        for text in [
+            "",
+            "$",
+            "${",
+            "${secret.",
+            "${secret.KEY}",
+            "$${secret.KEY}}",
+            "${secret.}secret.",
+            "${secret.}",
+        ] {
+            assert_eq!(fill_marks(&escape_marks(text), &secrets).unwrap(), text);
+            let around = format!("{}{}{}", escape_marks(text), mark("KEY"), escape_marks(text));
+            assert_eq!(fill_marks(&around, &secrets).unwrap(), format!("{text}value{text}"));
+        }
+        assert_eq!(fill_marks("x${secret.OTHER}", &secrets), Err(String::from("OTHER")));
+    }
 }
