@@ -145,6 +145,8 @@ pub enum Event {
         /// Which limit and what was spent.
         message: String,
     },
+    /// The run was asked to stop for good: what was in flight is stopped, clean-up follows.
+    CancelRequested {},
     /// The run waits for a time, a person or an event; nothing is in flight.
     Suspended {
         /// What it waits for.
