@@ -1,6 +1,7 @@
 //! The engine's two sides: what goes in and what comes out.
 
 use flow_ir::Name;
+use flow_ir::catalogue::Price;
 use flow_ir::plan::ModelRef;
 use flow_runtime_api::{
     Answer, Call, Coordinate, Event, Failure, HttpAnswer, HttpRequest, RunId, RunStatus, Simulation, Time,
@@ -15,20 +16,40 @@ pub struct AttemptId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TimerId(pub u64);
 
-/// What a run is started with, besides plan and inputs. Recorded in `RunStarted`.
+/// What a run is started with, besides plan and inputs. Recorded in `RunStarted`; a resumed run gets the same again,
+/// and where the record says otherwise, the record holds.
 #[derive(Clone, Debug)]
 pub struct RunSettings {
     /// The run.
     pub run: RunId,
-    /// `run.started_at`.
+    /// `run.started_at`: the time of the first record.
     pub started_at: Time,
     /// What is simulated.
     pub simulate: Option<Simulation>,
-    /// The default model, `provider/model`, if one is set.
-    pub default_model: Option<Name>,
-    /// Width of a `parallel for` without `jobs`.
+    /// The default model, if one is set.
+    pub default_model: Option<ModelFacts>,
+    /// By [`flow_ir::plan::ModelId`]: each declared model that a provider answers. `fallback` and `round_robin` have
+    /// none, nor has a model that the host knows nothing of: that one has no price.
+    pub models: Vec<Option<ModelFacts>>,
+    /// Version of the price table.
+    pub prices: String,
+    /// Width of a `parallel for` without `jobs`; at least 1.
     pub jobs_default: u32,
 }
+
+/// What the host knows of a model that a run may ask.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelFacts {
+    /// `provider/model`.
+    pub name: Name,
+    /// What it costs where it is asked; none if that isn't known.
+    pub price: Option<Price>,
+    /// Output tokens at most: sent where the program sets no `max_tokens`.
+    pub output_tokens_max: Option<u64>,
+}
+
+/// The name under which `RunStarted` records the default model, which no declared model can have.
+pub const DEFAULT_MODEL: &str = "$default";
 
 /// What the host tells the engine.
 #[derive(Debug)]
@@ -67,6 +88,13 @@ pub enum Input {
         /// Which.
         timer: TimerId,
     },
+    /// The outcome of an uncertain step, or leave to take it again.
+    Settle {
+        /// Which step.
+        step: Coordinate,
+        /// Its result as JSON of the node's type; none to run it again.
+        answer: Option<serde_json::Value>,
+    },
     /// Stop for good: run clean-up, then end as cancelled.
     Cancel,
 }
@@ -74,7 +102,8 @@ pub enum Input {
 /// What the engine tells the host. Carried out in order; what follows an `Append` waits until it is committed.
 #[derive(Debug)]
 pub enum Command {
-    /// Commit these.
+    /// Commit these in one transaction, each with the time of the input as its `at`. An input makes at most one of it,
+    /// before all other commands but `Show`.
     Append(Vec<Event>),
     /// Ask a model.
     Ask {
@@ -122,7 +151,8 @@ pub enum Command {
     ClearTimer(TimerId),
     /// For display only; never stored.
     Show(Notice),
-    /// Nothing is in flight and the next thing is due later: the host waits or suspends, as it likes.
+    /// Nothing is in flight and the next thing is due later: the host waits or suspends, as it likes. To suspend, it
+    /// appends `Suspended` itself and drops the engine; so too with `Interrupted`, in any state.
     Idle {
         /// When the next timer is due.
         until: Option<Time>,
