@@ -6,4 +6,4 @@
 
 mod port;
 
-pub use port::{AttemptId, Command, Input, Notice, RunSettings, TimerId};
+pub use port::{AttemptId, Command, DEFAULT_MODEL, Input, ModelFacts, Notice, RunSettings, TimerId};
