@@ -1,1 +1,20 @@
 //! Evaluates typed expressions.
+//!
+//! In: an [`Expr`](flow_ir::Expr), a frame and a meter. Out: a value, or an error of the language. The same rows that the
+//! interpreter runs are the table that the checker resolves overloads by ([`functions`]). It must not know text, trees,
+//! steps, clocks or randomness: the same frame gives the same value, and the same charge.
+
+mod env;
+mod error;
+mod fold;
+mod interpreter;
+mod rules;
+mod values;
+
+pub mod functions;
+
+pub use env::{Env, Frame, Meter, NoFrame, Slots, VALUE_BYTES_MAX};
+pub use error::{Error, ErrorKind};
+pub use fold::{constant, fold};
+pub use interpreter::eval;
+pub use rules::WhereRules;

@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod expr;
+pub mod json;
 pub mod plan;
 pub mod types;
 pub mod value;

@@ -1,0 +1,376 @@
+//! The tree walk: the oracle of every other back end, what folding uses, and what runs where there is no machine code.
+//!
+//! The stack stays bounded. Brackets nest at most 128 deep in a file, so only chains are long: those to the right
+//! (`c ? a : d ? b : …`, `a ?? b ?? …`, `let` after `let`) are loops in [`Machine::node`], those to the left
+//! (`a + b + …`, `a && b && …`, `x.f().g()…`) are taken apart on the heap once the walk is [`SPINE_FROM`] deep.
+
+mod absorb;
+mod build;
+mod cast;
+mod macros;
+mod path;
+mod template;
+
+use flow_ir::expr::{Expr, Function, LocalId, MatchArm, Pattern, RunValue};
+use flow_ir::value::Key;
+use flow_ir::{TypeName, Value};
+
+use crate::functions::{self, Overload};
+use crate::{Env, Error, values};
+
+/// From this depth on, chains to the left are taken apart on the heap.
+const SPINE_FROM: usize = 24;
+
+/// Calls of code inside of code may add up to no more than this depth.
+const DEPTH_MAX: usize = 320;
+
+/// An expression binds at most so many variables.
+const LOCALS_MAX: usize = 65_536;
+
+/// Evaluates an expression. The result is at most 16 MiB and nests at most 128 deep.
+pub fn eval(expr: &Expr, env: &Env<'_>) -> Result<Value, Error> {
+    let mut machine = Machine::new(env, 0);
+    // What only points into the frame has been measured when it was made.
+    if let Some(value) = machine.peek(expr) {
+        return Ok(value.clone());
+    }
+    let value = machine.eval(expr)?;
+    if matches!(value, Value::List(_) | Value::Map(_) | Value::Record(_) | Value::Optional(_)) {
+        values::measure(&value, env.meter)?;
+    }
+    Ok(value)
+}
+
+/// One evaluation.
+pub(crate) struct Machine<'e> {
+    env: &'e Env<'e>,
+    /// The variables of this expression and of the code that called it.
+    locals: Vec<Value>,
+    /// Where the variables of this body of code begin.
+    base: usize,
+    depth: usize,
+}
+
+/// What a leftmost child was evaluated to, if it has been already.
+type First = Option<Result<Value, Error>>;
+
+impl<'e> Machine<'e> {
+    pub(crate) fn new(env: &'e Env<'e>, depth: usize) -> Machine<'e> {
+        Machine { env, locals: Vec::new(), base: 0, depth }
+    }
+
+    /// Evaluates an expression at the next depth.
+    pub(crate) fn eval(&mut self, expr: &Expr) -> Result<Value, Error> {
+        match expr {
+            Expr::Const(value) => return Ok(value.clone()),
+            Expr::Local(local) => return self.local(*local),
+            _ => {}
+        }
+        self.depth += 1;
+        let result = if self.depth <= SPINE_FROM { self.node(expr, None) } else { self.spine(expr) };
+        self.depth -= 1;
+        result
+    }
+
+    /// Evaluates a chain to the left from its far end.
+    #[inline(never)]
+    fn spine(&mut self, expr: &Expr) -> Result<Value, Error> {
+        if self.depth > DEPTH_MAX {
+            return Err(Error::exhausted("code that calls code too deeply"));
+        }
+        let mut links = vec![expr];
+        let mut last = expr;
+        while let Some(first) = first_child(last) {
+            links.push(first);
+            last = first;
+        }
+        let mut value = None;
+        while let Some(link) = links.pop() {
+            value = Some(self.node(link, value.take()));
+        }
+        value.unwrap_or_else(|| Err(Error::value("an empty expression")))
+    }
+
+    /// Evaluates a node, whose leftmost child may have been evaluated already. Chains to the right are turns of the loop.
+    fn node(&mut self, expr: &Expr, first: First) -> Result<Value, Error> {
+        let mut expr = expr;
+        loop {
+            return match expr {
+                Expr::Const(value) => Ok(value.clone()),
+                Expr::Slot(slot) => self.slot(*slot),
+                Expr::Local(local) => self.local(*local),
+                Expr::Call { function, args } => self.call(function, args, first),
+                Expr::And(left, right) => self.and(left, right, first),
+                Expr::Or(left, right) => self.or(left, right, first),
+                Expr::Field { of, index, optional } => self.field(of, *index, *optional, first),
+                Expr::Index { of, key, optional } => self.index(of, key, *optional, first),
+                Expr::Has { of, key } => self.has(of, key, first),
+                Expr::Macro { op, over, vars, bodies } => self.macro_call(*op, over, vars, bodies, first),
+                Expr::If { test, then, otherwise } => {
+                    expr = if self.test(test)? { then } else { otherwise };
+                    continue;
+                }
+                Expr::Coalesce(left, right) => match self.eval(left)? {
+                    Value::Null | Value::Optional(None) => {
+                        expr = right;
+                        continue;
+                    }
+                    Value::Optional(Some(value)) => Ok((*value).clone()),
+                    value => Ok(value),
+                },
+                Expr::Let { local, value, body } => {
+                    let value = self.eval(value)?;
+                    self.set(*local, value)?;
+                    expr = body;
+                    continue;
+                }
+                Expr::Match { value, local, arms, otherwise } => {
+                    let value = self.eval(value)?;
+                    self.set(*local, value.clone())?;
+                    match (self.arm(&value, arms)?, otherwise) {
+                        (Some(arm), _) => expr = &arm.value,
+                        (None, Some(otherwise)) => expr = otherwise,
+                        (None, None) => return Err(unmatched(&value)),
+                    }
+                    continue;
+                }
+                Expr::Is { of, variant } => self.is(of, variant, first),
+                Expr::Cast { of, to, .. } => self.cast(of, to, first),
+                Expr::Widen { of, to, .. } => self.widen(of, to, first),
+                Expr::Enum { shape, of } => self.enum_value(shape, of, first),
+                Expr::Update { of, shape, slots } => self.update(of, shape, slots, first),
+                Expr::List(items) => self.list(items),
+                Expr::Map(entries) => self.map(entries),
+                Expr::Record { shape, slots } => self.record(shape, slots),
+                Expr::Template(pieces) => self.template(pieces),
+                Expr::Code { code, args } => self.code(*code, args),
+                Expr::Run(RunValue::Id) => Ok(Value::string(self.env.run_id)),
+                Expr::Run(RunValue::StartedAt) => Ok(Value::Timestamp(self.env.started_at)),
+                Expr::Fail { kind, message } => Err(failure(kind, message)),
+            };
+        }
+    }
+
+    /// Returns a value without copying it, if it only has to be pointed at.
+    #[inline]
+    fn peek<'a>(&'a self, expr: &'a Expr) -> Option<&'a Value> {
+        match expr {
+            Expr::Const(value) => Some(value),
+            Expr::Slot(slot) => self.env.frame.slot(*slot),
+            Expr::Local(local) => self.locals.get(self.base + *local as usize),
+            Expr::Field { of, index, optional: false } => match self.peek_path(of)? {
+                Value::Record(record) => record.slots.get(*index as usize),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The same behind a dot.
+    fn peek_path<'a>(&'a self, expr: &'a Expr) -> Option<&'a Value> {
+        self.peek(expr)
+    }
+
+    #[inline]
+    fn slot(&self, slot: u32) -> Result<Value, Error> {
+        self.env.frame.slot(slot).cloned().ok_or_else(|| Error::value("a name that has no value yet"))
+    }
+
+    #[inline]
+    fn local(&self, local: LocalId) -> Result<Value, Error> {
+        let value = self.locals.get(self.base + local as usize);
+        value.cloned().ok_or_else(|| Error::value("a variable that has no value yet"))
+    }
+
+    #[inline]
+    fn set(&mut self, local: LocalId, value: Value) -> Result<(), Error> {
+        let index = self.base + local as usize;
+        match self.locals.get_mut(index) {
+            Some(place) => *place = value,
+            None => {
+                if local as usize >= LOCALS_MAX {
+                    return Err(Error::exhausted("more than 65,536 variables"));
+                }
+                self.locals.resize(index, Value::Null);
+                self.locals.push(value);
+            }
+        }
+        Ok(())
+    }
+
+    fn test(&mut self, expr: &Expr) -> Result<bool, Error> {
+        match self.eval(expr)? {
+            Value::Bool(value) => Ok(value),
+            other => Err(no_bool(&other)),
+        }
+    }
+
+    /// Returns the leftmost child's value.
+    #[inline]
+    fn first(&mut self, expr: &Expr, first: First) -> Result<Value, Error> {
+        match first {
+            Some(result) => result,
+            None => self.eval(expr),
+        }
+    }
+
+    #[inline(never)]
+    fn call(&mut self, function: &Function, args: &[Expr], first: First) -> Result<Value, Error> {
+        let Some(overload) = overload(function) else { return self.call_by_name(function, args, first) };
+        match (args, first) {
+            ([left, right], None) => {
+                if let (Some(left), Some(right)) = (self.peek(left), self.peek(right)) {
+                    return (overload.eval)(self.env, &[left, right]);
+                }
+                let left = self.eval(left)?;
+                if let Some(right) = self.peek(right) {
+                    return (overload.eval)(self.env, &[&left, right]);
+                }
+                let right = self.eval(right)?;
+                (overload.eval)(self.env, &[&left, &right])
+            }
+            ([left, right], Some(first)) => {
+                let (_, left) = (left, first?);
+                let right = self.eval(right)?;
+                (overload.eval)(self.env, &[&left, &right])
+            }
+            ([of], first) => {
+                if first.is_none()
+                    && let Some(of) = self.peek(of)
+                {
+                    return (overload.eval)(self.env, &[of]);
+                }
+                let of = self.first(of, first)?;
+                (overload.eval)(self.env, &[&of])
+            }
+            (args, first) => {
+                let args = self.args(args, first)?;
+                (overload.eval)(self.env, &args.iter().collect::<Vec<_>>())
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn call_by_name(&mut self, function: &Function, args: &[Expr], first: First) -> Result<Value, Error> {
+        let args = self.args(args, first)?;
+        functions::call_by_name(function.id(), self.env, &args.iter().collect::<Vec<_>>())
+    }
+
+    fn args(&mut self, args: &[Expr], mut first: First) -> Result<Vec<Value>, Error> {
+        args.iter().map(|arg| self.first(arg, first.take())).collect()
+    }
+
+    #[inline(never)]
+    fn code(&mut self, code: u32, args: &[Expr]) -> Result<Value, Error> {
+        let env = self.env;
+        let code =
+            env.codes.get(code as usize).ok_or_else(|| Error::value("code that the plan doesn't have"))?;
+        env.meter.charge(1)?;
+        let args = self.args(args, None)?;
+        let (caller, base) = (self.base, self.locals.len());
+        self.locals.extend(args);
+        self.base = base;
+        let result = self.eval(&code.body);
+        self.locals.truncate(base);
+        self.base = caller;
+        result
+    }
+
+    #[inline(never)]
+    fn arm<'a>(&mut self, value: &Value, arms: &'a [MatchArm]) -> Result<Option<&'a MatchArm>, Error> {
+        for arm in arms {
+            let mut found = false;
+            for pattern in &arm.patterns {
+                found = match pattern {
+                    Pattern::Value(expected) => functions::equal(self.env.meter, expected, value)?,
+                    Pattern::Variant(variant) => is_variant(value, variant),
+                };
+                if found {
+                    break;
+                }
+            }
+            if !found {
+                continue;
+            }
+            for (slot, local) in &arm.binds {
+                let bound = match value {
+                    Value::Record(record) => record.slots.get(*slot as usize).cloned(),
+                    _ => None,
+                };
+                self.set(*local, bound.ok_or_else(|| unmatched(value))?)?;
+            }
+            match &arm.guard {
+                Some(guard) if !self.test(guard)? => continue,
+                _ => return Ok(Some(arm)),
+            }
+        }
+        Ok(None)
+    }
+
+    #[inline(never)]
+    fn is(&mut self, of: &Expr, variant: &TypeName, first: First) -> Result<Value, Error> {
+        if first.is_none()
+            && let Some(value) = self.peek(of)
+        {
+            return Ok(Value::Bool(is_variant(value, variant)));
+        }
+        self.first(of, first).map(|value| Value::Bool(is_variant(&value, variant)))
+    }
+}
+
+/// Returns the child that is evaluated first, of a node that can go on from its result.
+fn first_child(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::Call { args, .. } => args.first(),
+        Expr::Field { of, .. }
+        | Expr::Index { of, .. }
+        | Expr::Has { of, .. }
+        | Expr::Is { of, .. }
+        | Expr::Cast { of, .. }
+        | Expr::Widen { of, .. }
+        | Expr::Enum { of, .. }
+        | Expr::Update { of, .. }
+        | Expr::Macro { over: of, .. }
+        | Expr::And(of, _)
+        | Expr::Or(of, _) => Some(of),
+        _ => None,
+    }
+}
+
+#[inline]
+fn overload(function: &Function) -> Option<&'static Overload> {
+    if let Some(overload) = functions::at_row(function.row()) {
+        return Some(overload);
+    }
+    let row = functions::row_of(function.id())?;
+    function.remember(row);
+    functions::at_row(row)
+}
+
+fn is_variant(value: &Value, variant: &TypeName) -> bool {
+    matches!(value, Value::Record(record) if record.shape.name.as_ref() == Some(variant))
+}
+
+#[cold]
+fn no_bool(value: &Value) -> Error {
+    Error::value(format!("{} is no bool", values::brief(value)))
+}
+
+#[cold]
+fn unmatched(value: &Value) -> Error {
+    Error::value(format!("no arm for {}", values::brief(value)))
+}
+
+#[cold]
+fn failure(kind: &str, message: &str) -> Error {
+    match kind {
+        "bad_shape" => Error::shape(message),
+        "exhausted" => Error::exhausted(message),
+        _ => Error::value(message),
+    }
+}
+
+/// Returns the key that a value is, or says that it is none.
+fn key(value: &Value) -> Result<Key, Error> {
+    Key::from_value(value).ok_or_else(|| Error::value(format!("{} is no key of a map", values::brief(value))))
+}
