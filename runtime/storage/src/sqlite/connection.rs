@@ -1,0 +1,171 @@
+//! Opening a file: its rights, whose it is, its schema.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use flow_runtime_api::StoreError;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{of_io, of_sqlite};
+use super::{SqliteOptions, Synchronous};
+
+mod embedded {
+    refinery::embed_migrations!("src/sqlite/migrations");
+}
+
+/// The schema that this program writes; older ones are migrated, newer ones refused.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// `flow` in ASCII; says that a SQLite file is ours.
+const APPLICATION_ID: i64 = 0x666c_6f77;
+
+/// What a file is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Schema {
+    /// As this program writes it.
+    Current,
+    /// Empty, or of an older program.
+    Behind,
+}
+
+/// Opens for writing: creates file and folders for their owner only, and brings the schema up to date.
+pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
+    create(path)?;
+    let mut db = open(path, options, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    if schema(&db, path)? == Schema::Behind {
+        migrate(&mut db, path)?;
+    }
+    let fail = |error: rusqlite::Error| of_sqlite(path, &error);
+    db.pragma_update(
+        None,
+        "synchronous",
+        match options.synchronous {
+            Synchronous::Normal => "NORMAL",
+            Synchronous::Full => "FULL",
+        },
+    )
+    .map_err(fail)?;
+    if let Some(pages) = options.pages_max {
+        db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).map_err(fail)?;
+    }
+    Ok(db)
+}
+
+/// Opens for reading; `None` if there is no such file.
+pub(super) fn open_reader(
+    path: &Path,
+    options: &SqliteOptions,
+) -> Result<Option<(Connection, Schema)>, StoreError> {
+    if !path.try_exists().map_err(|error| of_io(path, "looked at", &error))? {
+        return Ok(None);
+    }
+    // Readers of a WAL write its index, so read-only is asked of statements, not of the file.
+    let db = open(path, options, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.pragma_update(None, "query_only", true).map_err(|error| of_sqlite(path, &error))?;
+    let schema = schema(&db, path)?;
+    Ok(Some((db, schema)))
+}
+
+fn open(path: &Path, options: &SqliteOptions, flags: OpenFlags) -> Result<Connection, StoreError> {
+    if path.is_dir() {
+        return Err(StoreError::Unavailable(format!(
+            "{} is a folder, not a run store; name a file in it",
+            path.display()
+        )));
+    }
+    let fail = |error: rusqlite::Error| of_sqlite(path, &error);
+    let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(fail)?;
+    db.busy_timeout(Duration::from_millis(options.busy_ms)).map_err(fail)?;
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(db)
+}
+
+/// Creates an empty file, and the folders above it, for their owner only.
+fn create(path: &Path) -> Result<(), StoreError> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(folder) = folder(path) {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(|error| of_io(folder, "created", &error))?;
+    }
+    let mut open = File::options();
+    open.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    match open.open(path) {
+        Ok(_) => Ok(()),
+        // Another process was faster.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(of_io(path, "created", &error)),
+    }
+}
+
+fn folder(path: &Path) -> Option<&Path> {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty())
+}
+
+/// Tells what a file is; fails if it is another program's, or a newer one's.
+fn schema(db: &Connection, path: &Path) -> Result<Schema, StoreError> {
+    let fail = |error: rusqlite::Error| of_sqlite(path, &error);
+    let number = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(fail);
+    let version = number("user_version")?;
+    let application = number("application_id")?;
+    let at = path.display();
+    if application != APPLICATION_ID {
+        let tables: i64 =
+            db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
+        // Between an empty file and the first migration stands only the table of migrations.
+        if tables > 0 && version != 0 || tables > 1 {
+            return Err(StoreError::Corrupt(format!(
+                "{at} is the database of another program; name another store with `--store`"
+            )));
+        }
+        return Ok(Schema::Behind);
+    }
+    match u32::try_from(version) {
+        Ok(SCHEMA_VERSION) => Ok(Schema::Current),
+        Ok(version) if version < SCHEMA_VERSION => Ok(Schema::Behind),
+        _ => Err(StoreError::Unavailable(format!(
+            "the store {at} was written by a newer flowc (schema {version}, this one knows {SCHEMA_VERSION}); update flowc or name another store with `--store`"
+        ))),
+    }
+}
+
+/// Brings the schema up to date, one process at a time.
+fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    // The lock is on the folder: closing any handle of the file itself would drop SQLite's own locks on it. Where a
+    // folder can't be locked, losing the race shows as a failed migration, after which the schema is looked at again.
+    let lock = File::open(folder(path).unwrap_or(Path::new("."))).ok();
+    let _locked = lock.as_ref().map(File::lock);
+    if schema(db, path)? == Schema::Current {
+        return Ok(());
+    }
+    let fail = |error: rusqlite::Error| of_sqlite(path, &error);
+    db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(fail)?;
+    let migrated = embedded::migrations::runner().run(db);
+    if schema(db, path)? == Schema::Current {
+        return Ok(());
+    }
+    match migrated {
+        Ok(_) => Err(StoreError::Corrupt(format!(
+            "the schema of {} is not what its migrations make; move it away to begin a new one",
+            path.display()
+        ))),
+        Err(error) => {
+            let cause = std::error::Error::source(&error)
+                .and_then(|cause| cause.downcast_ref::<rusqlite::Error>())
+                .map(|cause| of_sqlite(path, cause));
+            Err(cause.unwrap_or_else(|| {
+                StoreError::Unavailable(format!(
+                    "the schema of {} can't be brought up to date: {error}; name another store with `--store`",
+                    path.display()
+                ))
+            }))
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The log and the large values.
+
+use async_trait::async_trait;
+use flow_runtime_api::{
+    Blobs, Cost, Event, Fence, Holder, Journal, Record, RunFilter, RunId, RunSummary, StoreError, Time, Usage,
+};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use super::{SqliteStore, count, int};
+use crate::memory::{gap, missing_run, out_of_order, taken_by};
+use crate::row::{self, Blob, Row};
+use crate::summary;
+
+/// Records of a run at most: its sequence number is the lower half of a row's id.
+const SEQ_BITS: u32 = 32;
+
+#[async_trait]
+impl Journal for SqliteStore {
+    async fn put_plan(&self, hash: &str, plan: &str) -> Result<(), StoreError> {
+        let (hash, plan) = (hash.to_owned(), plan.to_owned());
+        self.write(move |db| {
+            db.prepare_cached(
+                "INSERT INTO plans (hash, plan) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING",
+            )?
+            .execute(params![hash, plan])?;
+            Ok(Ok(()))
+        })
+        .await
+    }
+
+    async fn plan(&self, hash: &str) -> Result<String, StoreError> {
+        let wanted = hash.to_owned();
+        let found = self
+            .read(move |db| {
+                db.query_row("SELECT plan FROM plans WHERE hash = ?1", [wanted], |row| row.get(0)).optional()
+            })
+            .await?;
+        found.flatten().ok_or_else(|| StoreError::Missing(format!("plan {hash}")))
+    }
+
+    async fn append(&self, run: &RunId, fence: Fence, records: Vec<Record>) -> Result<(), StoreError> {
+        let rows = rows(run, &records)?;
+        let run = run.clone();
+        self.write(move |db| append(db, &run, fence, &records, &rows)).await
+    }
+
+    async fn read(&self, run: &RunId, seq: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
+        let wanted = run.clone();
+        let rows = SqliteStore::read(self, move |db| read_rows(db, &wanted, seq, limit)).await?.flatten();
+        let rows = rows.ok_or_else(|| missing_run(run))?;
+        rows.into_iter()
+            .map(|row| {
+                let seq = row.seq;
+                row.into_record().map_err(|reason| {
+                    StoreError::Corrupt(format!("record {seq} of run {run} can't be read: {reason}"))
+                })
+            })
+            .collect()
+    }
+
+    async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError> {
+        let filter = filter.clone();
+        Ok(SqliteStore::read(self, move |db| list(db, &filter)).await?.unwrap_or_default())
+    }
+
+    async fn find(&self, prefix: &str) -> Result<Vec<RunId>, StoreError> {
+        let from = prefix.to_owned();
+        let found = SqliteStore::read(self, move |db| {
+            // A range, so that the index finds it; no id holds the last character there is.
+            db.prepare(
+                "SELECT id FROM runs WHERE id >= ?1 AND id < ?2 AND next_seq > 0 ORDER BY id LIMIT 10",
+            )?
+            .query_map(params![from, format!("{from}\u{10FFFF}")], |row| {
+                Ok(RunId(row.get::<_, String>(0)?.into()))
+            })?
+            .collect()
+        })
+        .await?;
+        Ok(found.unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl Blobs for SqliteStore {
+    async fn put(&self, bytes: Vec<u8>) -> Result<String, StoreError> {
+        let blob = Blob::new(bytes);
+        let hash = flow_ir::plan::hex(&blob.hash);
+        self.write(move |db| put_blob(db, &blob).map(|_| Ok(()))).await?;
+        Ok(hash)
+    }
+
+    async fn get(&self, hash: &str) -> Result<Vec<u8>, StoreError> {
+        let missing = || StoreError::Missing(format!("blob {hash}"));
+        let wanted = unhex(hash).ok_or_else(missing)?;
+        let found = SqliteStore::read(self, move |db| {
+            db.query_row("SELECT bytes FROM blobs WHERE hash = ?1", [wanted], |row| row.get(0)).optional()
+        })
+        .await?;
+        found.flatten().ok_or_else(missing)
+    }
+}
+
+/// Writes records as rows, before the writer thread is asked.
+fn rows(run: &RunId, records: &[Record]) -> Result<Vec<Row>, StoreError> {
+    records
+        .iter()
+        .map(|record| {
+            if record.seq >> SEQ_BITS != 0 {
+                return Err(StoreError::Unavailable(format!(
+                    "run {run} has more records than a store takes"
+                )));
+            }
+            let (event, blob) = row::encode(&record.event)
+                .map_err(|error| StoreError::Corrupt(format!("a record of run {run}: {error}")))?;
+            Ok(Row { seq: record.seq, at: record.at.0, event, blob })
+        })
+        .collect()
+}
+
+fn append(
+    db: &Connection,
+    run: &RunId,
+    fence: Fence,
+    records: &[Record],
+    rows: &[Row],
+) -> rusqlite::Result<Result<(), StoreError>> {
+    let Some(mut at) = position(db, run)? else { return Ok(Err(missing_run(run))) };
+    if at.fence != fence.0 {
+        return Ok(Err(StoreError::Fenced(taken_by(at.holder.as_ref()))));
+    }
+    if let Some((seq, next)) = gap(rows.iter().map(|row| row.seq), at.next_seq) {
+        return Ok(Err(out_of_order(run, seq, next)));
+    }
+    let mut insert =
+        db.prepare_cached("INSERT INTO events (id, version, at, event, blob) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for row in rows {
+        let blob = row.blob.as_ref().map(|blob| put_blob(db, blob)).transpose()?;
+        insert.execute(params![row_id(at.no, row.seq), row::VERSION, row.at, row.event, blob])?;
+    }
+    records.iter().for_each(|record| summary::fold(&mut at.line, record));
+    let RunSummary {
+        flow, status, started_at, updated_at, steps, usage, cost, simulated, failure, plan, ..
+    } = &at.line;
+    db.prepare_cached(
+        "UPDATE runs SET next_seq = :next, flow = :flow, status = :status, started_at = :started,
+            updated_at = :updated, steps = :steps, input_tokens = :input, output_tokens = :output,
+            cached_tokens = :cached, reasoning_tokens = :reasoning, nanodollars = :nanodollars,
+            cost_complete = :complete, simulated = :simulated, failure = :failure, plan = :plan
+         WHERE no = :no",
+    )?
+    .execute(named_params! {
+        ":next": int(at.next_seq + rows.len() as u64),
+        ":flow": flow,
+        ":status": summary::status_name(*status),
+        ":started": started_at.0,
+        ":updated": updated_at.0,
+        ":steps": int(*steps),
+        ":input": int(usage.input_tokens),
+        ":output": int(usage.output_tokens),
+        ":cached": int(usage.cached_tokens),
+        ":reasoning": int(usage.reasoning_tokens),
+        ":nanodollars": int(cost.nanodollars),
+        ":complete": cost.complete,
+        ":simulated": simulated,
+        ":failure": failure,
+        ":plan": plan,
+        ":no": at.no,
+    })?;
+    Ok(Ok(()))
+}
+
+/// Where a run's log ends, and who may go on with it.
+struct Position {
+    no: i64,
+    fence: u64,
+    next_seq: u64,
+    holder: Option<Holder>,
+    line: RunSummary,
+}
+
+const LINE: &str = "id, flow, status, started_at, updated_at, steps, input_tokens, output_tokens, cached_tokens, \
+                    reasoning_tokens, nanodollars, cost_complete, simulated, failure, plan";
+
+fn position(db: &Connection, run: &RunId) -> rusqlite::Result<Option<Position>> {
+    static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        format!(
+            "SELECT {LINE}, no, fence, next_seq, host, boot_id, pid, process_started FROM runs WHERE id = ?1"
+        )
+    });
+    db.prepare_cached(&SQL)?
+        .query_row([run.0.as_str()], |row| {
+            Ok(Position {
+                no: row.get("no")?,
+                fence: count(row.get("fence")?),
+                next_seq: count(row.get("next_seq")?),
+                holder: super::leases::holder(row)?,
+                line: line(row)?,
+            })
+        })
+        .optional()
+}
+
+fn line(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunSummary> {
+    let status: String = row.get(2)?;
+    Ok(RunSummary {
+        run: RunId(row.get::<_, String>(0)?.into()),
+        flow: row.get(1)?,
+        status: summary::status_of(&status).ok_or_else(|| {
+            rusqlite::Error::FromSqlConversionFailure(
+                2,
+                rusqlite::types::Type::Text,
+                format!("`{status}` is no status of a run").into(),
+            )
+        })?,
+        started_at: Time(row.get(3)?),
+        updated_at: Time(row.get(4)?),
+        steps: count(row.get(5)?),
+        usage: Usage {
+            input_tokens: count(row.get(6)?),
+            output_tokens: count(row.get(7)?),
+            cached_tokens: count(row.get(8)?),
+            reasoning_tokens: count(row.get(9)?),
+        },
+        cost: Cost { nanodollars: count(row.get(10)?), complete: row.get(11)? },
+        simulated: row.get(12)?,
+        failure: row.get(13)?,
+        plan: row.get(14)?,
+    })
+}
+
+fn list(db: &Connection, filter: &RunFilter) -> rusqlite::Result<Vec<RunSummary>> {
+    let limit = if filter.limit == 0 { 100 } else { filter.limit };
+    db.prepare(&format!(
+        "SELECT {LINE} FROM runs
+         WHERE next_seq > 0 AND (:flow IS NULL OR flow = :flow) AND (:status IS NULL OR status = :status)
+            AND started_at >= :since
+         ORDER BY started_at DESC, no DESC LIMIT :limit"
+    ))?
+    .query_map(
+        named_params! {
+            ":flow": filter.flow,
+            ":status": filter.status.map(summary::status_name),
+            ":since": filter.since.map_or(i64::MIN, |since| since.0),
+            ":limit": limit,
+        },
+        line,
+    )?
+    .collect()
+}
+
+fn row_id(no: i64, seq: u64) -> i64 {
+    (no << SEQ_BITS) | int(seq)
+}
+
+/// A row as it was read.
+struct Stored {
+    seq: u64,
+    version: u32,
+    at: i64,
+    event: String,
+    blob: Option<Vec<u8>>,
+}
+
+impl Stored {
+    fn into_record(self) -> Result<Record, String> {
+        if self.version != row::VERSION {
+            return Err(format!("it has version {}, and this flowc reads {}", self.version, row::VERSION));
+        }
+        let event: Event =
+            row::decode(&self.event, self.blob.as_deref()).map_err(|error| error.to_string())?;
+        Ok(Record { seq: self.seq, at: Time(self.at), event })
+    }
+}
+
+fn read_rows(db: &Connection, run: &RunId, seq: u64, limit: u32) -> rusqlite::Result<Option<Vec<Stored>>> {
+    let no: Option<i64> = db
+        .prepare_cached("SELECT no FROM runs WHERE id = ?1 AND next_seq > 0")?
+        .query_row([run.0.as_str()], |row| row.get(0))
+        .optional()?;
+    let Some(no) = no else { return Ok(None) };
+    let last = row_id(no, (1 << SEQ_BITS) - 1);
+    let first = row_id(no, seq.min((1 << SEQ_BITS) - 1));
+    db.prepare_cached(
+        "SELECT events.id, version, at, event, bytes FROM events LEFT JOIN blobs ON blobs.id = events.blob
+         WHERE events.id BETWEEN ?1 AND ?2 ORDER BY events.id LIMIT ?3",
+    )?
+    .query_map(params![first, last, limit], |row| {
+        Ok(Stored {
+            seq: count(row.get::<_, i64>(0)? - row_id(no, 0)),
+            version: row.get(1)?,
+            at: row.get(2)?,
+            event: row.get(3)?,
+            blob: row.get(4)?,
+        })
+    })?
+    .collect::<rusqlite::Result<Vec<_>>>()
+    .map(Some)
+}
+
+/// Stores bytes once and returns their row.
+fn put_blob(db: &Connection, blob: &Blob) -> rusqlite::Result<i64> {
+    let found = db
+        .prepare_cached("SELECT id FROM blobs WHERE hash = ?1")?
+        .query_row([blob.hash], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    db.prepare_cached("INSERT INTO blobs (hash, bytes) VALUES (?1, ?2)")?
+        .execute(params![blob.hash, blob.bytes])?;
+    Ok(db.last_insert_rowid())
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut out = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in out.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
+    }
+    Some(out)
+}

@@ -1,0 +1,187 @@
+//! The one thread that writes: what is asked while a commit is under way goes into the next one.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use flow_runtime_api::StoreError;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::SqliteOptions;
+use super::connection::open_writer;
+use super::error::{is_busy, of_sqlite};
+
+/// Jobs that wait for the thread at most; who comes later waits to be let in.
+const QUEUE_MAX: usize = 4096;
+/// Jobs in one transaction at most.
+const BATCH_MAX: usize = 1024;
+
+/// A handle of the thread, which starts with the first job.
+pub(super) struct Writer {
+    path: PathBuf,
+    options: SqliteOptions,
+    thread: Mutex<Option<Running>>,
+}
+
+struct Running {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    handle: JoinHandle<()>,
+}
+
+/// Something to be done in a transaction. It may be tried more than once, and is answered once.
+trait Job: Send {
+    /// Does it; an error rolls the transaction back.
+    fn attempt(&mut self, db: &Connection) -> rusqlite::Result<()>;
+    /// The transaction was committed.
+    fn committed(self: Box<Self>);
+    /// It could not be.
+    fn failed(self: Box<Self>, error: StoreError);
+}
+
+struct Asked<T, F> {
+    job: F,
+    answer: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Asked<T, F>
+where
+    T: Send,
+    F: FnMut(&Connection) -> rusqlite::Result<Result<T, StoreError>> + Send,
+{
+    fn attempt(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        self.answer = Some((self.job)(db)?);
+        Ok(())
+    }
+
+    fn committed(self: Box<Self>) {
+        let answer = self.answer.expect("a job is attempted before its transaction is committed");
+        // Whoever asked may have gone; the commit stands.
+        let _ = self.reply.send(answer);
+    }
+
+    fn failed(self: Box<Self>, error: StoreError) {
+        let _ = self.reply.send(Err(error));
+    }
+}
+
+impl Writer {
+    pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Writer {
+        Writer { path, options, thread: Mutex::new(None) }
+    }
+
+    pub(super) async fn run<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> rusqlite::Result<Result<T, StoreError>> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Asked { job, answer: None, reply });
+        let gone = || StoreError::Unavailable(String::from("the store's writer has stopped; start again"));
+        self.jobs()?.send(job).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    fn jobs(&self) -> Result<mpsc::Sender<Box<dyn Job>>, StoreError> {
+        let mut thread = self.thread.lock().unwrap_or_else(|poison| poison.into_inner());
+        if let Some(running) = &*thread {
+            return Ok(running.jobs.clone());
+        }
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let store = Thread { path: self.path.clone(), options: self.options.clone(), db: None };
+        let handle = std::thread::Builder::new()
+            .name(String::from("flow-store"))
+            .spawn(move || store.serve(queue))
+            .map_err(|error| {
+                StoreError::Unavailable(format!("no thread for the store: {error}; free some resources"))
+            })?;
+        *thread = Some(Running { jobs: jobs.clone(), handle });
+        Ok(jobs)
+    }
+}
+
+impl Drop for Writer {
+    /// Closes the file: what is in the WAL goes into it.
+    fn drop(&mut self) {
+        let thread = self.thread.get_mut().unwrap_or_else(|poison| poison.into_inner());
+        if let Some(Running { jobs, handle }) = thread.take() {
+            drop(jobs);
+            // A panic of the thread was already answered: every job of it failed.
+            let _ = handle.join();
+        }
+    }
+}
+
+struct Thread {
+    path: PathBuf,
+    options: SqliteOptions,
+    db: Option<Connection>,
+}
+
+impl Thread {
+    fn serve(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+        let mut batch = Vec::new();
+        while queue.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+            match self.commit(&mut batch) {
+                Ok(()) => batch.drain(..).for_each(Job::committed),
+                // One job may be too large where the others fit: each for itself.
+                Err(_) if batch.len() > 1 => {
+                    for job in batch.drain(..) {
+                        self.alone(job);
+                    }
+                }
+                Err(error) => batch.drain(..).for_each(|job| job.failed(error.clone())),
+            }
+        }
+    }
+
+    fn alone(&mut self, job: Box<dyn Job>) {
+        let mut batch = vec![job];
+        let result = self.commit(&mut batch);
+        for job in batch {
+            match &result {
+                Ok(()) => job.committed(),
+                Err(error) => job.failed(error.clone()),
+            }
+        }
+    }
+
+    /// Commits a batch or nothing of it, waiting for other processes.
+    fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        let deadline = Instant::now() + Duration::from_millis(self.options.busy_ms);
+        loop {
+            let db = match self.db.take() {
+                Some(db) => db,
+                None => open_writer(&self.path, &self.options)?,
+            };
+            match transact(&db, batch) {
+                Ok(()) => {
+                    self.db = Some(db);
+                    return Ok(());
+                }
+                Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                    self.db = Some(db);
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                // After any other error the next batch begins with a fresh connection.
+                Err(error) => return Err(of_sqlite(&self.path, &error)),
+            }
+        }
+    }
+}
+
+fn transact(db: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    // Immediate: the lock is waited for here, and never asked for halfway.
+    db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let done = batch
+        .iter_mut()
+        .try_for_each(|job| job.attempt(db))
+        .and_then(|()| db.prepare_cached("COMMIT")?.execute([]).map(drop));
+    if done.is_err() && !db.is_autocommit() {
+        // The first error is the one to tell.
+        let _ = db.execute_batch("ROLLBACK");
+    }
+    done
+}

@@ -1,0 +1,356 @@
+//! What only a file can suffer: several processes, damage, a lack of space, foreign locks, other schemas.
+
+use std::path::Path;
+use std::process::Command;
+
+use flow_runtime_api::{
+    Blobs, Coordinate, Cost, Event, Journal, Leases, Record, RunFilter, RunId, StoreError, Time, Usage,
+};
+use flow_storage::{SCHEMA_VERSION, SqliteOptions, SqliteStore, this_process};
+
+const CHILD: &str = "FLOW_STORAGE_TEST_CHILD";
+const STEPS: u64 = 200;
+
+fn store(path: &Path) -> SqliteStore {
+    SqliteStore::new(path.to_owned(), SqliteOptions::default())
+}
+
+fn impatient(path: &Path) -> SqliteStore {
+    SqliteStore::new(path.to_owned(), SqliteOptions { busy_ms: 50, ..SqliteOptions::default() })
+}
+
+fn record(seq: u64, event: Event) -> Record {
+    Record { seq, at: Time(seq as i64), event }
+}
+
+fn started() -> Event {
+    Event::RunStarted {
+        plan: String::from("hash"),
+        flow: "f".into(),
+        inputs: serde_json::Map::new(),
+        models: serde_json::Map::new(),
+        prices: String::new(),
+        simulate: None,
+    }
+}
+
+fn finished(index: u64, size: usize) -> Event {
+    Event::StepFinished {
+        step: Coordinate(format!("f/x[{index}]").into()),
+        result: serde_json::json!(format!("{index}").repeat(size)),
+        usage: Usage::default(),
+        cost: Cost::ZERO,
+        duration_ms: 1,
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// Starts this test's binary again to run only `test`, with `argument` in the environment.
+fn child(test: &str, argument: &str) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env(CHILD, argument)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+async fn write_run(path: &Path, run: &RunId, steps: u64) {
+    let store = store(path);
+    let fence = store.acquire(run, &this_process(), Time(0), 15_000).await.unwrap().fence;
+    store.append(run, fence, vec![record(0, started())]).await.unwrap();
+    for seq in 1..=steps {
+        store.append(run, fence, vec![record(seq, finished(seq, 1))]).await.unwrap();
+    }
+}
+
+#[test]
+fn four_processes_write_one_file() {
+    if let Ok(argument) = std::env::var(CHILD) {
+        let (path, run) = argument.split_once('|').unwrap();
+        return block_on(write_run(Path::new(path), &RunId(run.into()), STEPS));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // No process finds the file there: all four create and migrate it at once.
+    let path = folder.path().join("new/flow.db");
+    let mut children: Vec<_> = (0..4)
+        .map(|index| child("four_processes_write_one_file", &format!("{}|run-{index}", path.display())))
+        .collect();
+    for child in &mut children {
+        assert!(child.wait().unwrap().success(), "a process failed to write");
+    }
+    block_on(async {
+        let store = store(&path);
+        assert_eq!(store.runs(&RunFilter::default()).await.unwrap().len(), 4);
+        for index in 0..4 {
+            let records = store.read(&RunId(format!("run-{index}").into()), 0, 10_000).await.unwrap();
+            assert_eq!(records.len() as u64, STEPS + 1);
+            assert_eq!(records.last().unwrap().event, finished(STEPS, 1));
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_lease_of_a_killed_process_is_free_at_once() {
+    if let Ok(path) = std::env::var(CHILD) {
+        return block_on(async {
+            write_run(Path::new(&path), &RunId("r".into()), 3).await;
+            std::fs::write(format!("{path}.ready"), "").unwrap();
+            std::future::pending::<()>().await;
+        });
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    let mut holder = child("the_lease_of_a_killed_process_is_free_at_once", path.to_str().unwrap());
+    let ready = folder.path().join("flow.db.ready");
+    while !ready.exists() {
+        assert!(holder.try_wait().unwrap().is_none(), "the holder ended early");
+        std::thread::yield_now();
+    }
+    block_on(async {
+        let store = store(&path);
+        let run = RunId("r".into());
+        let me = this_process();
+        let take = || store.acquire(&run, &me, Time(1), 15_000);
+        let Err(StoreError::Fenced(who)) = take().await else { panic!("a held run was taken") };
+        assert!(who.contains(&holder.id().to_string()), "{who}");
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        let lease = take().await.unwrap();
+        // Nothing that the dead process had acknowledged is lost.
+        assert_eq!(store.read(&run, 0, 10).await.unwrap().len(), 4);
+        store.append(&run, lease.fence, vec![record(4, Event::Resumed {})]).await.unwrap();
+    });
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/b/flow.db");
+    let store = store(&path);
+    store.put_plan("h", "p").await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(&folder.path().join("a/b/flow.db-wal")), 0o600);
+    assert_eq!(mode(&folder.path().join("a")), 0o700);
+}
+
+#[tokio::test]
+async fn reading_creates_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/flow.db");
+    assert!(store(&path).runs(&RunFilter::default()).await.unwrap().is_empty());
+    assert!(!folder.path().join("a").exists());
+}
+
+#[tokio::test]
+async fn closing_leaves_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    write_run(&path, &RunId("r".into()), 3).await;
+    assert!(!folder.path().join("flow.db-wal").exists());
+    assert_eq!(store(&path).read(&RunId("r".into()), 0, 10).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_said_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    let text = "this is a letter, and no database at all\n".repeat(200);
+    std::fs::write(&path, &text).unwrap();
+    let error = store(&path).put_plan("h", "p").await.unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Corrupt(message) if message.contains("is not a run store")),
+        "{error}"
+    );
+    let error = store(&path).runs(&RunFilter::default()).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Corrupt(message) if message.contains("flow.db")), "{error}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn another_programs_database_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.db");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE a (x); CREATE TABLE b (x);").unwrap();
+    drop(other);
+    let before = std::fs::read(&path).unwrap();
+    let error = store(&path).put_plan("h", "p").await.unwrap_err();
+    assert!(matches!(&error, StoreError::Corrupt(message) if message.contains("another program")), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    write_run(&path, &RunId("r".into()), 1).await;
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
+    drop(db);
+    for error in [
+        store(&path).put_plan("h", "p").await.unwrap_err(),
+        store(&path).runs(&RunFilter::default()).await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(&error, StoreError::Unavailable(message) if message.contains("newer flowc")),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_said_without_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    write_run(&path, &RunId("r".into()), 300).await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    assert!(bytes.len() > 40_000);
+    bytes[4096..].fill(0xA5);
+    std::fs::write(&path, &bytes).unwrap();
+    let damaged = store(&path);
+    for error in [
+        damaged.read(&RunId("r".into()), 0, 1000).await.unwrap_err(),
+        damaged.acquire(&RunId("r".into()), &this_process(), Time(0), 1).await.unwrap_err(),
+    ] {
+        assert!(matches!(&error, StoreError::Corrupt(message) if message.contains(".recover")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_lock_is_waited_for_and_then_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    write_run(&path, &RunId("r".into()), 1).await;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let store = impatient(&path);
+    let error = store.put_plan("h", "p").await.unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Unavailable(message) if message.contains("locked by another program"))
+    );
+    // Readers don't wait for a writer, and the store goes on when the lock is gone.
+    assert_eq!(store.read(&RunId("r".into()), 0, 10).await.unwrap().len(), 2);
+    other.execute_batch("ROLLBACK").unwrap();
+    store.put_plan("h", "p").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_exclusive_holder_of_the_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    write_run(&path, &RunId("r".into()), 1).await;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT;").unwrap();
+    let error = impatient(&path).read(&RunId("r".into()), 0, 1).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unavailable(message) if message.contains("locked")), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_store_keeps_what_it_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    let options = SqliteOptions { pages_max: Some(60), ..SqliteOptions::default() };
+    let full = SqliteStore::new(path.clone(), options);
+    let run = RunId("r".into());
+    let fence = full.acquire(&run, &this_process(), Time(0), 15_000).await.unwrap().fence;
+    full.append(&run, fence, vec![record(0, started())]).await.unwrap();
+    let mut acknowledged = 1;
+    let error = loop {
+        match full.append(&run, fence, vec![record(acknowledged, finished(acknowledged, 500))]).await {
+            Ok(()) => acknowledged += 1,
+            Err(error) => break error,
+        }
+        assert!(acknowledged < 10_000, "the store never filled");
+    };
+    assert!(matches!(&error, StoreError::Unavailable(message) if message.contains("is full")), "{error}");
+    // What is too large fails for itself: a smaller neighbour of the same batch is committed.
+    let (large, small) = tokio::join!(full.put(vec![1; 1 << 20]), full.put(vec![2; 10]));
+    assert!(large.is_err());
+    small.unwrap();
+    assert_eq!(full.read(&run, 0, u32::MAX).await.unwrap().len() as u64, acknowledged);
+    drop(full);
+    // With space again, the run goes on where it stopped.
+    let store = store(&path);
+    store.append(&run, fence, vec![record(acknowledged, finished(acknowledged, 500))]).await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_may_not_be_written_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    write_run(&path, &RunId("r".into()), 1).await;
+    let blocked = path.join("flow.db");
+    let error = store(&blocked).put_plan("h", "p").await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unavailable(_)), "{error}");
+    let error = store(folder.path()).put_plan("h", "p").await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unavailable(message) if message.contains("is a folder")), "{error}");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+    // Root may write anything, so only others see the refusal.
+    if std::fs::File::options().write(true).open(&path).is_err() {
+        let error = store(&path).put_plan("h", "p").await.unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Unavailable(message) if message.contains("read-only")),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn many_runs_of_one_process_share_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    let store = std::sync::Arc::new(store(&path));
+    let tasks: Vec<_> = (0..50)
+        .map(|index| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let run = RunId(format!("r{index}").into());
+                let fence = store.acquire(&run, &this_process(), Time(0), 15_000).await.unwrap().fence;
+                store.append(&run, fence, vec![record(0, started())]).await.unwrap();
+                for seq in 1..20 {
+                    store.append(&run, fence, vec![record(seq, finished(seq, 1))]).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let lines = store.runs(&RunFilter::default()).await.unwrap();
+    assert_eq!(lines.len(), 50);
+    assert!(lines.iter().all(|line| line.steps == 19));
+}
+
+#[tokio::test]
+async fn equal_results_are_stored_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    let run = RunId("r".into());
+    {
+        let store = store(&path);
+        let fence = store.acquire(&run, &this_process(), Time(0), 15_000).await.unwrap().fence;
+        store.append(&run, fence, vec![record(0, started())]).await.unwrap();
+        for seq in 1..20 {
+            let event = Event::StepFinished {
+                step: Coordinate(format!("f/x[{seq}]").into()),
+                result: serde_json::json!("y".repeat(500_000)),
+                usage: Usage::default(),
+                cost: Cost::ZERO,
+                duration_ms: 1,
+            };
+            store.append(&run, fence, vec![record(seq, event)]).await.unwrap();
+        }
+    }
+    assert!(std::fs::metadata(&path).unwrap().len() < 800_000);
+    assert_eq!(store(&path).read(&run, 0, 100).await.unwrap().len(), 20);
+}

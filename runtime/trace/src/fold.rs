@@ -1,0 +1,484 @@
+//! The one fold from records to what is shown of a run.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use flow_ir::Name;
+use flow_runtime_api::{Coordinate, Cost, Event, Failure, Record, RunId, RunStatus, Simulation, Time, Usage};
+
+use crate::{EventKind, RunEvent};
+
+/// A run as its journal tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The run.
+    pub run: RunId,
+    /// The started flow; empty until the first record.
+    pub flow: Name,
+    /// The hash of its plan.
+    pub plan: String,
+    /// Its inputs by name.
+    pub inputs: serde_json::Map<String, serde_json::Value>,
+    /// Models by their name in the plan, resolved: `provider/model`.
+    pub models: serde_json::Map<String, serde_json::Value>,
+    /// What is simulated; usage and cost of such a run are estimates, not spend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulate: Option<Simulation>,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// When its first record was appended.
+    pub started_at: Time,
+    /// When its last record was appended.
+    pub updated_at: Time,
+    /// Active time, without suspensions and interruptions, in milliseconds.
+    pub duration_ms: u64,
+    /// Steps in the order in which they started.
+    pub steps: Vec<StepTrace>,
+    /// Over all attempts of all steps.
+    pub usage: Usage,
+    /// Over all attempts of all steps.
+    pub cost: Cost,
+    /// What the run waits for, while it is suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+    /// When a suspended run is due by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Time>,
+    /// The flow's result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<serde_json::Value>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+impl Trace {
+    /// Returns how many steps have a result.
+    pub fn finished_steps(&self) -> usize {
+        self.steps.iter().filter(|step| step.status == StepStatus::Succeeded).count()
+    }
+
+    /// Returns the step of a coordinate.
+    pub fn step(&self, coordinate: &str) -> Option<&StepTrace> {
+        self.steps.iter().find(|step| step.step.0 == coordinate)
+    }
+}
+
+/// A step as the journal tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepTrace {
+    /// Its coordinate.
+    pub step: Coordinate,
+    /// The node that it calls.
+    pub node: Name,
+    /// `prompt`, `http`, `wait`.
+    pub kind: Name,
+    /// `provider/model` of the last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Name>,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// How often it was asked, repairs and starts after a crash included.
+    pub attempts: u32,
+    /// How many of those were repairs.
+    pub repairs: u32,
+    /// When it was first asked.
+    pub started_at: Time,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+    /// Over all attempts, pauses between them left out, in milliseconds.
+    pub duration_ms: u64,
+    /// Over all attempts.
+    pub usage: Usage,
+    /// Over all attempts.
+    pub cost: Cost,
+    /// When a wait ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// Its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<serde_json::Value>,
+    /// Why it, or its last attempt, failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// Being asked, or cut off by a crash.
+    Running,
+    /// Between two attempts.
+    Retrying,
+    /// A `wait` that isn't over.
+    Waiting,
+    /// It has its result.
+    Succeeded,
+    /// It failed for good.
+    Failed,
+    /// It was stopped.
+    Cancelled,
+}
+
+/// Folds records into a [`Trace`].
+#[derive(Clone, Debug)]
+pub struct Fold {
+    trace: Trace,
+    /// Positions in `trace.steps`.
+    steps: IndexMap<Coordinate, usize>,
+    /// When the active stretch began; `None` while suspended or interrupted.
+    active_since: Option<Time>,
+    /// The active time before it.
+    active_ms: u64,
+    begun: bool,
+}
+
+impl Fold {
+    /// Returns the fold of no records.
+    pub fn new(run: RunId) -> Fold {
+        Fold {
+            trace: Trace {
+                run,
+                flow: Name::default(),
+                plan: String::new(),
+                inputs: serde_json::Map::new(),
+                models: serde_json::Map::new(),
+                simulate: None,
+                status: RunStatus::Running,
+                started_at: Time(0),
+                updated_at: Time(0),
+                duration_ms: 0,
+                steps: Vec::new(),
+                usage: Usage::default(),
+                cost: Cost::ZERO,
+                waits_for: None,
+                due_at: None,
+                result: None,
+                failure: None,
+            },
+            steps: IndexMap::new(),
+            active_since: None,
+            active_ms: 0,
+            begun: false,
+        }
+    }
+
+    /// Folds all of a run's records.
+    pub fn of<'a>(run: RunId, records: impl IntoIterator<Item = &'a Record>) -> Trace {
+        let mut fold = Fold::new(run);
+        for record in records {
+            fold.apply(record);
+        }
+        fold.into_trace()
+    }
+
+    /// Returns the trace so far.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Returns the trace.
+    pub fn into_trace(self) -> Trace {
+        self.trace
+    }
+
+    /// Takes the next record and returns what is shown of it.
+    pub fn apply(&mut self, record: &Record) -> RunEvent {
+        let at = record.at;
+        if !self.begun {
+            self.begun = true;
+            self.trace.started_at = at;
+            self.active_since = Some(at);
+        }
+        let mut shown = RunEvent::new(EventKind::Resumed, self.trace.run.clone(), at);
+        shown.seq = Some(record.seq);
+        match &record.event {
+            Event::RunStarted { .. } => self.run_started(&record.event, &mut shown),
+            Event::StepStarted { .. } => self.step_started(&record.event, at, &mut shown),
+            Event::AttemptFailed { .. } => self.attempt_failed(&record.event, &mut shown),
+            Event::StepFinished { step, result, usage, cost, duration_ms } => {
+                shown.event = EventKind::StepFinished;
+                self.tell_attempt(step, *usage, *cost, *duration_ms, &mut shown);
+                shown.result = Some(result.clone());
+                let entry = self.entry(step, at);
+                entry.status = StepStatus::Succeeded;
+                entry.finished_at = Some(at);
+                entry.result = Some(result.clone());
+                entry.failure = None;
+            }
+            Event::StepFailed { step, failure, usage, cost, duration_ms } => {
+                shown.event = EventKind::StepFailed;
+                self.tell_attempt(step, *usage, *cost, *duration_ms, &mut shown);
+                shown.error = Some(failure.into());
+                self.end(step, at, StepStatus::Failed, Some(failure));
+            }
+            Event::StepCancelled { step, usage, cost } => {
+                shown.event = EventKind::Cancelled;
+                self.tell_attempt(step, *usage, *cost, 0, &mut shown);
+                shown.duration_ms = None;
+                self.end(step, at, StepStatus::Cancelled, None);
+            }
+            Event::WaitStarted { step, until } => {
+                shown.event = EventKind::StepStarted;
+                shown.until = Some(until.rfc3339());
+                let entry = self.entry(step, at);
+                entry.kind = Name::new_static("wait");
+                entry.status = StepStatus::Waiting;
+                entry.until = Some(*until);
+                self.name_step(step, &mut shown);
+            }
+            Event::WaitFinished { step } => {
+                shown.event = EventKind::StepFinished;
+                self.end(step, at, StepStatus::Succeeded, None);
+                let entry = self.entry(step, at);
+                entry.duration_ms = at.since(entry.started_at);
+                shown.duration_ms = Some(entry.duration_ms);
+                self.name_step(step, &mut shown);
+            }
+            Event::TimedOut { step } => {
+                shown.event = EventKind::StepFailed;
+                shown.step = Some(step.clone());
+                shown.error = Some(crate::EventError {
+                    kind: Name::new_static("timeout"),
+                    message: String::from("the step took longer than its timeout allows"),
+                    step: Some(step.clone()),
+                });
+            }
+            Event::BudgetRefused { step, message } => {
+                shown.event = EventKind::StepFailed;
+                shown.step = Some(step.clone());
+                let failure = Failure {
+                    step: Some(step.clone()),
+                    ..Failure::new(flow_runtime_api::Kind::Budget, message.clone())
+                };
+                shown.error = Some((&failure).into());
+                self.end(step, at, StepStatus::Failed, Some(&failure));
+            }
+            Event::Suspended { reason, until } => {
+                shown.event = EventKind::Suspended;
+                shown.status = Some(RunStatus::Suspended);
+                shown.reason = Some(reason.clone());
+                shown.until = until.map(Time::rfc3339);
+                self.pause(at, RunStatus::Suspended);
+                self.trace.waits_for = Some(reason.clone());
+                self.trace.due_at = *until;
+            }
+            Event::Interrupted {} => {
+                shown.event = EventKind::Suspended;
+                shown.status = Some(RunStatus::Interrupted);
+                shown.reason = Some(String::from("interrupted"));
+                self.pause(at, RunStatus::Interrupted);
+            }
+            Event::Resumed {} => self.resumed(at),
+            Event::CancelRequested {} => shown.event = EventKind::Cancelled,
+            Event::RunFinished { status, result, failure, .. } => {
+                self.run_finished(*status, result.as_ref(), failure.as_ref(), at, &mut shown);
+            }
+        }
+        if !matches!(record.event, Event::Resumed {}) {
+            self.trace.updated_at = at;
+        }
+        self.trace.duration_ms =
+            self.active_ms + self.active_since.map_or(0, |since| self.trace.updated_at.since(since));
+        if shown.event == EventKind::RunFinished {
+            shown.duration_ms = Some(self.trace.duration_ms);
+        }
+        shown.simulated = self.trace.simulate.is_some();
+        shown
+    }
+
+    /// Returns the line for a piece of an answer; it isn't part of the trace.
+    pub fn delta(
+        &self,
+        step: &Coordinate,
+        text: Option<String>,
+        reasoning: Option<String>,
+        at: Time,
+    ) -> RunEvent {
+        let mut shown = RunEvent::new(EventKind::Delta, self.trace.run.clone(), at);
+        shown.text = text;
+        shown.reasoning = reasoning;
+        shown.simulated = self.trace.simulate.is_some();
+        self.name_step(step, &mut shown);
+        shown
+    }
+
+    /// Returns the line for a taken arm; it isn't part of the trace.
+    pub fn branch(&self, step: &Coordinate, at: Time) -> RunEvent {
+        let mut shown = RunEvent::new(EventKind::Branch, self.trace.run.clone(), at);
+        shown.step = Some(step.clone());
+        shown.simulated = self.trace.simulate.is_some();
+        shown
+    }
+
+    fn run_started(&mut self, event: &Event, shown: &mut RunEvent) {
+        let Event::RunStarted { plan, flow, inputs, models, simulate, .. } = event else { return };
+        shown.event = EventKind::RunStarted;
+        shown.flow = Some(flow.clone());
+        shown.plan = Some(plan.clone());
+        shown.inputs = Some(inputs.clone());
+        shown.simulation = *simulate;
+        self.trace.flow = flow.clone();
+        self.trace.plan = plan.clone();
+        self.trace.inputs = inputs.clone();
+        self.trace.models = models.clone();
+        self.trace.simulate = *simulate;
+    }
+
+    fn step_started(&mut self, event: &Event, at: Time, shown: &mut RunEvent) {
+        let Event::StepStarted { step, node, kind, attempt, repair, model, .. } = event else { return };
+        shown.event = EventKind::StepStarted;
+        let entry = self.entry(step, at);
+        entry.node = node.clone();
+        entry.kind = kind.clone();
+        entry.model = model.clone();
+        entry.status = StepStatus::Running;
+        entry.attempts += 1;
+        entry.repairs = entry.repairs.max(*repair);
+        self.name_step(step, shown);
+        shown.attempt = Some(*attempt);
+        shown.repair = (*repair > 0).then_some(*repair);
+    }
+
+    fn attempt_failed(&mut self, event: &Event, shown: &mut RunEvent) {
+        let Event::AttemptFailed {
+            step, attempt, repair, failure, usage, cost, duration_ms, next_at, ..
+        } = event
+        else {
+            return;
+        };
+        shown.event = EventKind::AttemptFailed;
+        self.tell_attempt(step, *usage, *cost, *duration_ms, shown);
+        shown.attempt = Some(*attempt);
+        shown.repair = (*repair > 0).then_some(*repair);
+        shown.error = Some(failure.into());
+        shown.next_at = Some(next_at.rfc3339());
+        if let Some(&index) = self.steps.get(step) {
+            self.trace.steps[index].status = StepStatus::Retrying;
+            self.trace.steps[index].failure = Some(failure.clone());
+        }
+    }
+
+    fn resumed(&mut self, at: Time) {
+        // After a crash the last record before is the last that is known to be active.
+        if let Some(since) = self.active_since {
+            self.active_ms += self.trace.updated_at.since(since);
+        }
+        self.active_since = Some(at);
+        self.trace.updated_at = at;
+        self.trace.status = RunStatus::Running;
+        self.trace.waits_for = None;
+        self.trace.due_at = None;
+    }
+
+    fn run_finished(
+        &mut self,
+        status: RunStatus,
+        result: Option<&serde_json::Value>,
+        failure: Option<&Failure>,
+        at: Time,
+        shown: &mut RunEvent,
+    ) {
+        shown.event = EventKind::RunFinished;
+        shown.status = Some(status);
+        shown.result = match (status, result) {
+            (_, Some(result)) => Some(result.clone()),
+            (RunStatus::Succeeded, None) => Some(serde_json::Value::Null),
+            _ => None,
+        };
+        shown.error = failure.map(Into::into);
+        shown.usage = Some(self.trace.usage);
+        shown.cost_usd = Some(self.trace.cost.usd());
+        shown.cost_complete = (!self.trace.cost.complete).then_some(false);
+        self.pause(at, status);
+        self.trace.result = result.cloned();
+        self.trace.failure = failure.cloned();
+        for step in &mut self.trace.steps {
+            if matches!(step.status, StepStatus::Running | StepStatus::Retrying | StepStatus::Waiting) {
+                step.status = StepStatus::Cancelled;
+                step.finished_at = Some(at);
+            }
+        }
+    }
+
+    /// Adds what an attempt took to its step and to the run, and tells it.
+    fn tell_attempt(
+        &mut self,
+        step: &Coordinate,
+        usage: Usage,
+        cost: Cost,
+        duration_ms: u64,
+        shown: &mut RunEvent,
+    ) {
+        self.name_step(step, shown);
+        shown.duration_ms = Some(duration_ms);
+        if shown.model.is_some() {
+            shown.usage = Some(usage);
+            shown.cost_usd = Some(cost.usd());
+            shown.cost_complete = (!cost.complete).then_some(false);
+        }
+        self.trace.usage += usage;
+        self.trace.cost += cost;
+        if let Some(&index) = self.steps.get(step) {
+            let entry = &mut self.trace.steps[index];
+            entry.usage += usage;
+            entry.cost += cost;
+            entry.duration_ms = entry.duration_ms.saturating_add(duration_ms);
+        }
+    }
+
+    fn name_step(&self, step: &Coordinate, shown: &mut RunEvent) {
+        shown.step = Some(step.clone());
+        if let Some(&index) = self.steps.get(step) {
+            let entry = &self.trace.steps[index];
+            shown.node = (!entry.node.is_empty()).then(|| entry.node.clone());
+            shown.kind = (!entry.kind.is_empty()).then(|| entry.kind.clone());
+            shown.model = entry.model.clone();
+            shown.attempt = entry.attempts.checked_sub(1);
+        }
+    }
+
+    fn end(&mut self, step: &Coordinate, at: Time, status: StepStatus, failure: Option<&Failure>) {
+        let entry = self.entry(step, at);
+        entry.status = status;
+        entry.finished_at = Some(at);
+        entry.failure = failure.cloned();
+    }
+
+    fn pause(&mut self, at: Time, status: RunStatus) {
+        if let Some(since) = self.active_since.take() {
+            self.active_ms += at.since(since);
+        }
+        self.trace.status = status;
+    }
+
+    fn entry(&mut self, step: &Coordinate, at: Time) -> &mut StepTrace {
+        let steps = &mut self.trace.steps;
+        let index = *self.steps.entry(step.clone()).or_insert_with(|| {
+            steps.push(StepTrace {
+                step: step.clone(),
+                node: Name::default(),
+                kind: Name::default(),
+                model: None,
+                status: StepStatus::Running,
+                attempts: 0,
+                repairs: 0,
+                started_at: at,
+                finished_at: None,
+                duration_ms: 0,
+                usage: Usage::default(),
+                cost: Cost::ZERO,
+                until: None,
+                result: None,
+                failure: None,
+            });
+            steps.len() - 1
+        });
+        &mut steps[index]
+    }
+}
+
+#[cfg(test)]
+mod tests;

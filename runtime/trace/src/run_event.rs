@@ -1,0 +1,218 @@
+//! The lines of `run --json`: flat, versioned, every field where it applies.
+
+use serde::{Deserialize, Serialize};
+
+use flow_ir::Name;
+use flow_runtime_api::{Coordinate, Failure, RunId, RunStatus, Simulation, Time, Usage};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident $name:literal)*) => {
+        /// What a line tells. This is the one table of display events.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum EventKind { $($(#[$doc])* $variant),* }
+
+        impl EventKind {
+            /// Every kind.
+            pub const ALL: &'static [EventKind] = &[$(EventKind::$variant),*];
+
+            /// Returns its name on the wire.
+            pub const fn name(self) -> &'static str {
+                match self { $(EventKind::$variant => $name),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The run began: `flow`, `inputs`, `plan`.
+    RunStarted "run_started"
+    /// An attempt is made: `step`, `node`, `kind`, `attempt`, `model`. A wait begins: `until`.
+    StepStarted "step_started"
+    /// An attempt failed and another follows at `next_at`.
+    AttemptFailed "attempt_failed"
+    /// A piece of a model's answer: `text`, or `reasoning`.
+    Delta "delta"
+    /// A step has its `result`.
+    StepFinished "step_finished"
+    /// A step failed for good: `error`.
+    StepFailed "step_failed"
+    /// A value that the flow emits: `result`.
+    Emitted "emitted"
+    /// An arm was taken; for display only.
+    Branch "branch"
+    /// The run waits (`reason`, `until`), or was stopped from outside (`status` is then `interrupted`): it can be resumed.
+    Suspended "suspended"
+    /// The run goes on.
+    Resumed "resumed"
+    /// A step in flight was stopped: `step`. Without one, the run was asked to stop for good.
+    Cancelled "cancelled"
+    /// The run ended: `status`, `result` or `error`, totals.
+    RunFinished "run_finished"
+}
+
+/// One line of `run --json`. Serialises to one flat object; what doesn't apply is left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunEvent {
+    /// The version of this form: 1.
+    pub v: u32,
+    /// What happened.
+    pub event: EventKind,
+    /// The run.
+    pub run: RunId,
+    /// When: RFC 3339 in UTC, with milliseconds.
+    pub time: String,
+    /// The position in the journal; display-only events have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The coordinate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Coordinate>,
+    /// From 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// From 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair: Option<u32>,
+    /// The node that the step calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<Name>,
+    /// `prompt`, `http`, `wait`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Name>,
+    /// `provider/model`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Name>,
+    /// The started flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<Name>,
+    /// The hash of the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// The inputs by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<serde_json::Map<String, serde_json::Value>>,
+    /// A piece of an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// A piece of a model's reasoning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    /// Of the attempt; in `run_finished`, of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// US dollars; `null` when no part of it is known. Of the attempt; in `run_finished`, of all.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "known")]
+    pub cost_usd: Option<Option<f64>>,
+    /// `false` when a part of the cost isn't known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_complete: Option<bool>,
+    /// Of the attempt; in `run_finished`, of the run without suspensions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// How the run ended, or why it stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<RunStatus>,
+    /// The step's or the run's result; present, and maybe `null`, in `step_finished` and a successful `run_finished`.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "known")]
+    pub result: Option<serde_json::Value>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<EventError>,
+    /// When the next attempt is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<String>,
+    /// When the wait ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// What is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Present in every event of a simulated run, and then true.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
+    /// What is simulated; in `run_started`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<Simulation>,
+}
+
+/// Keeps `null` apart from absence: an absent field is `None`, `null` is `Some` of nothing.
+mod known {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Option<T>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<T>, D::Error> {
+        T::deserialize(from).map(Some)
+    }
+}
+
+/// `{kind, message}` of a failure, and the step where it began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventError {
+    /// `timeout`, `bad_answer`, or one of the program's own.
+    pub kind: Name,
+    /// For people.
+    pub message: String,
+    /// The coordinate where it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Coordinate>,
+}
+
+impl From<&Failure> for EventError {
+    fn from(failure: &Failure) -> EventError {
+        EventError {
+            kind: failure.kind.clone(),
+            message: failure.message.clone(),
+            step: failure.step.clone(),
+        }
+    }
+}
+
+impl RunEvent {
+    /// Returns a line that tells only what happened, to which run, and when.
+    pub fn new(event: EventKind, run: RunId, at: Time) -> RunEvent {
+        RunEvent {
+            v: 1,
+            event,
+            run,
+            time: at.rfc3339(),
+            seq: None,
+            step: None,
+            attempt: None,
+            repair: None,
+            node: None,
+            kind: None,
+            model: None,
+            flow: None,
+            plan: None,
+            inputs: None,
+            text: None,
+            reasoning: None,
+            usage: None,
+            cost_usd: None,
+            cost_complete: None,
+            duration_ms: None,
+            status: None,
+            result: None,
+            error: None,
+            next_at: None,
+            until: None,
+            reason: None,
+            simulated: false,
+            simulation: None,
+        }
+    }
+
+    /// Writes the line, without its end of line.
+    pub fn to_line(&self) -> String {
+        serde_json::to_string(self).expect("a run event is plain data with string keys")
+    }
+}
