@@ -71,7 +71,7 @@ pub(super) static DURATION_ROWS: &[Overload] = &[
         { |_, a| Ok(Value::Int(duration(a, 0)? / 1_000_000 % 1_000)) },
     ),
     row(
-        "format_time",
+        "format_time_utc",
         "format_time",
         Method,
         &[Timestamp, String],
