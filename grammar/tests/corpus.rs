@@ -13,7 +13,10 @@ fn corpus() -> Option<PathBuf> {
     if root.exists() {
         return Some(root.join("corpus/grammar"));
     }
-    eprintln!("SKIPPED: there is no {} on this machine, so the grammar was not held against its corpus", root.display());
+    eprintln!(
+        "SKIPPED: there is no {} on this machine, so the grammar was not held against its corpus",
+        root.display()
+    );
     None
 }
 
@@ -52,7 +55,8 @@ fn accepts_what_is_right() {
             match FlowParser::parse(Rule::file, &text) {
                 Err(e) => wrong.push(format!("{path}\n{e}")),
                 Ok(pairs) => {
-                    let expected = text.lines().next().and_then(|l| l.strip_prefix("// tree: ")).unwrap_or("");
+                    let expected =
+                        text.lines().next().and_then(|l| l.strip_prefix("// tree: ")).unwrap_or("");
                     for (rule, n) in expected.split_whitespace().filter_map(|e| e.split_once('=')) {
                         let rules = counted(rule);
                         let mut found = 0;

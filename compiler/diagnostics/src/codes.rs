@@ -76,6 +76,8 @@ codes! {
     W0108 Warning "stray-doc" StrayDoc
     /// A number, duration or size that can't be read.
     E0109 Error "bad-number" BadNumber
+    /// A comment where a division may have been meant: `a // 2`.
+    W0110 Warning "comment-after-value" CommentAfterValue
 
     // E02: names and imports.
     /// A name that nothing in scope has.

@@ -12,7 +12,7 @@ use super::{Name, TypeExpr};
 pub struct Expr {
     /// What it is.
     pub kind: ExprKind,
-    /// Where it stands; without the parentheses around it.
+    /// Where it stands, with the parentheses around it.
     pub span: Span,
 }
 

@@ -7,6 +7,7 @@
 mod expr;
 mod file;
 mod item;
+mod spans;
 mod step;
 mod types;
 
@@ -15,3 +16,5 @@ pub use file::*;
 pub use item::*;
 pub use step::*;
 pub use types::*;
+
+pub(crate) use spans::map_spans;

@@ -1,0 +1,124 @@
+//! Arms of `route` and `catch`.
+
+use flow_diagnostics::Diagnostic;
+
+use super::Place;
+use crate::lexer::TokenKind;
+use crate::outline::BlockKind;
+
+/// `a => g()`, `else if c => …`, `default => …`, `_ => …`
+pub(super) fn of_route(place: &Place<'_>) -> Option<Diagnostic> {
+    if place.kind() != Some(BlockKind::Arms) {
+        return None;
+    }
+    let region = place.tokens();
+    let first = region.start;
+    let word = place.word(first);
+    let at = place.span(first, first + 1);
+    match word {
+        "else" if place.word(first + 1) == "if" => {
+            let both = place.span(first, first + 2);
+            Some(
+                place
+                    .error(both, "an arm takes no `else if`")
+                    .help("write `when`; only `if` has `else if`")
+                    .fix("write `when`", both, "when"),
+            )
+        }
+        "else" if place.word(first + 1) == "when" => {
+            let both = place.span(first, first + 2);
+            Some(place.error(both, "an arm starts with `when` or `else`, not with both").fix(
+                "write `when`",
+                both,
+                "when",
+            ))
+        }
+        "else" if place.word(first + 1) == "as" => Some(
+            place
+                .error(place.span(first + 1, first + 3), "only an arm of `catch` names its error")
+                .help("take `as` and the name out"),
+        ),
+        "when" => in_arm(place, region),
+        "case" => Some(place.error(at, "an arm starts with `when`").help("write `when … => …`").fix(
+            "write `when`",
+            at,
+            "when",
+        )),
+        "default" | "_" | "otherwise" => {
+            Some(place.error(at, "the last arm starts with `else`").help("write `else => …`").fix(
+                "write `else`",
+                at,
+                "else",
+            ))
+        }
+        _ if (region.start..region.end).take(12).any(|i| place.word(i) == "=>") => Some(
+            place.error(at, "this arm has no `when`").help("an arm is `when … => …` or `else => …`").fix(
+                "add `when`",
+                place.before(first),
+                "when ",
+            ),
+        ),
+        _ => None,
+    }
+}
+
+fn in_arm(place: &Place<'_>, region: std::ops::Range<usize>) -> Option<Diagnostic> {
+    let arrow = region.clone().find(|&i| place.word(i) == "=>");
+    match (arrow, place.word(place.at)) {
+        (None, "->" | ":") => {
+            let at = place.span(place.at, place.at + 1);
+            Some(place.error(at, "an arm takes `=>`").fix("write `=>`", at, "=>"))
+        }
+        (Some(arrow), _) if place.at > arrow + 1 && place.at <= region.end => {
+            second_step(place, arrow, region.end)
+        }
+        (_, "if") if place.at > region.start && arrow.is_none_or(|a| place.at < a) => Some(
+            place
+                .error(place.span(place.at, place.at + 1), "this arm takes no guard")
+                .help("only an arm of `route value` takes `if c`; test inside the arm's body"),
+        ),
+        _ => None,
+    }
+}
+
+/// `when a => g() h()`
+fn second_step(place: &Place<'_>, arrow: usize, end: usize) -> Option<Diagnostic> {
+    let next = [place.at, place.at.checked_sub(1)?, place.at.checked_sub(2)?]
+        .into_iter()
+        .filter(|&i| i > arrow + 1 && i < end)
+        .find(|&i| {
+            place.outline.kind(i) == Some(TokenKind::Word)
+                && place.outline.ends_operand(i - 1)
+                && place.word(i - 1) != "."
+        })?;
+    if crate::outline::is_reserved(place.word(next)) || place.word(arrow + 1) == "{" {
+        return None;
+    }
+    let body = place.text(arrow + 1, end);
+    Some(
+        place
+            .error(place.span(next, next + 1), "an arm has one step")
+            .help("several stand in a block: `=> { … }`")
+            .fix("put the steps in a block", place.span(arrow + 1, end), format!("{{ {body} }}")),
+    )
+}
+
+/// `catch { h() }`, `catch as e { … }`, `try { … } catch as e { … }`
+pub(super) fn of_catch(place: &Place<'_>) -> Option<Diagnostic> {
+    let near = [place.at, place.at.wrapping_sub(1), place.at.wrapping_sub(2), place.at.wrapping_sub(3)];
+    let i = near
+        .into_iter()
+        .find(|&i| place.word(i) == "catch" && place.outline.kind(i) == Some(TokenKind::Word))?;
+    let next = place.word(i + 1);
+    if next == "as" || next == "(" && !place.outline.attached(i + 1) && place.word(i.wrapping_sub(1)) == "}" {
+        return Some(
+            place.error(place.span(i, i + 2), "`catch` takes arms").help("write `catch { else as e => … }`"),
+        );
+    }
+    let block = next == "{" && !matches!(place.word(i + 2), "when" | "else" | "}");
+    block.then(|| {
+        place
+            .error(place.span(i, i + 2), "a brace after `catch` opens arms or a record")
+            .help("write `catch { else => … }`, or a value: `catch null`")
+    })
+}

@@ -1,0 +1,490 @@
+//! The habits of other languages, each with its mend.
+
+use flow_diagnostics::{Code, Diagnostic, Edit};
+
+use super::{Place, arms};
+use crate::lexer::TokenKind;
+use crate::outline::{BlockKind, is_reserved};
+
+/// The first habit that explains why reading stopped.
+pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
+    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 18] = [
+        while_step,
+        unbounded,
+        arms::of_route,
+        arms::of_catch,
+        other_statement,
+        guard,
+        late_state,
+        bare_block,
+        capital_value,
+        braces_in_code,
+        in_expression,
+        spaced_bracket,
+        spaced_question,
+        arrow_for_equals,
+        equals_for_colon,
+        reserved_name,
+        missing_return_type,
+        lower_type,
+    ];
+    habits.iter().find_map(|habit| habit(place))
+}
+
+/// Habits that occur in expressions, also in one alone.
+pub(super) fn in_expression(place: &Place<'_>) -> Option<Diagnostic> {
+    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 6] =
+        [word_operator, f_string, equals, nested_ternary, attached_block, range_outside];
+    habits.iter().find_map(|habit| habit(place))
+}
+
+/// `while x < 3 { … }`
+fn while_step(place: &Place<'_>) -> Option<Diagnostic> {
+    let first = place.tokens().start;
+    (place.kind() == Some(BlockKind::Steps) && place.word(first) == "while").then(|| {
+        let at = place.span(first, first + 1);
+        Diagnostic::new(Code::UnboundedLoop, at, "there is no `while` statement: every loop has a bound")
+            .help("write `loop max 10 while … { … }`")
+            .fix("make it a bounded loop", at, "loop max 10 while")
+    })
+}
+
+/// `loop { … }`, `loop polish { … }`, `loop polish 3 { … }`, `graph g { … }`
+fn unbounded(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = place.tokens().find(|&i| {
+        matches!(place.word(i), "loop" | "graph")
+            && (i == 0 || place.word(i - 1) != ".")
+            && place.word(i + 1) != "."
+    })?;
+    let named = place.outline.kind(i + 1) == Some(TokenKind::Word)
+        && !is_reserved(place.word(i + 1))
+        && place.word(i + 1) != "max";
+    let last = if named { i + 1 } else { i };
+    if place.word(last + 1) == "max" || place.at > last + 2 {
+        return None;
+    }
+    let (word, number) = (place.word(i), place.outline.kind(last + 1) == Some(TokenKind::Number));
+    let text = if number { " max" } else { " max 10" };
+    Some(
+        Diagnostic::new(Code::UnboundedLoop, place.span(i, last + 1), format!("this {word} has no `max`"))
+            .help(format!(
+                "every {word} has a bound: `{word} {}max 10 {{ … }}`",
+                if named { format!("{} ", place.word(i + 1)) } else { String::new() }
+            ))
+            .fix(format!("add `{}`", text.trim()), place.after(last), text),
+    )
+}
+
+/// `switch`, `match`, `elif`, `throw`, `var` and the like at the start of a step.
+fn other_statement(place: &Place<'_>) -> Option<Diagnostic> {
+    if place.kind() != Some(BlockKind::Steps) {
+        return None;
+    }
+    let first = place.tokens().start;
+    let help = match place.word(first) {
+        "switch" | "match" => "write `route value { when a => …  else => … }`",
+        "elif" | "elsif" | "elseif" => "write `else if` after the closing brace",
+        "throw" | "raise" => "write `fail kind(\"message\")`",
+        "var" | "val" | "mut" => {
+            "`let` binds once; what changes is declared in `state { name: type = value }`"
+        }
+        "const" => "inside a flow write `let`",
+        "await" => "calls are awaited as they stand: write the call",
+        "async" | "spawn" => "`parallel { let a = f()  let b = g() }` runs steps together",
+        "def" | "fn" | "function" => "declare it at the top of the file, as `flow` or `code`",
+        "print" | "echo" if place.word(first + 1) != "(" => "`emit value` streams a value to the caller",
+        "sleep" => "write `wait 10s`",
+        "foreach" => "write `for x in xs { … }`",
+        "until" => "write `loop max 10 until … { … }`",
+        "finally" | "catch" | "except" => "it stands right after the block of its `try`",
+        _ => return None,
+    };
+    // A call or an assignment with such a name is none of these.
+    if matches!(place.word(first + 1), "=" | "+=" | ".")
+        || (place.word(first + 1) == "(" && place.outline.attached(first + 1))
+    {
+        return None;
+    }
+    Some(
+        place
+            .error(place.span(first, first + 1), format!("there is no `{}` here", place.word(first)))
+            .help(help),
+    )
+}
+
+/// `wait 3s if q`, `x = f() if q`, `send(x) if q`
+fn guard(place: &Place<'_>) -> Option<Diagnostic> {
+    let region = place.region?;
+    if place.kind() != Some(BlockKind::Steps) {
+        return None;
+    }
+    let first = place.word(region.first);
+    let takes = matches!(
+        first,
+        "return" | "yield" | "break" | "continue" | "goto" | "fail" | "emit" | "if" | "loop" | "for" | "else"
+    );
+    let i = (region.first + 1..region.end)
+        .find(|&i| place.word(i) == "if" && place.word(i - 1) != "." && place.word(i - 1) != "else")?;
+    let opens = (region.first..region.end).any(|j| place.word(j) == "{" && j > i);
+    if takes || opens || (region.first..i).any(|j| place.word(j) == "=>") {
+        return None;
+    }
+    let (step, condition) = (place.text(region.first, i), place.text(i + 1, region.end));
+    let mended = format!("if {condition} {{ {step} }}");
+    Some(
+        place
+            .error(place.span(i, i + 1), "this step takes no guard")
+            .help("`return yield break continue goto fail emit` take `if c`; anything else stands in a block")
+            .fix("put the step in an `if` block", place.span(region.first, region.end), mended),
+    )
+}
+
+/// `state { … }` after a step.
+fn late_state(place: &Place<'_>) -> Option<Diagnostic> {
+    let first = place.tokens().start;
+    let word = place.word(first);
+    (place.kind() == Some(BlockKind::Steps) && matches!(word, "state" | "budget") && place.word(first + 1) == "{" && place.at <= first + 2)
+        .then(|| {
+            place
+                .error(place.span(first, first + 1), format!("`{word}` stands at the head of its block"))
+                .help("a flow starts with `budget { … }`, then `state { … }`, then its steps; inner blocks have `state` only")
+        })
+}
+
+/// `{ g() }` as a step.
+fn bare_block(place: &Place<'_>) -> Option<Diagnostic> {
+    let first = place.tokens().start;
+    (place.kind() == Some(BlockKind::Steps) && place.word(first) == "{").then(|| {
+        place
+            .error(place.span(first, first + 1), "a bare block is no step")
+            .help("say what it is for: `if c { … }`, `do { … }`, `try { … }`, `saga { … }`")
+    })
+}
+
+/// `enum Kind { Billing }`
+fn capital_value(place: &Place<'_>) -> Option<Diagnostic> {
+    if place.kind() != Some(BlockKind::Values) {
+        return None;
+    }
+    let first = place.tokens().start;
+    let word = place.word(first);
+    if matches!(word, "else" | "when" | "true" | "false" | "null") {
+        return Some(
+            place
+                .error(place.span(first, first + 1), format!("`{word}` can't be an enum value"))
+                .help("choose another word"),
+        );
+    }
+    (place.outline.kind(first) == Some(TokenKind::TypeWord)).then(|| {
+        let at = place.span(first, first + 1);
+        let lower = snake(word);
+        place
+            .error(at, format!("the enum value `{word}` starts with a capital letter"))
+            .help(format!("values are written in lower case: `{lower}`"))
+            .fix(format!("write `{lower}`"), at, lower.clone())
+    })
+}
+
+/// `HowTo` as `how_to`.
+pub(super) fn snake(word: &str) -> String {
+    let mut out = String::new();
+    let mut last_lower = false;
+    for c in word.chars() {
+        if c.is_ascii_uppercase() && last_lower {
+            out.push('_');
+        }
+        last_lower = c.is_ascii_lowercase() || c.is_ascii_digit();
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+/// `{{ name }}`, `{% if %}` outside a string
+fn braces_in_code(place: &Place<'_>) -> Option<Diagnostic> {
+    let near = place.at.saturating_sub(2)..(place.at + 2).min(place.outline.tokens.len());
+    let i = near.into_iter().find(|&i| {
+        place.word(i) == "{" && matches!(place.word(i + 1), "{" | "%") && place.outline.attached(i + 1)
+    })?;
+    Some(
+        place
+            .error(place.span(i, i + 2), "there are no Jinja braces")
+            .help("in a string write `${name}`; directives are `${for x in xs}`, `${if c}`, `${end}` on lines of their own"),
+    )
+}
+
+/// `a and b`, `a or b`, `not a`
+fn word_operator(place: &Place<'_>) -> Option<Diagnostic> {
+    let candidates = [place.tokens().start, place.at, place.at.wrapping_sub(1), place.at.wrapping_sub(2)];
+    let i = candidates.into_iter().find(|&i| {
+        matches!(place.word(i), "and" | "or" | "not")
+            && place.outline.kind(i) == Some(TokenKind::Word)
+            && i + 1 < place.outline.tokens.len()
+            && !matches!(place.word(i + 1), "=" | "+=" | ":" | "." | "," | ")" | "=>")
+            && !(place.word(i + 1) == "(" && place.outline.attached(i + 1) && place.word(i) != "not")
+            && (place.word(i) == "not" || (i > 0 && place.outline.ends_operand(i - 1)))
+    })?;
+    let word = place.word(i);
+    let (symbol, until) = match word {
+        "and" => ("&&", i + 1),
+        "or" => ("||", i + 1),
+        _ => ("!", i + 1),
+    };
+    // `not x` loses its space: `!x`.
+    let at = if word == "not" {
+        flow_source::FileSpan::new(place.file, place.span(i, i + 1).span.to(place.before(i + 1).span))
+    } else {
+        place.span(i, until)
+    };
+    Some(
+        place
+            .error(place.span(i, i + 1), format!("`{word}` is written `{symbol}`"))
+            .help(format!("write `{symbol}`"))
+            .fix(format!("write `{symbol}`"), at, symbol),
+    )
+}
+
+/// `f"{x}"`
+fn f_string(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = [place.at, place.at.wrapping_sub(1), place.at.wrapping_sub(2)].into_iter().find(|&i| {
+        i > 0
+            && matches!(place.outline.kind(i), Some(TokenKind::QuoteOpen | TokenKind::Plain))
+            && place.outline.attached(i)
+            && matches!(place.outline.kind(i - 1), Some(TokenKind::Word | TokenKind::TypeWord))
+    })?;
+    let at = place.span(i - 1, i);
+    Some(
+        place
+            .error(at, format!("a string takes no prefix `{}`", place.word(i - 1)))
+            .help("every `\"…\"` interpolates: `\"Hello ${name}\"`")
+            .fix("take the prefix out", at, ""),
+    )
+}
+
+/// `if a = b`, `a === b`, `x = = 3`
+fn equals(place: &Place<'_>) -> Option<Diagnostic> {
+    if place.word(place.at) != "=" || place.at == 0 {
+        return None;
+    }
+    let last = place.last();
+    let at = place.span(place.at, place.at + 1);
+    match last {
+        "==" | "!=" => Some(
+            place
+                .error(place.span(place.at - 1, place.at + 1), format!("`{last}=` is written `{last}`"))
+                .fix(format!("write `{last}`"), at, ""),
+        ),
+        "=" => {
+            let both = place.span(place.at - 1, place.at + 1);
+            Some(place.error(both, "two `=` after each other").help("`=` assigns, `==` compares").fix(
+                "write `=`",
+                both,
+                "=",
+            ))
+        }
+        "-" | "*" | "/" | "%" => Some(
+            place
+                .error(place.span(place.at - 1, place.at + 1), format!("there is no `{last}=`"))
+                .help(format!("write `x = x {last} …`")),
+        ),
+        _ => {
+            let first = place.tokens().start;
+            let asks = place.region.is_none()
+                || matches!(
+                    place.word(first),
+                    "if" | "when" | "return" | "loop" | "let" | "expect" | "emit" | "yield"
+                );
+            (place.outline.ends_operand(place.at - 1) && asks && place.kind() != Some(BlockKind::Fields))
+                .then(|| {
+                    place.error(at, "`=` assigns, it compares nothing").help("`==` compares").fix(
+                        "write `==`",
+                        at,
+                        "==",
+                    )
+                })
+        }
+    }
+}
+
+/// `a ? b ? 1 : 2 : 3`
+fn nested_ternary(place: &Place<'_>) -> Option<Diagnostic> {
+    let nested = place.word(place.at) == "?"
+        && place.at > 0
+        && place.outline.ends_operand(place.at - 1)
+        && !place.outline.attached(place.at)
+        && matches!(place.kind(), None | Some(BlockKind::Steps | BlockKind::Arms | BlockKind::Fields))
+        && (place.tokens().start..place.at).any(|i| place.word(i) == "?");
+    nested.then(|| {
+        place
+            .error(place.span(place.at, place.at + 1), "a choice inside a choice needs parentheses")
+            .help("write `a ? (b ? 1 : 2) : 3`; in the last place none are needed: `a ? 1 : b ? 2 : 3`")
+    })
+}
+
+/// `if x == Stop{ … }`
+fn attached_block(place: &Place<'_>) -> Option<Diagnostic> {
+    let region = place.tokens();
+    if !matches!(place.word(region.start), "if" | "loop" | "for" | "route" | "parallel") {
+        return None;
+    }
+    let i = (region.start + 1..region.end.min(place.at + 1)).find(|&i| {
+        place.word(i) == "{"
+            && place.outline.attached(i)
+            && place.outline.kind(i - 1) == Some(TokenKind::TypeWord)
+    })?;
+    let name = place.word(i - 1);
+    Some(
+        place
+            .error(place.span(i - 1, i + 1), format!("`{name}{{` starts a record"))
+            .help("a space before the brace makes it the block")
+            .fix("add a space", place.before(i), " "),
+    )
+}
+
+/// `1..5` outside a refinement
+fn range_outside(place: &Place<'_>) -> Option<Diagnostic> {
+    (place.word(place.at) == "..").then(|| {
+        place
+            .error(place.span(place.at, place.at + 1), "`..` stands in refinements only")
+            .help("in a type write `int(1..5)`; to count write `loop max 5 { … loop.index … }`")
+    })
+}
+
+/// `f (x)`, `xs [0]`, `Stop {why: "x"}`, `int (1..5)`
+fn spaced_bracket(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = [place.at, place.tokens().start].into_iter().find(|&i| {
+        let bracket = place.word(i);
+        i > 0
+            && !place.outline.attached(i)
+            && match place.outline.kind(i - 1) {
+                Some(TokenKind::Word) => matches!(bracket, "(" | "[") && !is_reserved(place.word(i - 1)),
+                Some(TokenKind::TypeWord) => matches!(bracket, "(" | "{"),
+                Some(TokenKind::Close) => matches!(bracket, "(" | "[") && place.outline.kind(i - 1).is_some(),
+                _ => false,
+            }
+    })?;
+    let gap = flow_source::FileSpan::new(place.file, place.after(i - 1).span.to(place.before(i).span));
+    let (name, bracket) = (place.word(i - 1), place.word(i));
+    Some(
+        place
+            .error(place.span(i - 1, i + 1), format!("no space may stand before `{bracket}`"))
+            .help(format!("brackets attach: `{name}{bracket}…`"))
+            .fix("take the space out", gap, ""),
+    )
+}
+
+/// `int ?`
+fn spaced_question(place: &Place<'_>) -> Option<Diagnostic> {
+    let typed = matches!(place.kind(), Some(BlockKind::Slots | BlockKind::Params));
+    (typed && place.word(place.at) == "?" && !place.outline.attached(place.at)).then(|| {
+        let gap = flow_source::FileSpan::new(
+            place.file,
+            place.after(place.at - 1).span.to(place.before(place.at).span),
+        );
+        place
+            .error(place.span(place.at, place.at + 1), "no space may stand before `?`")
+            .help(format!("`?` attaches to its type: `{}?`", place.last()))
+            .fix("take the space out", gap, "")
+    })
+}
+
+/// `let a => 1`
+fn arrow_for_equals(place: &Place<'_>) -> Option<Diagnostic> {
+    let first = place.tokens().start;
+    let assigns = place.word(first) == "let" || place.at == first + 1;
+    (place.kind() == Some(BlockKind::Steps) && place.word(place.at) == "=>" && assigns).then(|| {
+        let at = place.span(place.at, place.at + 1);
+        place.error(at, "`=>` stands in arms only").help("write `=`").fix("write `=`", at, "=")
+    })
+}
+
+/// `retry = 3` among fields
+fn equals_for_colon(place: &Place<'_>) -> Option<Diagnostic> {
+    let fields = matches!(place.kind(), Some(BlockKind::Fields | BlockKind::Slots));
+    let first = place.tokens().start;
+    (fields && place.word(first + 1) == "=" && place.at <= first + 2).then(|| {
+        let at = place.span(first + 1, first + 2);
+        place.error(at, "a field takes `:`").help("write `name: value`").fix("write `:`", at, ":")
+    })
+}
+
+/// `let when = 1`, `flow f(loop: int)`
+fn reserved_name(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = [place.at, place.at.wrapping_sub(1)].into_iter().find(|&i| {
+        is_reserved(place.word(i))
+            && place.outline.kind(i) == Some(TokenKind::Word)
+            && i > 0
+            && (place.word(i - 1) == "let"
+                || place.word(i - 1) == "for" && !matches!(place.word(i), "in")
+                || (place.kind() == Some(BlockKind::Params) && matches!(place.word(i - 1), "(" | ","))
+                || (place.word(i - 1) == "{" && matches!(place.word(i + 1), "}" | ",")))
+    })?;
+    let at = place.span(i, i + 1);
+    let word = place.word(i);
+    Some(
+        place.error(at, format!("the keyword `{word}` can't name a value")).help(format!(
+            "choose another name, such as `{word}_`; as a field it is bound with `{word}: name`"
+        )),
+    )
+}
+
+/// `prompt p(x: int) { … }`
+fn missing_return_type(place: &Place<'_>) -> Option<Diagnostic> {
+    let kind = place.word(0);
+    (place.region.is_none()
+        && matches!(kind, "prompt" | "agent" | "tool" | "human" | "event" | "code")
+        && place.last() == ")"
+        && matches!(place.word(place.at), "{" | "=" | ":" | "=>"))
+    .then(|| {
+        let diagnostic = place
+            .error(place.span(place.at, place.at + 1), format!("this {kind} has no return type"))
+            .help("write `-> T` after the parameters: `-> string`");
+        let edit = match place.word(place.at) {
+            "{" | "=" => Edit { at: place.after(place.at - 1), text: " -> string".to_owned() },
+            _ => Edit { at: place.span(place.at, place.at + 1), text: " ->".to_owned() },
+        };
+        diagnostic.fix_all("add a return type", vec![edit])
+    })
+}
+
+/// `type review { … }`, `x: review`
+fn lower_type(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = place.at;
+    let declares = i == 1 && matches!(place.word(0), "type" | "enum");
+    let typed = place.last() == "->"
+        || (place.last() == ":" && matches!(place.kind(), Some(BlockKind::Slots | BlockKind::Params)));
+    if place.outline.kind(i) != Some(TokenKind::Word) || !(declares || typed) {
+        return None;
+    }
+    let word = place.word(i);
+    let at = place.span(i, i + 1);
+    let known = match word {
+        "str" | "text" => Some("string"),
+        "integer" | "number" | "i64" => Some("int"),
+        "double" | "decimal" | "f64" => Some("float"),
+        "boolean" => Some("bool"),
+        "any" | "object" | "dict" | "map" => Some("json"),
+        "datetime" | "date" | "time" => Some("timestamp"),
+        "list" | "array" => {
+            return Some(
+                place.error(at, format!("there is no type `{word}`")).help("a list of `T` is written `[T]`"),
+            );
+        }
+        _ => None,
+    };
+    let target = known.map_or_else(|| camel(word), str::to_owned);
+    Some(
+        place
+            .error(at, format!("there is no type `{word}`"))
+            .help(if known.is_some() {
+                format!("write `{target}`")
+            } else {
+                format!("names of types start with a capital letter: `{target}`")
+            })
+            .fix(format!("write `{target}`"), at, target.clone()),
+    )
+}
+
+/// `how_to` as `HowTo`.
+fn camel(word: &str) -> String {
+    word.split('_').filter(|p| !p.is_empty()).map(|p| p[..1].to_ascii_uppercase() + &p[1..]).collect()
+}

@@ -1,0 +1,315 @@
+//! What is said where the grammar refuses a text: what was found, what is expected there in the words of the language, and
+//! how to mend the commonest habits of other languages.
+
+mod arms;
+mod fault;
+mod habits;
+
+use flow_diagnostics::{Code, Diagnostic};
+use flow_source::{FileId, FileSpan, Span};
+
+use crate::lexer::TokenKind;
+use crate::outline::{BlockKind, Outline, Region, is_reserved};
+
+pub(crate) use fault::{fault, stray_doc, too_deep};
+
+/// Where reading stopped.
+pub(crate) struct Place<'a> {
+    file: FileId,
+    base: u32,
+    outline: &'a Outline<'a>,
+    /// The token at which reading stopped; the number of tokens at the end.
+    at: usize,
+    region: Option<Region>,
+}
+
+impl<'a> Place<'a> {
+    fn span(&self, first: usize, end: usize) -> FileSpan {
+        self.outline.span(first, end).shift(self.base).within(self.file)
+    }
+
+    /// The place right after a token.
+    fn after(&self, i: usize) -> FileSpan {
+        let end = self.outline.tokens.get(i).map_or(0, |t| t.span.end);
+        Span::at(end).shift(self.base).within(self.file)
+    }
+
+    /// The place right before a token.
+    fn before(&self, i: usize) -> FileSpan {
+        let start = self.outline.tokens.get(i).map_or(self.outline.text.len() as u32, |t| t.span.start);
+        Span::at(start).shift(self.base).within(self.file)
+    }
+
+    fn word(&self, i: usize) -> &'a str {
+        self.outline.word(i)
+    }
+
+    /// The token before the one at which reading stopped.
+    fn last(&self) -> &'a str {
+        self.at.checked_sub(1).map_or("", |i| self.word(i))
+    }
+
+    fn kind(&self) -> Option<BlockKind> {
+        self.region.map(|r| self.outline.blocks[r.block].kind)
+    }
+
+    /// The tokens of the region.
+    fn tokens(&self) -> std::ops::Range<usize> {
+        self.region.map_or(0..0, |r| r.first..r.end)
+    }
+
+    fn text(&self, first: usize, end: usize) -> &'a str {
+        &self.outline.text[self.outline.span(first, end).range()]
+    }
+
+    fn error(&self, at: FileSpan, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(Code::UnexpectedToken, at, message)
+    }
+}
+
+/// The diagnostic of an item that the grammar refuses at a token.
+pub(crate) fn refused(
+    file: FileId,
+    base: u32,
+    outline: &Outline<'_>,
+    at: usize,
+    region: Option<Region>,
+) -> Diagnostic {
+    let place = Place { file, base, outline, at, region };
+    habits::find(&place).unwrap_or_else(|| general(&place))
+}
+
+/// The diagnostic of a lone expression that the grammar refuses at a token.
+pub(crate) fn expression(file: FileId, outline: &Outline<'_>, at: usize) -> Diagnostic {
+    let place = Place { file, base: 0, outline, at, region: None };
+    if let Some(found) = habits::in_expression(&place) {
+        return found;
+    }
+    let expected =
+        if at > 0 && outline.ends_operand(at - 1) { "an operator or the end" } else { "an expression" };
+    unexpected(&place, expected)
+}
+
+/// The diagnostic of text that starts no item.
+pub(crate) fn no_item(file: FileId, base: u32, outline: &Outline<'_>) -> Diagnostic {
+    let place = Place { file, base, outline, at: 0, region: None };
+    let first = place.word(0);
+    let at = place.span(0, 1);
+    let likely = match first {
+        "def" | "fn" | "func" | "function" | "async" => {
+            Some("`flow` declares steps, `code` a pure function: `code double(n: int) -> int = n * 2`")
+        }
+        "struct" | "class" | "interface" | "record" | "schema" => {
+            Some("`type Name { field: string }` declares a record")
+        }
+        "let" | "var" | "val" => {
+            Some("at the top of a file stands `const name = value`; `let` stands in flows")
+        }
+        "use" | "from" | "include" | "require" => Some("write `import { name } from \"./file.flow\"`"),
+        "workflow" | "pipeline" | "main" | "task" | "job" => Some("write `flow name() -> T { … }`"),
+        "llm" | "template" => Some("write `prompt name(…) -> T { user: \"…\" }`"),
+        _ => None,
+    };
+    let message = format!("expected a declaration, found {}", found(&place, 0));
+    let diagnostic = place.error(at, message);
+    match likely.map(str::to_owned).or_else(|| similar_keyword(first)) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic.help("a file holds `flow`, `prompt`, `agent`, `tool`, `human`, `event`, `code`, `type`, `enum`, `model`, `const`, `memory`, `trigger`, `import`, `allow`, `test` and `eval`"),
+    }
+}
+
+fn similar_keyword(word: &str) -> Option<String> {
+    let keywords = [
+        "import", "const", "model", "type", "enum", "prompt", "agent", "tool", "human", "event", "code",
+        "flow", "memory", "trigger", "allow", "test", "eval", "variant",
+    ];
+    let lower = word.to_ascii_lowercase();
+    keywords
+        .iter()
+        .find(|k| distance(k, &lower) <= 1 + k.len() / 6)
+        .map(|k| format!("a declaration with a similar name exists: `{k}`"))
+}
+
+/// The edit distance of two short words, swaps of neighbours counted as one.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(32).collect(), b.chars().take(32).collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
+    }
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let change = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = change.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+fn general(place: &Place<'_>) -> Diagnostic {
+    let outline = place.outline;
+    let element_start = place.region.map(|r| r.first);
+    // An element that is no step at all stands before the token at which reading stopped.
+    if place.kind() == Some(BlockKind::Steps)
+        && let Some(first) = element_start
+        && first < place.at
+        && outline.kind(first) == Some(TokenKind::Word)
+        && !is_reserved(place.word(first))
+        && (place.region.is_some_and(|r| place.at >= r.end)
+            || !matches!(place.word(first + 1), "=" | "+=" | "(" | "."))
+        && (first + 1..place.at).all(|i| !matches!(place.word(i), "(" | "{" | "="))
+    {
+        let end = place.region.map_or(first + 1, |r| r.end.min(place.at));
+        let text = place.text(first, end);
+        return place
+            .error(place.span(first, end), format!("`{}` is no step", clipped(text)))
+            .help("a step is a call `f(x)`, an assignment `name = value`, or starts with a keyword such as `let` or `return`");
+    }
+    unexpected(place, &expected(place))
+}
+
+fn unexpected(place: &Place<'_>, expected: &str) -> Diagnostic {
+    let at = if place.at < place.outline.tokens.len() {
+        place.span(place.at, place.at + 1)
+    } else {
+        place.after(place.outline.tokens.len().saturating_sub(1))
+    };
+    place.error(at, format!("expected {expected}, found {}", found(place, place.at)))
+}
+
+/// What stands at a token, in words.
+fn found(place: &Place<'_>, i: usize) -> String {
+    match place.outline.kind(i) {
+        None => "the end".to_owned(),
+        Some(TokenKind::QuoteOpen | TokenKind::Plain | TokenKind::Text | TokenKind::QuoteClose) => {
+            "a string".to_owned()
+        }
+        Some(TokenKind::Word) if is_reserved(place.word(i)) => format!("the keyword `{}`", place.word(i)),
+        Some(_) => format!("`{}`", clipped(place.word(i))),
+    }
+}
+
+fn clipped(text: &str) -> String {
+    let line = text.lines().next().unwrap_or("");
+    match line.char_indices().nth(40) {
+        Some((n, _)) => format!("{}…", &line[..n]),
+        None if line.len() < text.trim_end().len() => format!("{line}…"),
+        None => line.to_owned(),
+    }
+}
+
+/// What the language expects at a place, in its words.
+fn expected(place: &Place<'_>) -> String {
+    let outline = place.outline;
+    let Some(before) = place.at.checked_sub(1) else { return "a declaration".to_owned() };
+    let last = place.word(before);
+    let header = place.region.is_none();
+    match last {
+        "let" | "goto" | "fail" | "stage" | "for" => return "a name".to_owned(),
+        "flow" | "prompt" | "agent" | "tool" | "human" | "event" | "code" | "model" | "const" | "memory"
+        | "trigger"
+            if before == 0 =>
+        {
+            return "a name in lower case".to_owned();
+        }
+        "type" | "enum" if before == 0 => return "a name that starts with a capital letter".to_owned(),
+        "->" | "emits" => return "a type".to_owned(),
+        ":" if matches!(place.kind(), Some(BlockKind::Slots | BlockKind::Params)) => {
+            return "a type".to_owned();
+        }
+        "." => return "a field or a function".to_owned(),
+        "else" => return "`{` or `if`".to_owned(),
+        "when" => return "a pattern".to_owned(),
+        "catch" => return "a value, a call or arms: `catch { when timeout => …  else => … }`".to_owned(),
+        "do" | "try" | "saga" | "finally" => return "`{`".to_owned(),
+        _ => {}
+    }
+    if !outline.ends_operand(before) {
+        let opens = outline.kind(before) == Some(TokenKind::Open);
+        return match place.region.map(|r| (&outline.blocks[r.block], r)) {
+            Some((block, _)) if opens && block.open == before => element(block.kind),
+            _ if last == ":" || last == "=" || !opens => format!("{} after `{}`", "a value", clipped(last)),
+            _ => "a value".to_owned(),
+        };
+    }
+    // After something complete: what closes the innermost bracket, or what may follow.
+    let open = innermost_open(place);
+    if let Some(i) = open {
+        let bracket = place.word(i);
+        let block = outline.blocks.iter().find(|b| b.open == i).map(|b| b.kind);
+        return match (bracket, block) {
+            ("(", _) => "`,` or `)`".to_owned(),
+            ("[", _) => "`,` or `]`".to_owned(),
+            ("${", _) => "`}` at the end of the splice".to_owned(),
+            (_, None) => "`,` or `}`".to_owned(),
+            (_, Some(kind)) => in_block(place, kind),
+        };
+    }
+    if header {
+        return match place.word(0) {
+            "flow" if before > 1 => "`->` and a type, or `{`".to_owned(),
+            "prompt" | "agent" | "human" | "event" | "code" | "tool" if last == ")" => {
+                "`->` and the type it returns".to_owned()
+            }
+            "prompt" | "agent" | "tool" | "human" | "event" | "flow" | "code" if before == 1 => {
+                "its parameters: `(…)`".to_owned()
+            }
+            "const" | "model" | "trigger" | "memory" if before == 1 => "`=` or `:`".to_owned(),
+            _ => "the end of this declaration".to_owned(),
+        };
+    }
+    "the end of this declaration".to_owned()
+}
+
+fn in_block(place: &Place<'_>, kind: BlockKind) -> String {
+    let first = place.region.map_or(place.at, |r| r.first);
+    match place.word(first) {
+        "let" if place.at == first + 2 => "`=` or `:`".to_owned(),
+        "if" | "for" | "loop" | "graph" | "route" if !(first..place.at).any(|i| place.word(i) == "{") => {
+            "`{`".to_owned()
+        }
+        _ if matches!(kind, BlockKind::Fields | BlockKind::Slots) && place.at == first + 1 => {
+            "`:`".to_owned()
+        }
+        _ if kind == BlockKind::Arms && !(first..place.at).any(|i| place.word(i) == "=>") => {
+            "`=>`".to_owned()
+        }
+        _ => element(kind),
+    }
+}
+
+/// What may stand in a block, in words.
+fn element(kind: BlockKind) -> String {
+    match kind {
+        BlockKind::Steps => "a step or `}`",
+        BlockKind::Fields => "a field (`name: value`) or `}`",
+        BlockKind::Slots => "a field (`name: type`) or `}`",
+        BlockKind::Arms => "an arm (`when … => …` or `else => …`) or `}`",
+        BlockKind::Values => "a value in lower case or `}`",
+        BlockKind::Stages => "a stage (`stage name { … }`) or `}`",
+        BlockKind::Params => "a parameter (`name: type`) or `)`",
+    }
+    .to_owned()
+}
+
+/// The innermost bracket that is open before the token at which reading stopped.
+fn innermost_open(place: &Place<'_>) -> Option<usize> {
+    let mut open = Vec::new();
+    for i in 0..place.at.min(place.outline.tokens.len()) {
+        match place.outline.kind(i) {
+            Some(TokenKind::Open | TokenKind::SpliceOpen) => open.push(i),
+            Some(TokenKind::Close | TokenKind::SpliceClose) => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    open.pop()
+}
