@@ -177,8 +177,15 @@ impl FileParser<'_> {
         let text = &self.text[stretch.span.range()];
         let base = stretch.span.start;
         let first = self.diagnostics.len();
+        let mut open_string: Option<Fault> = None;
         for fault in &stretch.faults {
-            self.diagnostics.push(explain::fault(self.file, self.text, *fault));
+            // The far end of a string that runs over a line break looks like another open one.
+            let far_end = open_string.is_some_and(|f| self.line_breaks(f, *fault) == 1);
+            let is_string = fault.kind == FaultKind::OpenString { block: false };
+            if !(is_string && far_end) {
+                self.diagnostics.push(explain::fault(self.file, self.text, *fault));
+            }
+            open_string = is_string.then_some(*fault);
         }
         let mut builder = Builder::new(text, self.file, base);
         let kind = if !stretch.is_item {
@@ -207,6 +214,11 @@ impl FileParser<'_> {
         self.diagnostics[first..].sort_by_key(|d| d.primary.at.span.start);
         let span = Span::new(stretch.keyword - base, stretch.span.len());
         Item { start: base, text: Arc::from(text), docs, kind, span }
+    }
+
+    fn line_breaks(&self, from: Fault, to: Fault) -> usize {
+        let between = from.span.start.min(to.span.start) as usize..to.span.start as usize;
+        self.text[between].bytes().filter(|b| *b == b'\n').count()
     }
 
     fn stray_docs(&mut self, stretch: &Stretch, attached: &[u32]) {
