@@ -29,7 +29,7 @@ pub const PROVIDERS: &[Provider] = &[
         title: "OpenAI",
         key_variables: &["OPENAI_API_KEY"],
         needs_key: true,
-        host_variable: None,
+        host_variable: Some("OPENAI_BASE_URL"),
         base_url: "https://api.openai.com/v1",
         free_on_loopback: false,
         simulated: false,
