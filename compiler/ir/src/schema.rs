@@ -17,10 +17,10 @@ pub fn schema(ty: &Type, types: &TypeDefs) -> Json {
     let root = writer.schema(ty);
     let mut defs = Map::new();
     let mut done = 0;
-    while let Some(name) = writer.named.get_index(done).cloned() {
+    while let Some((name, is_member)) = writer.named.get_index(done).cloned() {
         done += 1;
-        let schema = writer.definition(&name);
-        defs.insert(def_key(&name), schema);
+        let schema = writer.definition(&name, is_member);
+        defs.insert(def_key(&name, is_member), schema);
     }
     let mut root =
         match root.get("$ref").and_then(Json::as_str).and_then(|target| target.strip_prefix(PREFIX)) {
@@ -51,8 +51,8 @@ const PREFIX: &str = "#/$defs/";
 
 struct Writer<'a> {
     types: &'a TypeDefs,
-    /// The named types met so far, in order.
-    named: IndexSet<TypeName>,
+    /// The named types met so far, in order, and whether as a member of a union: only then it has a `"type"`.
+    named: IndexSet<(TypeName, bool)>,
 }
 
 impl Writer<'_> {
@@ -93,7 +93,7 @@ impl Writer<'_> {
             Type::Nullable(of) | Type::Optional(of) => nullable(self.schema(of)),
             Type::Literals(literals) => literal_union(literals),
             Type::Record(record) => self.record(&record.fields, None),
-            Type::Named(name) => self.named(name),
+            Type::Named(name) => self.named(name, false),
             Type::Where(rule) => {
                 let mut out = self.schema(&rule.base);
                 describe(&mut out, &rule_text(rule));
@@ -102,27 +102,24 @@ impl Writer<'_> {
         }
     }
 
-    fn named(&mut self, name: &TypeName) -> Json {
+    fn named(&mut self, name: &TypeName, is_member: bool) -> Json {
         match self.types.get(name).map(|def| &def.body) {
-            Some(TypeBody::Alias { .. } | TypeBody::Enum { .. }) => self.definition(name),
+            Some(TypeBody::Alias { .. } | TypeBody::Enum { .. }) => self.definition(name, false),
             Some(_) => {
-                self.named.insert(name.clone());
-                json!({"$ref": format!("{PREFIX}{}", def_key(name))})
+                self.named.insert((name.clone(), is_member));
+                json!({"$ref": format!("{PREFIX}{}", def_key(name, is_member))})
             }
             None => json!({}),
         }
     }
 
-    fn definition(&mut self, name: &TypeName) -> Json {
+    fn definition(&mut self, name: &TypeName, is_member: bool) -> Json {
         let types = self.types;
         let Some(def) = types.get(name) else { return json!({}) };
         let mut out = match &def.body {
             TypeBody::Alias { ty } => self.schema(ty),
             TypeBody::Enum { values } => enumeration(values),
             TypeBody::Record { record, rule } => {
-                let is_member = types.values().any(
-                    |other| matches!(&other.body, TypeBody::Union { members } if members.contains(name)),
-                );
                 let mut out = self.record(&record.fields, is_member.then_some(def.name.as_str()));
                 if let Some(rule) = rule {
                     describe(&mut out, &rule_text(rule));
@@ -130,7 +127,7 @@ impl Writer<'_> {
                 out
             }
             TypeBody::Union { members } => {
-                let members: Vec<Json> = members.iter().map(|member| self.named(member)).collect();
+                let members: Vec<Json> = members.iter().map(|member| self.named(member, true)).collect();
                 json!({"anyOf": members})
             }
         };
@@ -186,8 +183,10 @@ impl Writer<'_> {
 }
 
 /// Returns the key of a named type under `$defs`: plain characters, since some providers accept no others.
-fn def_key(name: &TypeName) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()
+fn def_key(name: &TypeName, is_member: bool) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' };
+    let key: String = name.chars().map(plain).collect();
+    if is_member { key + "_member" } else { key }
 }
 
 fn integer(range: &IntRange) -> Json {

@@ -1,5 +1,17 @@
 //! Answers of models: from a type to a provider's schema, and from text back to a value of the type.
+//!
+//! In: types, JSON Schemas and texts. Out: schemas as each provider takes them ([`openai`], [`ollama`]), values or
+//! violations ([`read`]), the message that asks for a better answer ([`repair_message`]), and believable values for
+//! simulated effects ([`generate`]). It must not know wires, journals or how often something is asked.
 
+mod candidates;
+mod generate;
 pub mod ollama;
 pub mod openai;
+mod read;
+mod repair;
 mod rewrite;
+
+pub use generate::generate;
+pub use read::{read, takes_text};
+pub use repair::{repair_message, schema_prompt};

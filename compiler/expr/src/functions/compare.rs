@@ -67,7 +67,7 @@ const fn equals(same: bool) -> Overload {
             &[V0, V0],
             Bool,
             "whether they are equal; numbers compare across kinds",
-            { |env, a| are_equal(env, a).map(Value::Bool) },
+            |env, a| are_equal(env, a).map(Value::Bool),
         )
     } else {
         row("not_equals", "_!=_", Operator, &[V0, V0], Bool, "whether they differ", |env, a| {

@@ -69,7 +69,7 @@ pub(super) static ROWS: &[Overload] = &[
         &[LIST_V0],
         LIST_V0,
         "each element once, the first of equal ones",
-        { |env, a| distinct(env, list(a, 0)?) },
+        |env, a| distinct(env, list(a, 0)?),
     ),
     row(
         "flatten_list",
@@ -205,7 +205,7 @@ pub(super) static ROWS: &[Overload] = &[
         &[LIST_STRING, String],
         String,
         "the texts with a separator between",
-        { |env, a| joined(env, &strings::strings(a, 0)?, super::string(a, 1)?) },
+        |env, a| joined(env, &strings::strings(a, 0)?, super::string(a, 1)?),
     ),
     row(
         "join_scalars",

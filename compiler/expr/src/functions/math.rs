@@ -86,7 +86,7 @@ pub(super) static ROWS: &[Overload] = &[
         &[LIST_O0],
         O0,
         "the least element; of an empty list an error",
-        { |env, a| best_of_list(env, a, Ordering::Less) },
+        |env, a| best_of_list(env, a, Ordering::Less),
     ),
     row("least_of", "math.least", Global, &[O0], O0, "the least of its arguments", |env, a| {
         best(env, a.iter().copied(), Ordering::Less)
@@ -99,7 +99,7 @@ pub(super) static ROWS: &[Overload] = &[
         &[LIST_O0],
         O0,
         "the greatest element; of an empty list an error",
-        { |env, a| best_of_list(env, a, Ordering::Greater) },
+        |env, a| best_of_list(env, a, Ordering::Greater),
     ),
     row("greatest_of", "math.greatest", Global, &[O0], O0, "the greatest of its arguments", |env, a| {
         best(env, a.iter().copied(), Ordering::Greater)
@@ -124,7 +124,7 @@ pub(super) static ROWS: &[Overload] = &[
         &[Int, Int],
         Int,
         "moved n bits up; 64 and more is 0",
-        { |_, a| Ok(Value::Int(int(a, 0)?.checked_shl(bits(a)?).unwrap_or(0))) },
+        |_, a| Ok(Value::Int(int(a, 0)?.checked_shl(bits(a)?).unwrap_or(0))),
     ),
     row(
         "shift_left_uint",
@@ -133,7 +133,7 @@ pub(super) static ROWS: &[Overload] = &[
         &[Uint, Int],
         Uint,
         "moved n bits up; 64 and more is 0",
-        { |_, a| Ok(Value::Uint(uint(a, 0)?.checked_shl(bits(a)?).unwrap_or(0))) },
+        |_, a| Ok(Value::Uint(uint(a, 0)?.checked_shl(bits(a)?).unwrap_or(0))),
     ),
     row(
         "shift_right_int",
@@ -142,7 +142,7 @@ pub(super) static ROWS: &[Overload] = &[
         &[Int, Int],
         Int,
         "moved n bits down, zeros from above",
-        { |_, a| Ok(Value::Int((int(a, 0)? as u64).checked_shr(bits(a)?).unwrap_or(0) as i64)) },
+        |_, a| Ok(Value::Int((int(a, 0)? as u64).checked_shr(bits(a)?).unwrap_or(0) as i64)),
     ),
     row("shift_right_uint", "math.bitShiftRight", Global, &[Uint, Int], Uint, "moved n bits down", |_, a| {
         Ok(Value::Uint(uint(a, 0)?.checked_shr(bits(a)?).unwrap_or(0)))

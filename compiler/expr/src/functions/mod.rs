@@ -284,6 +284,7 @@ pub(crate) fn no_overload(args: &[&Value]) -> Error {
 macro_rules! take {
     ($name:ident, $variant:ident, $of:ty, $pattern:ident => $result:expr) => {
         #[inline]
+        #[allow(clippy::needless_lifetimes, reason = "one form for what is copied and what is borrowed")]
         pub(crate) fn $name<'a>(args: &[&'a Value], index: usize) -> Result<$of, Error> {
             match args.get(index) {
                 Some(Value::$variant($pattern)) => Ok($result),

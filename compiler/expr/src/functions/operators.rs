@@ -57,7 +57,7 @@ pub(super) static ROWS: &[Overload] = &[
         &[Timestamp, Duration],
         Timestamp,
         "later by a duration",
-        { |_, a| shift(timestamp(a, 0)?, duration(a, 1)? as i128) },
+        |_, a| shift(timestamp(a, 0)?, duration(a, 1)? as i128),
     ),
     row(
         "add_duration_timestamp",
@@ -66,7 +66,7 @@ pub(super) static ROWS: &[Overload] = &[
         &[Duration, Timestamp],
         Timestamp,
         "later by a duration",
-        { |_, a| shift(timestamp(a, 1)?, duration(a, 0)? as i128) },
+        |_, a| shift(timestamp(a, 1)?, duration(a, 0)? as i128),
     ),
     row("subtract_int", "_-_", Operator, &[Int, Int], Int, "the difference; overflow is an error", |_, a| {
         int(a, 0)?.checked_sub(int(a, 1)?).map(Value::Int).ok_or_else(overflow)
@@ -171,7 +171,7 @@ pub(super) static ROWS: &[Overload] = &[
         &[Uint, Uint],
         Uint,
         "what a division leaves; by 0 is an error",
-        { |_, a| uint(a, 0)?.checked_rem(uint(a, 1)?).map(Value::Uint).ok_or_else(by_zero) },
+        |_, a| uint(a, 0)?.checked_rem(uint(a, 1)?).map(Value::Uint).ok_or_else(by_zero),
     ),
     row("negate_int", "-_", Operator, &[Int], Int, "the opposite number; overflow is an error", |_, a| {
         int(a, 0)?.checked_neg().map(Value::Int).ok_or_else(overflow)

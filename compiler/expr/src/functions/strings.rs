@@ -178,7 +178,7 @@ pub(super) static ROWS: &[Overload] = &[
         &[String, String, String],
         String,
         "with each occurrence replaced",
-        { |env, a| replace(env, a, usize::MAX) },
+        |env, a| replace(env, a, usize::MAX),
     ),
     row(
         "replace_some",

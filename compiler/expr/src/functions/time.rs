@@ -68,7 +68,7 @@ pub(super) static DURATION_ROWS: &[Overload] = &[
         &[Duration],
         Int,
         "its milliseconds beyond seconds",
-        { |_, a| Ok(Value::Int(duration(a, 0)? / 1_000_000 % 1_000)) },
+        |_, a| Ok(Value::Int(duration(a, 0)? / 1_000_000 % 1_000)),
     ),
     row(
         "format_time_utc",
