@@ -9,7 +9,7 @@ pub struct RunId(pub Name);
 
 /// Where a step stands in a run: `write_article/polish[0]/route:revise/text`. It is the journal's key, the span of the
 /// trace and the key in a diff.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Coordinate(pub Name);
 

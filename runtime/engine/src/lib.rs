@@ -4,6 +4,20 @@
 //! not know a clock, a network, a store or a provider: the host carries commands out, in order, and feeds back what came
 //! of them. Everything between two effects is computed, and computed again after a crash from the events alone.
 
+mod coordinate;
+mod effect;
+mod engine;
+mod frame;
+mod inputs;
+mod json;
 mod port;
+mod pure;
+mod replay;
+mod run;
+mod spend;
+mod statement;
+mod task;
+mod validate;
 
+pub use engine::Engine;
 pub use port::{AttemptId, Command, DEFAULT_MODEL, Input, ModelFacts, Notice, RunSettings, TimerId};

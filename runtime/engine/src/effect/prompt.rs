@@ -1,0 +1,239 @@
+//! Prompts: from parameters to messages, and from an answer to a value of the type.
+
+use std::sync::Arc;
+
+use flow_ir::plan::{ModelId, ModelKind, ModelRef, Node, NodeId, NodeKind, Prompt, Step};
+use flow_ir::{Expr, Name, Plan, Type, Value};
+use flow_runtime_api::{Answer, Call, Failure, FinishReason, Kind, Message, Role, Sampling, Schema};
+use sha2::{Digest, Sha256};
+
+use super::retry::setting;
+use super::{Prepared, Request, StepState, Verdict, good};
+use crate::engine::Run;
+
+/// Models within models, `fallback(round_robin(…), …)`; more is a circle.
+const MODEL_DEPTH_MAX: usize = 16;
+/// A wrong answer is shown to the model, and recorded, up to so many bytes.
+const SHOWN_BYTES_MAX: usize = 16 << 10;
+
+impl Run {
+    /// Returns the models that a prompt may ask, in order; choices of `round_robin` are made here.
+    pub(crate) fn candidates(&mut self, plan: &Plan, step: &Step, node: NodeId) -> Vec<ModelRef> {
+        let NodeKind::Prompt(prompt) = &plan.nodes[node as usize].kind else { return Vec::new() };
+        let mut out = Vec::new();
+        self.resolve(plan, step.with.model.unwrap_or(prompt.model), MODEL_DEPTH_MAX, &mut out);
+        out
+    }
+
+    fn resolve(&mut self, plan: &Plan, model: ModelRef, depth: usize, out: &mut Vec<ModelRef>) {
+        let ModelRef::Model(id) = model else { return out.push(model) };
+        let Some(depth) = depth.checked_sub(1) else { return };
+        match plan.models.get(id as usize).map(|model| &model.kind) {
+            Some(ModelKind::Fallback(all)) => {
+                all.iter().for_each(|id| self.resolve(plan, ModelRef::Model(*id), depth, out))
+            }
+            Some(ModelKind::RoundRobin(all)) => {
+                let chosen = self.next_turn(id, all);
+                self.resolve(plan, ModelRef::Model(chosen), depth, out);
+            }
+            Some(ModelKind::Provider { .. }) => out.push(model),
+            None => {}
+        }
+    }
+
+    /// Chooses in turn. Steps are reached in the same order in every execution of a run, so the choice is the same too;
+    /// the model that it led to is on record.
+    fn next_turn(&mut self, id: ModelId, all: &[ModelId]) -> ModelId {
+        let turn = self.turns.entry(id).or_default();
+        let chosen = all[*turn % all.len()];
+        *turn += 1;
+        chosen
+    }
+
+    pub(super) fn prepare_prompt(
+        &mut self,
+        plan: &Plan,
+        node: &Node,
+        prompt: &Prompt,
+        state: &StepState,
+    ) -> Result<Prepared, Failure> {
+        let Some(model) = state.candidates.get(state.candidate).copied() else {
+            return Err(Failure::new(Kind::Unavailable, "no model can be asked"));
+        };
+        let name = self.model_name(plan, model)?;
+        let mut messages = Vec::with_capacity(2 + 2 * state.repairs.len());
+        if let Some(system) = &prompt.system {
+            messages.push(Message::text(Role::System, self.text(plan, state, system)?));
+        }
+        if let Some(history) = &prompt.history {
+            self.history(plan, state, history, &mut messages)?;
+        }
+        messages.push(Message::text(Role::User, self.text(plan, state, &prompt.user)?));
+        for (answer, complaint) in &state.repairs {
+            messages.push(Message::text(Role::Assistant, answer.as_str()));
+            messages.push(Message::text(Role::User, complaint.as_str()));
+        }
+        if let Some(assistant) = &prompt.assistant {
+            messages.push(Message::text(Role::Assistant, self.text(plan, state, assistant)?));
+        }
+        let schema = self.schema(plan, state.node, &node.returns);
+        let call = Call {
+            model: name.clone(),
+            messages,
+            schema: schema.as_deref().cloned(),
+            tools: Vec::new(),
+            sampling: self.sampling(plan, state, model),
+        };
+        let fingerprint = fingerprint(&call);
+        let request = Request::Ask(Box::new(call), model);
+        Ok(Prepared { request, fingerprint, model: Some(name), repeatable: true })
+    }
+
+    fn model_name(&self, plan: &Plan, model: ModelRef) -> Result<Name, Failure> {
+        if let Some(facts) = self.facts(Some(model)) {
+            return Ok(facts.name.clone());
+        }
+        match model {
+            ModelRef::Model(id) => match plan.models.get(id as usize).map(|model| &model.kind) {
+                Some(ModelKind::Provider { provider, model }) => {
+                    Ok(Name::from(format!("{provider}/{model}")))
+                }
+                _ => Err(Failure::new(Kind::Unavailable, "no model can be asked")),
+            },
+            ModelRef::Default => Err(Failure::new(Kind::Unavailable, "no default model is set")),
+        }
+    }
+
+    fn sampling(&self, plan: &Plan, state: &StepState, model: ModelRef) -> Sampling {
+        let limit = self.facts(Some(model)).and_then(|facts| facts.output_tokens_max);
+        let stop = |settings: &flow_ir::plan::ModelSettings| {
+            (!settings.stop.is_empty()).then(|| settings.stop.clone())
+        };
+        Sampling {
+            temperature: setting(plan, state, |settings| settings.temperature),
+            top_p: setting(plan, state, |settings| settings.top_p),
+            max_tokens: setting(plan, state, |settings| settings.max_tokens).or(limit),
+            seed: setting(plan, state, |settings| settings.seed),
+            stop: setting(plan, state, stop).unwrap_or_default(),
+        }
+    }
+
+    /// Renders a text over a node's parameters.
+    fn text(&self, plan: &Plan, state: &StepState, expr: &Expr) -> Result<String, Failure> {
+        match self.of_params(plan, state, expr)? {
+            Value::String(text) => Ok(text.to_string()),
+            Value::Null => Ok(String::new()),
+            _ => Err(Failure::new(Kind::BadValue, "a message is no text")),
+        }
+    }
+
+    /// Computes an expression over a node's parameters.
+    pub(super) fn of_params(&self, plan: &Plan, state: &StepState, expr: &Expr) -> Result<Value, Failure> {
+        self.compute(plan, &flow_expr::Slots(&state.args), expr).map_err(|error| Failure {
+            kind: Name::new_static(error.kind.name()),
+            message: error.message,
+            step: None,
+            retry_at: None,
+        })
+    }
+
+    fn history(
+        &self,
+        plan: &Plan,
+        state: &StepState,
+        history: &Expr,
+        messages: &mut Vec<Message>,
+    ) -> Result<(), Failure> {
+        let wrong = |what: &str| Failure::new(Kind::BadValue, format!("history: {what}"));
+        let entries = match self.of_params(plan, state, history)? {
+            Value::List(entries) => entries,
+            Value::Null => return Ok(()),
+            _ => return Err(wrong("no list")),
+        };
+        for entry in entries.iter() {
+            let role = match entry.get("role") {
+                Some(Value::String(role)) => role.to_string(),
+                Some(Value::Enum(role)) => role.name().to_string(),
+                _ => return Err(wrong("an entry has no `role`")),
+            };
+            let role = match role.as_str() {
+                "system" => Role::System,
+                "user" => Role::User,
+                "assistant" => Role::Assistant,
+                _ => return Err(wrong("a role is none of system, user and assistant")),
+            };
+            let content = entry.get("content").and_then(Value::as_str);
+            messages.push(Message::text(role, content.ok_or_else(|| wrong("an entry has no `content`"))?));
+        }
+        Ok(())
+    }
+
+    /// Returns the schema of a node's answer; none for text.
+    fn schema(&mut self, plan: &Plan, id: NodeId, returns: &Type) -> Option<Arc<Schema>> {
+        let make = || {
+            (!flow_answer::takes_text(returns, &plan.types)).then(|| {
+                let name = schema_name(plan, returns, &plan.nodes[id as usize].name);
+                Arc::new(Schema { name, json: flow_ir::schema::schema(returns, &plan.types) })
+            })
+        };
+        self.schemas.entry(id).or_insert_with(make).clone()
+    }
+
+    /// Reads an answer as a value of the node's type.
+    pub(super) fn read_answer(&self, plan: &Plan, state: &StepState, answer: Answer) -> Verdict {
+        let node = &plan.nodes[state.node as usize];
+        let NodeKind::Prompt(prompt) = &node.kind else { return Verdict::default() };
+        if answer.finish == FinishReason::Refused {
+            let said: String = answer.text.chars().take(300).collect();
+            let message = if said.is_empty() { "the model refused to answer" } else { said.as_str() };
+            return Verdict::Failed(Failure::new(Kind::Refused, message));
+        }
+        if answer.text.len() > flow_expr::VALUE_BYTES_MAX {
+            return Verdict::Failed(Failure::new(Kind::Exhausted, "an answer of more than 16 MiB"));
+        }
+        let is_cut = answer.finish == FinishReason::Length;
+        let truncated = || Failure::new(Kind::Truncated, "the answer was cut at the output limit");
+        if is_cut && flow_answer::takes_text(&node.returns, &plan.types) {
+            return Verdict::Failed(truncated());
+        }
+        let text = match prompt.assistant.as_ref().map(|begin| self.text(plan, state, begin)) {
+            // Some servers go on after the beginning that they were given, others repeat it.
+            Some(Ok(begin)) if !answer.text.starts_with(&begin) => begin + &answer.text,
+            _ => answer.text,
+        };
+        match flow_answer::read(&text, &node.returns, &plan.types, &self.rules(plan)) {
+            Ok(value) => good(plan, value, &node.returns),
+            Err(_) if is_cut => Verdict::Failed(truncated()),
+            Err(violations) => {
+                let complaint = flow_answer::repair_message(&node.returns, &plan.types, &violations, &text);
+                Verdict::Wrong(cut(text), complaint)
+            }
+        }
+    }
+}
+
+/// Cuts a text visibly.
+fn cut(mut text: String) -> String {
+    if text.len() > SHOWN_BYTES_MAX {
+        let end = (0..=SHOWN_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str(" […]");
+    }
+    text
+}
+
+/// Returns the name of an answer's schema on the wire.
+fn schema_name(plan: &Plan, returns: &Type, node: &Name) -> String {
+    let name = match returns.non_null() {
+        Type::Named(name) => plan.types.get(name).map_or(node, |def| &def.name),
+        _ => node,
+    };
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
+    name.chars().take(64).map(allowed).collect()
+}
+
+/// Returns the SHA-256 of what is asked, in canonical form.
+fn fingerprint(call: &Call) -> String {
+    let json = serde_json::to_value(call).unwrap_or_default();
+    flow_ir::plan::hex(&Sha256::digest(flow_ir::plan::canonical(&json)))
+}

@@ -1,0 +1,549 @@
+//! The machine: what it holds, and how an input becomes commands.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use flow_ir::plan::{FlowId, ModelId};
+use flow_ir::{Name, Plan, Value};
+use flow_runtime_api::{
+    Coordinate, Cost, Event, Failure, Kind, Record, RunStatus, Schema, Simulation, Time, Usage,
+};
+use serde_json::Value as Json;
+
+use crate::frame::Frame;
+use crate::port::{AttemptId, Command, DEFAULT_MODEL, Input, ModelFacts, Notice, RunSettings, TimerId};
+use crate::replay::Replay;
+use crate::spend::{MeterId, Spend};
+use crate::task::{Call, Control, Interrupt, Outcome, Task, TaskId};
+use crate::{inputs, validate};
+
+/// Statements that one input may run before the host is asked to come back, so that it stays able to cancel.
+const SLICE: u32 = 200_000;
+/// Branches that wait or run at a time.
+const TASKS_MAX: usize = 200_000;
+
+/// A run.
+pub struct Engine {
+    plan: Arc<Plan>,
+    run: Run,
+}
+
+impl Engine {
+    /// Prepares a new run. `inputs` are checked against the flow's parameters, and defaults are filled in; the failure
+    /// says what is wrong with inputs (`bad_shape`) or with the plan (`bad_value`).
+    pub fn start(
+        plan: Arc<Plan>,
+        settings: RunSettings,
+        inputs: serde_json::Map<String, Json>,
+    ) -> Result<Engine, Failure> {
+        validate::plan(&plan)?;
+        let mut run = Run::new(settings);
+        let (args, inputs) = inputs::read(&run, &plan, inputs)?;
+        run.args = args;
+        run.inputs = inputs;
+        Ok(Engine { plan, run })
+    }
+
+    /// Prepares to go on with a run whose records are all at hand, in order. What was in flight is treated by its kind
+    /// at [`Input::Start`]. The failure says that plan or records aren't what they should be (`diverged`).
+    pub fn resume(plan: Arc<Plan>, settings: RunSettings, records: Vec<Record>) -> Result<Engine, Failure> {
+        validate::plan(&plan)?;
+        let diverged = |message: &str| Failure::new(Kind::Diverged, message);
+        let Some(Record {
+            at, event: Event::RunStarted { plan: hash, inputs, models, simulate, .. }, ..
+        }) = records.first()
+        else {
+            return Err(diverged("the records don't begin with the start of the run"));
+        };
+        if *hash != plan.hash() {
+            return Err(diverged("the run was started with another plan"));
+        }
+        let mut settings = RunSettings { started_at: *at, simulate: *simulate, ..settings };
+        pin_default_model(&mut settings, models.get(DEFAULT_MODEL).and_then(Json::as_str));
+        let mut run = Run::new(settings);
+        let (args, inputs) = inputs::read(&run, &plan, inputs.clone())?;
+        run.args = args;
+        run.inputs = inputs;
+        run.replay = Some(Replay::new(records));
+        Ok(Engine { plan, run })
+    }
+
+    /// Takes what happened, and returns what is to be done about it. `now` never goes back by more than the wall clock
+    /// does; what comes for an effect or timer that is over is ignored, and so is everything after the run's end.
+    pub fn apply(&mut self, input: Input, now: Time) -> Vec<Command> {
+        let plan = self.plan.clone();
+        self.run.apply(&plan, input, now)
+    }
+
+    /// Whether the run is over: nothing more will come of any input.
+    pub fn is_over(&self) -> bool {
+        self.run.is_over
+    }
+
+    /// Returns what the run took so far, over all attempts.
+    pub fn spent(&self) -> (Usage, Cost) {
+        (self.run.usage, self.run.cost)
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Engine").field("run", &self.run.settings.run).finish_non_exhaustive()
+    }
+}
+
+/// The default model is the one that the run was started with.
+fn pin_default_model(settings: &mut RunSettings, recorded: Option<&str>) {
+    let current = settings.default_model.as_ref().map(|facts| facts.name.as_str());
+    if current != recorded {
+        settings.default_model =
+            recorded.map(|name| ModelFacts { name: Name::new(name), ..ModelFacts::default() });
+    }
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimerUse {
+    /// The next attempt of a step.
+    Retry,
+    /// The end of a `wait`.
+    Wait,
+    /// The timeout of the flow step at this depth of the task's stack.
+    FlowTimeout(usize),
+    /// Going on with a long computation.
+    Slice,
+}
+
+/// The state of a run.
+pub(crate) struct Run {
+    pub settings: RunSettings,
+    pub started: jiff::Timestamp,
+    /// Arguments of the first flow, and the inputs as they are recorded.
+    args: Vec<Value>,
+    inputs: serde_json::Map<String, Json>,
+    pub now: Time,
+    pub tasks: Vec<Option<Box<Task>>>,
+    free: Vec<TaskId>,
+    /// Tasks that can go on, in the order in which they could.
+    ready: VecDeque<TaskId>,
+    /// Steps that are about to be made. Entries may be stale: the step's own phase tells.
+    pub starting: VecDeque<TaskId>,
+    pub attempts: HashMap<AttemptId, TaskId>,
+    attempts_made: u64,
+    timers: HashMap<TimerId, (TaskId, TimerUse, Time)>,
+    due: BTreeSet<(Time, TimerId)>,
+    timers_made: u64,
+    pub spend: Spend,
+    pub usage: Usage,
+    pub cost: Cost,
+    /// How often a `round_robin` was asked to choose.
+    pub turns: HashMap<ModelId, usize>,
+    pub schemas: HashMap<u32, Option<Arc<Schema>>>,
+    events: Vec<Event>,
+    commands: Vec<Command>,
+    inbox: VecDeque<Input>,
+    pub replay: Option<Replay>,
+    /// Statements left in this slice.
+    pub fuel: u32,
+    is_started: bool,
+    /// How the first flow ended.
+    end: Option<End>,
+    is_over: bool,
+}
+
+struct End {
+    status: RunStatus,
+    result: Option<Json>,
+    failure: Option<Failure>,
+}
+
+impl Run {
+    fn new(settings: RunSettings) -> Run {
+        let started = jiff::Timestamp::from_millisecond(settings.started_at.0).unwrap_or_default();
+        Run {
+            started,
+            now: settings.started_at,
+            settings,
+            args: Vec::new(),
+            inputs: serde_json::Map::new(),
+            tasks: Vec::new(),
+            free: Vec::new(),
+            ready: VecDeque::new(),
+            starting: VecDeque::new(),
+            attempts: HashMap::new(),
+            attempts_made: 0,
+            timers: HashMap::new(),
+            due: BTreeSet::new(),
+            timers_made: 0,
+            spend: Spend::default(),
+            usage: Usage::default(),
+            cost: Cost::ZERO,
+            turns: HashMap::new(),
+            schemas: HashMap::new(),
+            events: Vec::new(),
+            commands: Vec::new(),
+            inbox: VecDeque::new(),
+            replay: None,
+            fuel: SLICE,
+            is_started: false,
+            end: None,
+            is_over: false,
+        }
+    }
+
+    fn apply(&mut self, plan: &Plan, input: Input, now: Time) -> Vec<Command> {
+        if self.is_over {
+            return Vec::new();
+        }
+        self.now = now;
+        self.fuel = SLICE;
+        match input {
+            Input::Start if !self.is_started => {
+                self.is_started = true;
+                if self.replay.is_some() {
+                    self.replay_all(plan, now);
+                } else {
+                    self.begin(plan);
+                }
+            }
+            Input::Start => {}
+            _ if !self.is_started => return Vec::new(),
+            Input::Cancel => self.cancel(),
+            // What arrives while a long computation goes on has to wait for its end, else the order of what happened
+            // would depend on the speed of the machine.
+            other => self.inbox.push_back(other),
+        }
+        self.settle(plan);
+        self.flush()
+    }
+
+    /// Records the start and makes the first task.
+    fn begin(&mut self, plan: &Plan) {
+        let models = plan.models.iter().enumerate().filter_map(|(id, model)| {
+            let facts = self.settings.models.get(id)?.as_ref()?;
+            Some((model.name.to_string(), Json::from(facts.name.as_str())))
+        });
+        let default = self.settings.default_model.iter();
+        let default = default.map(|facts| (String::from(DEFAULT_MODEL), Json::from(facts.name.as_str())));
+        let event = Event::RunStarted {
+            plan: plan.hash(),
+            flow: plan.main().name.clone(),
+            inputs: self.inputs.clone(),
+            models: models.chain(default).collect(),
+            prices: self.settings.prices.clone(),
+            simulate: self.settings.simulate,
+        };
+        self.emit(event);
+        self.first_task(plan);
+    }
+
+    /// Makes the task of the first flow.
+    pub(crate) fn first_task(&mut self, plan: &Plan) {
+        let flow = plan.main();
+        let meter = self.spend.open(None, flow.budget);
+        let frame = Frame::of_flow(std::mem::take(&mut self.args), flow.slots.len());
+        let id = self.spawn(None, 0, frame, meter, None, String::new(), 0);
+        if let Some(task) = &mut self.tasks[id as usize] {
+            task.push(Some(&flow.name), Control::Call(Box::new(Call { caller: None, on_error: None })));
+            task.enter(flow.body);
+        }
+    }
+
+    /// Makes a task, ready to run; its stack is the caller's to fill.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn spawn(
+        &mut self,
+        parent: Option<(TaskId, u32)>,
+        flow: FlowId,
+        frame: Frame,
+        meter: MeterId,
+        exempt: Option<MeterId>,
+        path: String,
+        stack: usize,
+    ) -> TaskId {
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.tasks.push(None);
+            (self.tasks.len() - 1) as TaskId
+        });
+        self.tasks[id as usize] = Some(Box::new(Task {
+            id,
+            parent,
+            flow,
+            frame,
+            meter,
+            exempt,
+            path,
+            stack: Vec::with_capacity(stack),
+            pending: None,
+            stopped: false,
+            wake: Some(Outcome::Next),
+        }));
+        self.ready.push_back(id);
+        id
+    }
+
+    /// Whether another branch may be made.
+    pub(crate) fn has_room(&self) -> bool {
+        self.tasks.len() - self.free.len() < TASKS_MAX
+    }
+
+    /// Lets a task run that has been told what it goes on with.
+    pub(crate) fn queue(&mut self, id: TaskId) {
+        self.ready.push_back(id);
+    }
+
+    /// The same, before all others.
+    pub(crate) fn queue_first(&mut self, id: TaskId) {
+        self.ready.push_front(id);
+    }
+
+    /// Goes on with a task.
+    pub(crate) fn wake(&mut self, id: TaskId, outcome: Outcome) {
+        if let Some(task) = self.tasks.get_mut(id as usize).and_then(Option::as_mut) {
+            let is_queued = task.wake.replace(outcome).is_some();
+            if !is_queued {
+                self.ready.push_back(id);
+            }
+        }
+    }
+
+    /// Runs all that can run, then starts what is about to start, until everything waits.
+    pub(crate) fn settle(&mut self, plan: &Plan) {
+        while self.end.is_none() {
+            if let Some(id) = self.ready.pop_front() {
+                if self.fuel == 0 && self.replay.is_none() {
+                    self.ready.push_front(id);
+                    self.set_timer(id, TimerUse::Slice, self.now);
+                    return;
+                }
+                self.run_task(plan, id);
+            } else if self.replay.is_some() {
+                return;
+            } else if let Some(id) = self.starting.pop_front() {
+                self.start_attempt(plan, id);
+            } else if let Some(input) = self.inbox.pop_front() {
+                self.take(plan, input);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Takes an input when everything waits.
+    fn take(&mut self, plan: &Plan, input: Input) {
+        match input {
+            Input::Answered { attempt, result, usage, duration_ms } => {
+                self.answered(plan, attempt, result, usage, duration_ms)
+            }
+            Input::Fetched { attempt, result, duration_ms } => {
+                self.fetched(plan, attempt, result, duration_ms)
+            }
+            Input::Simulated { attempt, result } => self.simulated(plan, attempt, result),
+            Input::Due { timer } => self.timer_due(timer),
+            Input::Settle { step, answer } => self.settle_step(plan, &step, answer),
+            Input::Start | Input::Cancel => {}
+        }
+    }
+
+    fn cancel(&mut self) {
+        self.emit(Event::CancelRequested {});
+        self.stop_all();
+    }
+
+    /// Stops the first task, and with it all others.
+    pub(crate) fn stop_all(&mut self) {
+        let failure = Box::new(Failure::new(Kind::Cancelled, "the run was cancelled"));
+        let first = self.tasks.iter().flatten().find(|task| task.parent.is_none()).map(|task| task.id);
+        if let Some(id) = first {
+            self.interrupt(id, Interrupt { depth: None, failure });
+        }
+    }
+
+    /// Writes down how the first flow ended.
+    pub(crate) fn finish(&mut self, plan: &Plan, outcome: Outcome) {
+        let end = match outcome {
+            Outcome::Return(value) => match crate::json::encode(plan, &value, &plan.main().returns) {
+                Ok(result) => End { status: RunStatus::Succeeded, result: Some(result), failure: None },
+                Err(failure) => End { status: RunStatus::Failed, result: None, failure: Some(failure) },
+            },
+            Outcome::Interrupt(interrupt) => {
+                End { status: RunStatus::Cancelled, result: None, failure: Some(*interrupt.failure) }
+            }
+            Outcome::Fail(failure) if failure.built_in() == Some(Kind::Cancelled) => {
+                End { status: RunStatus::Cancelled, result: None, failure: Some(*failure) }
+            }
+            Outcome::Fail(failure) => {
+                End { status: RunStatus::Failed, result: None, failure: Some(*failure) }
+            }
+            // A flow that ends without `return` has no result.
+            _ => End { status: RunStatus::Succeeded, result: Some(Json::Null), failure: None },
+        };
+        self.end.get_or_insert(end);
+    }
+
+    /// Ends the run at once: it no longer takes the way that its journal tells.
+    pub(crate) fn diverge(&mut self, step: Option<&Coordinate>, message: String) {
+        let failure = Failure { step: step.cloned(), ..Failure::new(Kind::Diverged, message) };
+        self.end = Some(End { status: RunStatus::Failed, result: None, failure: Some(failure) });
+        self.replay = None;
+    }
+
+    /// Frees a task that has ended.
+    pub(crate) fn release(&mut self, id: TaskId) {
+        self.free.push(id);
+    }
+
+    /// Records an event, unless it is being read back.
+    pub(crate) fn emit(&mut self, event: Event) {
+        match &mut self.replay {
+            Some(replay) => replay.expect(&event),
+            None => self.events.push(event),
+        }
+    }
+
+    /// Records an event that isn't being read back.
+    pub(crate) fn emit_live(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Adds what an attempt took to the run's sum.
+    pub(crate) fn count(&mut self, usage: &Usage, cost: &Cost) {
+        self.usage += *usage;
+        self.cost += *cost;
+    }
+
+    pub(crate) fn command(&mut self, command: Command) {
+        if self.replay.is_none() {
+            self.commands.push(command);
+        }
+    }
+
+    pub(crate) fn show_branch(&mut self, task: &Task) {
+        if self.replay.is_none() {
+            let step = task.coordinate();
+            self.commands.push(Command::Show(Notice::Branch { step }));
+        }
+    }
+
+    pub(crate) fn new_attempt(&mut self, id: TaskId) -> AttemptId {
+        self.attempts_made += 1;
+        let attempt = AttemptId(self.attempts_made);
+        self.attempts.insert(attempt, id);
+        attempt
+    }
+
+    pub(crate) fn set_timer(&mut self, id: TaskId, what: TimerUse, due: Time) -> TimerId {
+        self.timers_made += 1;
+        let timer = TimerId(self.timers_made);
+        self.timers.insert(timer, (id, what, due));
+        self.due.insert((due, timer));
+        self.command(Command::SetTimer(timer, due));
+        timer
+    }
+
+    pub(crate) fn clear_timer(&mut self, timer: TimerId) {
+        if let Some((_, _, due)) = self.timers.remove(&timer) {
+            self.due.remove(&(due, timer));
+            self.command(Command::ClearTimer(timer));
+        }
+    }
+
+    /// Moves a timer that hasn't been set for the host yet.
+    pub(crate) fn move_timer(&mut self, timer: TimerId, due: Time) {
+        if let Some(entry) = self.timers.get_mut(&timer) {
+            self.due.remove(&(entry.2, timer));
+            entry.2 = due;
+            self.due.insert((due, timer));
+        }
+    }
+
+    /// Tells the host of all timers: they were only noted while the journal was read.
+    pub(crate) fn set_all_timers(&mut self) {
+        let timers = self.due.iter().map(|(due, timer)| Command::SetTimer(*timer, *due));
+        self.commands.extend(timers);
+    }
+
+    fn timer_due(&mut self, timer: TimerId) {
+        let Some((id, what, due)) = self.timers.remove(&timer) else { return };
+        self.due.remove(&(due, timer));
+        match what {
+            TimerUse::Retry => self.retry_due(id),
+            TimerUse::Wait => self.wait_due(id),
+            TimerUse::FlowTimeout(depth) => self.flow_timed_out(id, depth),
+            TimerUse::Slice => {}
+        }
+    }
+
+    /// Whether waits end at once.
+    pub(crate) fn skips_waits(&self) -> bool {
+        matches!(self.settings.simulate, Some(Simulation { models_only: false, .. }))
+    }
+
+    /// Returns the commands of one input, the events first.
+    fn flush(&mut self) -> Vec<Command> {
+        if self.is_over {
+            return std::mem::take(&mut self.commands);
+        }
+        if let Some(end) = self.end.take() {
+            return self.close(end);
+        }
+        let mut out = Vec::with_capacity(self.commands.len() + 2);
+        if !self.events.is_empty() {
+            out.push(Command::Append(std::mem::take(&mut self.events)));
+        }
+        out.append(&mut self.commands);
+        if self.attempts.is_empty() && self.ready.is_empty() {
+            out.push(self.idle());
+        }
+        out
+    }
+
+    /// Ends the run: nothing is in flight any more but what a divergence left.
+    fn close(&mut self, end: End) -> Vec<Command> {
+        self.is_over = true;
+        let mut attempts: Vec<AttemptId> = self.attempts.drain().map(|(attempt, _)| attempt).collect();
+        attempts.sort();
+        self.commands.extend(attempts.into_iter().map(Command::Abort));
+        for (_, timer) in std::mem::take(&mut self.due) {
+            self.commands.push(Command::ClearTimer(timer));
+        }
+        self.events.push(Event::RunFinished {
+            status: end.status,
+            result: end.result.clone(),
+            failure: end.failure.clone(),
+            usage: self.usage,
+            cost: self.cost,
+        });
+        let mut out = vec![Command::Append(std::mem::take(&mut self.events))];
+        out.append(&mut self.commands);
+        out.push(Command::Finish { status: end.status, result: end.result, failure: end.failure });
+        out
+    }
+
+    /// Ends a run whose end is on record already.
+    pub(crate) fn close_again(&mut self, status: RunStatus, result: Option<Json>, failure: Option<Failure>) {
+        self.is_over = true;
+        self.replay = None;
+        self.end = None;
+        self.commands.push(Command::Finish { status, result, failure });
+    }
+
+    fn idle(&self) -> Command {
+        let next = self.due.first();
+        let uncertain = self.tasks.iter().flatten().find(|task| task.is_uncertain());
+        let reason = match (uncertain, next) {
+            (Some(task), _) => {
+                format!("`{}` was sent and not answered before a crash: its outcome is uncertain", task.path)
+            }
+            (None, Some((due, timer))) => {
+                let step = self.timers.get(timer).and_then(|(id, ..)| self.tasks.get(*id as usize)?.as_ref());
+                match step {
+                    Some(task) => format!("`{}` goes on at {}", task.path, due.rfc3339()),
+                    None => format!("goes on at {}", due.rfc3339()),
+                }
+            }
+            (None, None) => String::from("nothing is due"),
+        };
+        Command::Idle { until: next.map(|(due, _)| *due), reason }
+    }
+}

@@ -1,0 +1,310 @@
+//! Going on with a run: its records are read in order, each at its time, by the same machine that wrote them. What they
+//! tell is taken for granted; what the program computes must meet them, else it has diverged (C5).
+
+use std::collections::HashMap;
+
+use flow_ir::Plan;
+use flow_runtime_api::{Coordinate, Cost, Event, Failure, Kind, Record, Time, Usage};
+use serde_json::Value as Json;
+
+use crate::effect::{Stage, step_of};
+use crate::engine::Run;
+use crate::task::{Control, Outcome, Task, TaskId};
+
+/// What is known while records are read.
+#[derive(Debug, Default)]
+pub(crate) struct Replay {
+    records: Vec<Record>,
+    /// What waits for a record, by its coordinate.
+    waiting: HashMap<Coordinate, TaskId>,
+    /// What the program has failed or stopped by itself, so that a record of it must follow.
+    expected: HashMap<(Own, Coordinate), u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Own {
+    Failed,
+    Cancelled,
+}
+
+/// Why records and program don't meet.
+type Mismatch = (Coordinate, &'static str);
+
+impl Replay {
+    pub(crate) fn new(records: Vec<Record>) -> Replay {
+        Replay { records, ..Replay::default() }
+    }
+
+    /// Notes an event that the program makes again by itself.
+    pub(crate) fn expect(&mut self, event: &Event) {
+        let key = match event {
+            Event::StepFailed { step, .. } => (Own::Failed, step.clone()),
+            Event::StepCancelled { step, .. } => (Own::Cancelled, step.clone()),
+            _ => return,
+        };
+        *self.expected.entry(key).or_default() += 1;
+    }
+
+    fn meets(&mut self, own: Own, step: &Coordinate) -> bool {
+        match self.expected.get_mut(&(own, step.clone())) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Run {
+    /// Reads all records, then goes on where they end.
+    pub(crate) fn replay_all(&mut self, plan: &Plan, now: Time) {
+        let records =
+            self.replay.as_mut().map(|replay| std::mem::take(&mut replay.records)).unwrap_or_default();
+        let mut last = self.settings.started_at;
+        self.now = last;
+        self.first_task(plan);
+        self.settle(plan);
+        for record in records.into_iter().skip(1) {
+            self.now = record.at;
+            if let Event::RunFinished { status, result, failure, usage, cost } = record.event {
+                (self.usage, self.cost) = (usage, cost);
+                return self.close_again(status, result, failure);
+            }
+            if let Err((step, what)) = self.reread(plan, record.event, last) {
+                self.now = now;
+                self.emit_live(Event::Resumed {});
+                return self.diverge(Some(&step), format!("`{step}` {what}"));
+            }
+            self.settle(plan);
+            last = record.at;
+        }
+        self.replay = None;
+        self.now = now;
+        self.emit(Event::Resumed {});
+        self.orphan_all(last);
+        self.take_up_orphans(plan);
+        self.set_all_timers();
+    }
+
+    fn reread(&mut self, plan: &Plan, event: Event, last: Time) -> Result<(), Mismatch> {
+        match event {
+            Event::RunStarted { .. } => Err((Coordinate::default(), "the run starts twice")),
+            Event::StepStarted { step, attempt, repair, fingerprint, .. } => {
+                self.reread_start(plan, step, (attempt, repair), &fingerprint)
+            }
+            Event::AttemptFailed { step, failure, usage, cost, next_at, answer, .. } => {
+                let mut task = self.take_sent(&step, &usage, &cost)?;
+                if let Some(statement) = step_of(plan, &task) {
+                    match answer {
+                        Some(answer) => self.plan_repair(&mut task, answer, failure.message),
+                        None => self.plan_attempt(plan, &mut task, statement, &failure, next_at),
+                    }
+                }
+                self.put_back(task);
+                Ok(())
+            }
+            Event::StepFinished { step, result, usage, cost, .. } => {
+                self.reread_result(plan, step, &result, &usage, &cost)
+            }
+            Event::StepFailed { step, failure, usage, cost, .. } => {
+                if !self.is_waiting(&step) && self.meets(Own::Failed, &step) {
+                    self.count(&usage, &cost);
+                    return Ok(());
+                }
+                let mut task = self.take_sent(&step, &usage, &cost)?;
+                task.wake = Some(Outcome::Fail(Box::new(failure)));
+                self.put_back(task);
+                Ok(())
+            }
+            Event::StepCancelled { step, usage, cost } => {
+                self.count(&usage, &cost);
+                match self.meets(Own::Cancelled, &step) {
+                    true => Ok(()),
+                    false => Err((step, "was stopped, but nothing stops it now")),
+                }
+            }
+            Event::WaitStarted { step, until } => {
+                let timer = self.waiting_task(&step).and_then(|task| match task.stack.last()?.control {
+                    Control::Wait(timer) => Some(timer),
+                    _ => None,
+                });
+                let timer = timer.ok_or((step, "waited, but isn't reached now"))?;
+                self.move_timer(timer, until);
+                Ok(())
+            }
+            Event::WaitFinished { step } => {
+                let found = self.waiting_task(&step).and_then(|task| match task.stack.last()?.control {
+                    Control::Wait(timer) => Some((task.id, timer)),
+                    _ => None,
+                });
+                let (id, timer) = found.ok_or((step, "waited, but isn't reached now"))?;
+                self.clear_timer(timer);
+                self.wake(id, Outcome::Next);
+                Ok(())
+            }
+            Event::TimedOut { step } => {
+                let found = self.waiting_task(&step).and_then(|task| {
+                    let is_it = |control: &Control| {
+                        matches!(control, Control::Step(state) if state.coordinate == step)
+                    };
+                    Some((task.id, task.stack.iter().position(|scope| is_it(&scope.control))?))
+                });
+                let (id, depth) = found.ok_or((step, "timed out, but isn't reached now"))?;
+                self.flow_timed_out(id, depth);
+                Ok(())
+            }
+            Event::BudgetRefused { step, message } => {
+                let id = self.waiting_task(&step).map(|task| task.id);
+                let id = id.ok_or((step.clone(), "was refused, but isn't reached now"))?;
+                let failure = Failure { step: Some(step), ..Failure::new(Kind::Budget, message) };
+                if let Some(state) = self.tasks[id as usize].as_mut().and_then(|task| task.step_mut()) {
+                    state.stage = Stage::Over;
+                }
+                self.wake(id, Outcome::Fail(Box::new(failure)));
+                Ok(())
+            }
+            Event::CancelRequested {} => {
+                self.stop_all();
+                Ok(())
+            }
+            Event::Resumed {} => {
+                self.orphan_all(last);
+                Ok(())
+            }
+            Event::Suspended { .. } | Event::Interrupted {} | Event::RunFinished { .. } => Ok(()),
+        }
+    }
+
+    /// An attempt was made: the one that the program is about to make, with the same request.
+    fn reread_start(
+        &mut self,
+        plan: &Plan,
+        step: Coordinate,
+        tries: (u32, u32),
+        fingerprint: &str,
+    ) -> Result<(), Mismatch> {
+        let unreached = (step.clone(), "was made, but isn't reached now");
+        let id = self.waiting_task(&step).map(|task| task.id).ok_or(unreached.clone())?;
+        let mut task = self.tasks[id as usize].take().ok_or(unreached.clone())?;
+        let result = self.start_again(plan, &mut task, tries, fingerprint);
+        self.tasks[id as usize] = Some(task);
+        result.map_err(|what| (step, what))
+    }
+
+    fn start_again(
+        &mut self,
+        plan: &Plan,
+        task: &mut Task,
+        tries: (u32, u32),
+        fingerprint: &str,
+    ) -> Result<(), &'static str> {
+        let (meter, statement) = (task.meter, step_of(plan, task).ok_or("was made, but isn't reached now")?);
+        let state = task.step_mut().ok_or("was made, but isn't reached now")?;
+        match state.stage {
+            Stage::Starting | Stage::Orphan => {}
+            Stage::Retry(timer) => self.clear_timer(timer),
+            _ => return Err("was made while it was under way"),
+        }
+        if (state.attempt, state.repair) != tries {
+            return Err("was tried more or less often than the program tries it now");
+        }
+        let prepared = match state.prepared.take() {
+            Some(prepared) => *prepared,
+            None => self.prepare(plan, statement, state).map_err(|_| "can't be rendered any more")?,
+        };
+        if prepared.fingerprint != fingerprint {
+            return Err("asks something else than the record tells");
+        }
+        state.stage = Stage::Sent(None);
+        state.starts += 1;
+        state.since = self.now;
+        self.spend.begin(meter, self.now);
+        Ok(())
+    }
+
+    fn reread_result(
+        &mut self,
+        plan: &Plan,
+        step: Coordinate,
+        result: &Json,
+        usage: &Usage,
+        cost: &Cost,
+    ) -> Result<(), Mismatch> {
+        let mut task = self.take_sent(&step, usage, cost)?;
+        let node = task.step_mut().map(|state| state.node).unwrap_or_default();
+        let value = self.decode(plan, result, &plan.nodes[node as usize].returns);
+        let is_good = value.is_ok();
+        if let Ok(value) = value {
+            task.wake = Some(Outcome::Return(value));
+        }
+        self.put_back(task);
+        match is_good {
+            true => Ok(()),
+            false => Err((step, "has a result that isn't of its type now")),
+        }
+    }
+
+    /// Takes the task of a step whose attempt has ended out of its place, with what that took.
+    fn take_sent(&mut self, step: &Coordinate, usage: &Usage, cost: &Cost) -> Result<Box<Task>, Mismatch> {
+        let unreached = || (step.clone(), "ended, but isn't under way now");
+        let id = self.waiting_task(step).map(|task| task.id).ok_or_else(unreached)?;
+        let Some(mut task) = self.tasks[id as usize].take() else { return Err(unreached()) };
+        let Some(state) = task.step_mut() else {
+            self.tasks[id as usize] = Some(task);
+            return Err(unreached());
+        };
+        let was_running = matches!(state.stage, Stage::Sent(_));
+        state.stage = Stage::Over;
+        if was_running {
+            self.spend.end(task.meter, self.now);
+        }
+        self.charge(&task, usage, cost);
+        Ok(task)
+    }
+
+    /// Between two executions nothing runs.
+    fn orphan_all(&mut self, last: Time) {
+        for task in self.tasks.iter_mut().flatten() {
+            let meter = task.meter;
+            if let Some(state) = task.step_mut()
+                && matches!(state.stage, Stage::Sent(_))
+            {
+                state.stage = Stage::Orphan;
+                self.spend.end(meter, last);
+            }
+        }
+    }
+
+    /// Remembers what waits for a record.
+    pub(crate) fn note_waiting(&mut self, step: &Coordinate, id: TaskId) {
+        if let Some(replay) = &mut self.replay {
+            replay.waiting.insert(step.clone(), id);
+        }
+    }
+
+    /// Forgets that the innermost step or wait of a task waits for a record.
+    pub(crate) fn forget_waiting(&mut self, task: &Task) {
+        let Some(replay) = &mut self.replay else { return };
+        let step = match task.stack.last().map(|scope| &scope.control) {
+            Some(Control::Step(state)) => state.coordinate.clone(),
+            _ => task.coordinate(),
+        };
+        if replay.waiting.get(&step) == Some(&task.id) {
+            replay.waiting.remove(&step);
+        }
+    }
+
+    fn is_waiting(&self, step: &Coordinate) -> bool {
+        self.waiting_task(step).is_some()
+    }
+
+    fn waiting_task(&self, step: &Coordinate) -> Option<&Task> {
+        let id = self.replay.as_ref()?.waiting.get(step)?;
+        self.tasks.get(*id as usize)?.as_deref()
+    }
+
+    fn meets(&mut self, own: Own, step: &Coordinate) -> bool {
+        self.replay.as_mut().is_some_and(|replay| replay.meets(own, step))
+    }
+}

@@ -1,0 +1,307 @@
+//! How a task runs: the innermost scope takes an outcome and makes the next, until the task waits or ends.
+
+use flow_ir::plan::{Catch, CatchArm, Statement};
+use flow_ir::{Expr, Plan, Value};
+use flow_runtime_api::{Event, Failure, Kind};
+
+use crate::effect::Stage;
+use crate::engine::Run;
+use crate::port::Command;
+use crate::task::{Control, Interrupt, Outcome, Task, TaskId, Turn};
+
+impl Run {
+    /// Runs a task until it waits or ends.
+    pub(crate) fn run_task(&mut self, plan: &Plan, id: TaskId) {
+        let Some(mut task) = self.tasks.get_mut(id as usize).and_then(Option::take) else { return };
+        let mut outcome = task.wake.take().unwrap_or(Outcome::Next);
+        loop {
+            if task.stack.is_empty() {
+                return self.task_ended(plan, *task, outcome);
+            }
+            if self.fuel == 0 && self.replay.is_none() {
+                task.wake = Some(outcome);
+                self.tasks[id as usize] = Some(task);
+                // It goes on first when the host comes back.
+                self.queue_first(id);
+                return;
+            }
+            match self.turn(plan, &mut task, outcome) {
+                Ok(Turn::Go(next)) | Err(next) => outcome = next,
+                Ok(Turn::Wait) => {
+                    self.tasks[id as usize] = Some(task);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self, plan: &Plan, task: &mut Task, outcome: Outcome) -> Result<Turn, Outcome> {
+        match task.stack.last().map(|scope| &scope.control) {
+            None => Err(outcome),
+            Some(Control::Block { .. }) => self.block(plan, task, outcome),
+            Some(Control::Do(_)) => self.on_do(plan, task, outcome),
+            Some(Control::Arm) => self.on_arm(plan, task, outcome),
+            Some(Control::Loop(_)) => self.on_loop(plan, task, outcome),
+            Some(Control::For(_)) => self.on_for(plan, task, outcome),
+            Some(Control::Fork(_)) => self.on_fork(plan, task, outcome),
+            Some(Control::Try(_)) => self.on_try(plan, task, outcome),
+            Some(Control::Wait(_)) => self.on_wait(task, outcome),
+            Some(Control::Step(_)) => self.on_step(plan, task, outcome),
+            Some(Control::Call(_)) => self.on_call(plan, task, outcome),
+        }
+    }
+
+    /// A block goes on with its next statement, or ends.
+    fn block(&mut self, plan: &Plan, task: &mut Task, outcome: Outcome) -> Result<Turn, Outcome> {
+        if !matches!(outcome, Outcome::Next) {
+            task.pop();
+            return Err(outcome);
+        }
+        let blocks = &plan.flows[task.flow as usize].blocks;
+        loop {
+            let Some(Control::Block { block, next }) = task.stack.last_mut().map(|scope| &mut scope.control)
+            else {
+                return Ok(Turn::Go(Outcome::Next));
+            };
+            let current = &blocks[*block as usize];
+            let index = *next as usize;
+            *next += 1;
+            self.fuel = self.fuel.saturating_sub(1);
+            if index == 0 {
+                for (slot, value) in &current.state {
+                    let value = match value {
+                        Some(value) => Some(self.eval(plan, task, value)?),
+                        None => None,
+                    };
+                    task.frame.set(*slot, value);
+                }
+            }
+            let Some(statement) = current.body.get(index) else {
+                task.pop();
+                return Ok(Turn::Go(Outcome::Next));
+            };
+            if !self.is_simple(plan, task, statement)? {
+                return self.statement(plan, task, statement);
+            }
+            if self.fuel == 0 {
+                return Ok(Turn::Go(Outcome::Next));
+            }
+        }
+    }
+
+    /// Executes a statement that can neither wait nor leave; returns false for all others.
+    fn is_simple(&mut self, plan: &Plan, task: &mut Task, statement: &Statement) -> Result<bool, Outcome> {
+        match statement {
+            Statement::Set { slot, value } => self.set(plan, task, *slot, value)?,
+            Statement::Add { slot, value, how } => self.add(plan, task, *slot, value, *how)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn statement(&mut self, plan: &Plan, task: &mut Task, statement: &Statement) -> Result<Turn, Outcome> {
+        match statement {
+            Statement::Set { .. } | Statement::Add { .. } => Ok(Turn::Go(Outcome::Next)),
+            Statement::Step(step) => self.step(plan, task, step),
+            Statement::Do { segment, block, .. } => Ok(self.enter_do(task, segment.as_deref(), *block)),
+            Statement::If { segment, arms, .. } => self.choose(plan, task, segment.as_deref(), arms),
+            Statement::Route { segment, value, bind, arms, .. } => {
+                self.route(plan, task, segment.as_deref(), value, *bind, arms)
+            }
+            Statement::Loop { segment, max, .. } => self.enter_loop(plan, task, segment, max),
+            Statement::For { segment, over, max, .. } => {
+                self.enter_for(plan, task, segment, over, max.as_ref())
+            }
+            Statement::Parallel { branches } => self.fork(plan, task, branches),
+            Statement::ParallelFor(parallel) => self.fork_for(plan, task, parallel),
+            Statement::Try { body, .. } => Ok(self.enter_try(task, *body)),
+            Statement::Fail { kind, message } => self.fail(plan, task, kind, message),
+            Statement::Rethrow { error } => self.rethrow(plan, task, error),
+            Statement::Wait { segment, value, until } => self.wait(plan, task, segment, value, *until),
+            Statement::Return { value } => Err(Outcome::Return(match value {
+                Some(value) => self.eval(plan, task, value)?,
+                None => Value::Null,
+            })),
+            Statement::Yield { value } => Err(Outcome::Yield(self.eval(plan, task, value)?)),
+            Statement::Break => Err(Outcome::Break),
+            Statement::Continue => Err(Outcome::Continue),
+        }
+    }
+
+    /// Computes an expression over a task's frame; its failure is that of where the task stands.
+    pub(crate) fn eval(&self, plan: &Plan, task: &Task, expr: &Expr) -> Result<Value, Outcome> {
+        if let Expr::Const(value) = expr {
+            return Ok(value.clone());
+        }
+        self.compute(plan, &task.frame, expr).map_err(|error| self.pure_failure(task, error))
+    }
+
+    /// Computes an expression over any frame.
+    pub(crate) fn compute(
+        &self,
+        plan: &Plan,
+        frame: &dyn flow_expr::Frame,
+        expr: &Expr,
+    ) -> Result<Value, flow_expr::Error> {
+        let meter = flow_expr::Meter::default();
+        let env = flow_expr::Env {
+            frame,
+            codes: &plan.codes,
+            types: &plan.types,
+            run_id: &self.settings.run.0,
+            started_at: self.started,
+            meter: &meter,
+        };
+        flow_expr::eval(expr, &env)
+    }
+
+    /// Computes a bool.
+    pub(crate) fn test(&self, plan: &Plan, task: &Task, expr: &Expr) -> Result<bool, Outcome> {
+        match self.eval(plan, task, expr)? {
+            Value::Bool(value) => Ok(value),
+            _ => {
+                Err(self.pure_failure(task, flow_expr::Error::value("a condition is neither true nor false")))
+            }
+        }
+    }
+
+    /// Returns the failure that an error of the language is, at the place where a task stands.
+    pub(crate) fn pure_failure(&self, task: &Task, error: flow_expr::Error) -> Outcome {
+        Outcome::Fail(Box::new(Failure {
+            kind: flow_ir::Name::new_static(error.kind.name()),
+            message: error.message,
+            step: Some(task.coordinate()),
+            retry_at: None,
+        }))
+    }
+
+    /// Returns a built-in failure at the place where a task stands.
+    pub(crate) fn failure(&self, task: &Task, kind: Kind, message: impl Into<String>) -> Outcome {
+        Outcome::Fail(Box::new(Failure { step: Some(task.coordinate()), ..Failure::new(kind, message) }))
+    }
+
+    /// Enters the arm of a `catch` that takes an outcome, or hands the outcome back.
+    pub(crate) fn enter_catch<'p>(
+        &mut self,
+        task: &mut Task,
+        catch: Option<&'p Catch>,
+        outcome: Outcome,
+    ) -> Result<&'p CatchArm, Outcome> {
+        let Outcome::Fail(failure) = outcome else { return Err(outcome) };
+        let Some(arm) = catch.and_then(|catch| arm_of(catch, &failure)) else {
+            return Err(Outcome::Fail(failure));
+        };
+        if let Some(slot) = arm.bind {
+            task.frame.set(slot, Some(crate::json::error_value(&failure)));
+        }
+        task.repath(arm.segment.as_deref());
+        Ok(arm)
+    }
+
+    /// A task has nothing left to do.
+    fn task_ended(&mut self, plan: &Plan, task: Task, outcome: Outcome) {
+        self.release(task.id);
+        match task.parent {
+            None => self.finish(plan, outcome),
+            Some((parent, branch)) => self.branch_ended(plan, parent, branch, task.frame, outcome),
+        }
+    }
+
+    /// Asks a task to stop. Clean-up that runs already goes on to its end; clean-up above `depth` still runs.
+    pub(crate) fn interrupt(&mut self, id: TaskId, interrupt: Interrupt) {
+        let mut work = vec![(id, interrupt)];
+        while let Some((id, interrupt)) = work.pop() {
+            let whole = interrupt.whole();
+            let children = self.interrupt_one(id, interrupt);
+            work.extend(children.into_iter().rev().map(|child| (child, whole.whole())));
+        }
+    }
+
+    /// Asks one task to stop, and returns the branches that have to stop first.
+    fn interrupt_one(&mut self, id: TaskId, interrupt: Interrupt) -> Vec<TaskId> {
+        let Some(mut task) = self.tasks.get_mut(id as usize).and_then(Option::take) else {
+            return Vec::new();
+        };
+        let again = task.stopped;
+        task.stopped |= interrupt.depth.is_none();
+        let mut children = Vec::new();
+        if again {
+            // It is on its way out already.
+        } else if task.is_shielded(interrupt.above()) {
+            let outer = |pending: &Interrupt| pending.above() <= interrupt.above();
+            if !task.pending.as_ref().is_some_and(outer) {
+                task.pending = Some(interrupt);
+            }
+        } else {
+            // A task that is queued waits for nothing any more.
+            children = if task.wake.is_none() { self.stop_waiting(&mut task) } else { Vec::new() };
+            match task.stack.last_mut().map(|scope| &mut scope.control) {
+                Some(Control::Fork(fork)) if !children.is_empty() => {
+                    fork.leaving = Some(Outcome::Interrupt(interrupt));
+                }
+                _ => {
+                    let is_queued = task.wake.replace(Outcome::Interrupt(interrupt)).is_some();
+                    if !is_queued {
+                        self.queue(id);
+                    }
+                }
+            }
+        }
+        self.tasks[id as usize] = Some(task);
+        children
+    }
+
+    /// Stops what a task waits for. Returns the branches that have to stop first.
+    fn stop_waiting(&mut self, task: &mut Task) -> Vec<TaskId> {
+        match task.stack.last_mut().map(|scope| &mut scope.control) {
+            Some(Control::Fork(fork)) if !fork.catching => fork.live.values().copied().collect(),
+            Some(Control::Wait(timer)) => {
+                let timer = *timer;
+                let step = task.coordinate();
+                self.clear_timer(timer);
+                self.emit(Event::StepCancelled { step, usage: Default::default(), cost: Default::default() });
+                Vec::new()
+            }
+            Some(Control::Step(state)) => {
+                let stage = std::mem::replace(&mut state.stage, Stage::Over);
+                self.stop_step(task, stage);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// After clean-up: the request to stop that had waited for it, if nothing else has to be waited for.
+    pub(crate) fn after_clean_up(&mut self, task: &mut Task, outcome: Outcome) -> Outcome {
+        match task.pending.take() {
+            Some(pending) if task.is_shielded(pending.above()) => {
+                task.pending = Some(pending);
+                outcome
+            }
+            Some(pending) => Outcome::Interrupt(pending),
+            None => outcome,
+        }
+    }
+
+    /// Stops an effect in flight.
+    pub(crate) fn abort(&mut self, attempt: crate::AttemptId) {
+        self.attempts.remove(&attempt);
+        self.command(Command::Abort(attempt));
+    }
+}
+
+/// Returns the arm that takes a failure.
+fn arm_of<'p>(catch: &'p Catch, failure: &Failure) -> Option<&'p CatchArm> {
+    if failure.built_in().is_some_and(|kind| !kind.can_be_caught()) {
+        return None;
+    }
+    catch.arms.iter().find(|arm| arm.kinds.is_empty() || arm.kinds.contains(&failure.kind))
+}
+
+/// Returns the statement that the innermost scope belongs to.
+pub(crate) fn statement_of<'p>(plan: &'p Plan, task: &Task) -> Option<&'p Statement> {
+    let beneath = task.stack.len().checked_sub(2)?;
+    let Control::Block { block, next } = &task.stack[beneath].control else { return None };
+    let block = plan.flows.get(task.flow as usize)?.blocks.get(*block as usize)?;
+    block.body.get((*next as usize).checked_sub(1)?)
+}

@@ -1,0 +1,12 @@
+//! The statements, a file per family. Each has an `enter`, called by its block, and an `on`, called with the outcome of
+//! what it entered.
+
+mod assign;
+mod choose;
+mod flow;
+mod fork;
+mod group;
+mod leave;
+mod repeat;
+mod step;
+mod wait;

@@ -1,0 +1,156 @@
+//! What a plan must hold for the engine to name its parts without looking: indices in range.
+
+use flow_ir::Plan;
+use flow_ir::expr::SlotId;
+use flow_ir::plan::{BlockId, Catch, Flow, ModelKind, ModelRef, NodeKind, Statement, Target, VERSION};
+use flow_runtime_api::{Failure, Kind};
+
+/// Slots of one flow at most.
+const SLOTS_MAX: usize = 1 << 20;
+
+/// Checks a plan: `bad_value` says what is wrong. Plans from lowering are always right.
+pub(crate) fn plan(plan: &Plan) -> Result<(), Failure> {
+    let wrong = |what: String| Err(Failure::new(Kind::BadValue, format!("the plan is broken: {what}")));
+    if plan.version != VERSION {
+        return wrong(format!("it has version {}, this engine runs {VERSION}", plan.version));
+    }
+    if plan.flows.is_empty() {
+        return wrong("it has no flow".into());
+    }
+    for model in &plan.models {
+        if let ModelKind::Fallback(all) | ModelKind::RoundRobin(all) = &model.kind
+            && (all.is_empty() || all.iter().any(|id| *id as usize >= plan.models.len()))
+        {
+            return wrong(format!("model `{}`", model.name));
+        }
+    }
+    for node in &plan.nodes {
+        if let NodeKind::Prompt(prompt) = &node.kind
+            && !is_model(plan, prompt.model)
+        {
+            return wrong(format!("node `{}`", node.name));
+        }
+    }
+    for flow in &plan.flows {
+        let checker = Checker { plan, flow };
+        if !checker.flow() {
+            return wrong(format!("flow `{}`", flow.name));
+        }
+    }
+    Ok(())
+}
+
+fn is_model(plan: &Plan, model: ModelRef) -> bool {
+    match model {
+        ModelRef::Default => true,
+        ModelRef::Model(id) => (id as usize) < plan.models.len(),
+    }
+}
+
+struct Checker<'a> {
+    plan: &'a Plan,
+    flow: &'a Flow,
+}
+
+impl Checker<'_> {
+    fn flow(&self) -> bool {
+        let flow = self.flow;
+        flow.slots.len() <= SLOTS_MAX
+            && flow.params.len() <= flow.slots.len()
+            && self.block(flow.body)
+            && flow.on_error.as_ref().is_none_or(|on| self.slots(on.bind) && self.block(on.block))
+            && flow.blocks.iter().all(|block| {
+                self.slots(block.state.iter().map(|(slot, _)| *slot))
+                    && block.body.iter().all(|statement| self.statement(statement))
+            })
+    }
+
+    fn block(&self, id: BlockId) -> bool {
+        (id as usize) < self.flow.blocks.len()
+    }
+
+    fn slots(&self, slots: impl IntoIterator<Item = SlotId>) -> bool {
+        slots.into_iter().all(|slot| (slot as usize) < self.flow.slots.len())
+    }
+
+    fn range(&self, (from, to): (SlotId, SlotId)) -> bool {
+        from <= to && to as usize <= self.flow.slots.len()
+    }
+
+    fn catch(&self, catch: &Option<Catch>) -> bool {
+        catch.as_ref().is_none_or(|catch| {
+            self.slots(catch.into)
+                && catch.arms.iter().all(|arm| self.slots(arm.bind) && self.block(arm.block))
+        })
+    }
+
+    fn statement(&self, statement: &Statement) -> bool {
+        match statement {
+            Statement::Set { slot, .. } | Statement::Add { slot, .. } => self.slots([*slot]),
+            Statement::Step(step) => {
+                let target = match step.target {
+                    Target::Node(id) => self
+                        .plan
+                        .nodes
+                        .get(id as usize)
+                        .is_some_and(|node| node.params.len() == step.args.len()),
+                    Target::Flow(id) => self
+                        .plan
+                        .flows
+                        .get(id as usize)
+                        .is_some_and(|flow| flow.params.len() == step.args.len()),
+                };
+                target
+                    && step.with.model.is_none_or(|model| is_model(self.plan, model))
+                    && self.slots(step.into)
+                    && self.slots(step.extract.as_ref().map(|extract| extract.raw))
+                    && self.catch(&step.catch)
+            }
+            Statement::Do { block, into, catch, .. } => {
+                self.block(*block) && self.slots(*into) && self.catch(catch)
+            }
+            Statement::If { arms, into, .. } => {
+                arms.iter().all(|arm| self.block(arm.block)) && self.slots(*into)
+            }
+            Statement::Route { bind, arms, into, .. } => {
+                let arm = |arm: &flow_ir::plan::RouteArm| {
+                    self.block(arm.block) && self.slots(arm.binds.iter().map(|(_, slot)| *slot))
+                };
+                self.slots([*bind]) && arms.iter().all(arm) && self.slots(*into)
+            }
+            Statement::Loop { body, otherwise, counters, .. } => {
+                self.block(*body)
+                    && otherwise.is_none_or(|block| self.block(block))
+                    && self.slots(counters.index.into_iter().chain(counters.last))
+            }
+            Statement::For { index, item, body, counters, .. } => {
+                self.slots(index.iter().copied().chain([*item]))
+                    && self.block(*body)
+                    && self.slots(counters.index.into_iter().chain(counters.last))
+            }
+            Statement::Parallel { branches } => branches.iter().all(|branch| {
+                self.block(branch.block)
+                    && self.range(branch.own)
+                    && self.slots(branch.writes.iter().copied())
+            }),
+            Statement::ParallelFor(parallel) => {
+                self.slots(parallel.index.into_iter().chain([parallel.item]).chain(parallel.into))
+                    && self.slots(parallel.counters.index.into_iter().chain(parallel.counters.last))
+                    && self.slots(parallel.writes.iter().copied())
+                    && self.range(parallel.own)
+                    && self.block(parallel.block)
+                    && self.catch(&parallel.catch)
+            }
+            Statement::Try { body, catch, finally } => {
+                self.block(*body) && self.catch(catch) && finally.is_none_or(|block| self.block(block))
+            }
+            Statement::Fail { .. }
+            | Statement::Rethrow { .. }
+            | Statement::Wait { .. }
+            | Statement::Return { .. }
+            | Statement::Yield { .. }
+            | Statement::Break
+            | Statement::Continue => true,
+        }
+    }
+}
