@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod expr;
 pub mod json;
 pub mod plan;
+pub mod rewrite;
 pub mod schema;
 pub mod types;
 pub mod value;
