@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use flow_ir::Value;
-use flow_ir::expr::{Entry, Expr, Pattern, Piece, RunValue};
+use flow_ir::expr::{Entry, Expr, Pattern, Piece, RunValue, SlotId};
 use flow_ir::plan::{
     Block, BlockId, Catch, Flow, LoopTest, ModelKind, ModelRef, NodeKind, Plan, SecretPiece, SecretText,
-    SlotId, Statement, Target,
+    Statement, Target,
 };
 use flow_ir::value::Key;
 
@@ -456,7 +456,7 @@ impl Printer<'_> {
                 format!("{{...{}{}}}", self.expr(of), slots.collect::<String>())
             }
             Expr::Enum { shape, of } => format!("{}({})", shape.name, self.expr(of)),
-            Expr::Call { function, args, .. } => format!("{function}({})", self.list(args)),
+            Expr::Call { function, args, .. } => format!("{}({})", function.id(), self.list(args)),
             Expr::Code { code, args } => {
                 let name =
                     self.plan.codes.get(*code as usize).map(|code| code.name.as_str()).unwrap_or("code");
