@@ -1,1 +1,3 @@
 //! Suite, architecture and end-to-end tests.
+
+pub mod peers;

@@ -1,5 +1,1 @@
 //! From checked programs to plans.
-
-mod print;
-
-pub use print::print;

@@ -180,12 +180,10 @@ impl Run {
         Outcome::Fail(Box::new(Failure { step: Some(task.coordinate()), ..Failure::new(kind, message) }))
     }
 
-    /// Enters the arm of a `catch` that takes an outcome, or hands the outcome back. The steps of an arm stand beneath
-    /// `segment`, the name of what failed.
+    /// Enters the arm of a `catch` that takes an outcome, or hands the outcome back.
     pub(crate) fn enter_catch<'p>(
         &mut self,
         task: &mut Task,
-        segment: Option<&str>,
         catch: Option<&'p Catch>,
         outcome: Outcome,
     ) -> Result<&'p CatchArm, Outcome> {
@@ -196,10 +194,7 @@ impl Run {
         if let Some(slot) = arm.bind {
             task.frame.set(slot, Some(crate::json::error_value(&failure)));
         }
-        task.repath(segment);
-        if let Some(segment) = &arm.segment {
-            task.push_path(segment);
-        }
+        task.repath(arm.segment.as_deref());
         Ok(arm)
     }
 

@@ -9,6 +9,7 @@ mod ollama;
 mod openai;
 mod peer;
 mod reading;
+pub mod simulate;
 mod stream;
 pub mod tape;
 
