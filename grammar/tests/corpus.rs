@@ -1,6 +1,6 @@
 //! The corpus of programs, one per ambiguity: the grammar accepts `ok/` and `authors/` and refuses `no/`, and reads each as
 //! its first line says.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 

@@ -76,6 +76,7 @@ impl<'a> Env<'a> {
 /// Counts work: one unit per macro turn, element, or 64 bytes copied, charged before it is done.
 #[derive(Debug)]
 pub struct Meter {
+    units: u64,
     left: Cell<u64>,
 }
 
@@ -85,7 +86,7 @@ impl Meter {
 
     /// Returns a meter with so many units.
     pub fn new(units: u64) -> Meter {
-        Meter { left: Cell::new(units) }
+        Meter { units, left: Cell::new(units) }
     }
 
     /// Returns what is left.
@@ -126,7 +127,7 @@ impl Meter {
     #[cold]
     fn run_out(&self) -> Result<(), Error> {
         self.left.set(0);
-        Err(Error::exhausted("the expression does more work than its limit of 10,000,000 units"))
+        Err(Error::exhausted(format!("the expression does more work than its limit of {} units", self.units)))
     }
 }
 

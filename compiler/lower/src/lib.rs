@@ -1,1 +1,5 @@
 //! From checked programs to plans.
+
+mod print;
+
+pub use print::print;

@@ -297,8 +297,17 @@ impl<'a> Lexer<'a> {
                 TokenKind::Punct
             };
         }
+        let byte_order_mark = self.at == 0 && self.text.starts_with('\u{feff}');
         self.at += self.text[self.at..].chars().next().map_or(1, char::len_utf8);
-        TokenKind::Unknown
+        // Typographic quotes and what stands between them are one mistake.
+        let rest = &self.text[self.at..];
+        let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+        if let Some(close) =
+            self.text[..self.at].ends_with(['“', '„']).then(|| line.find(['”', '“'])).flatten()
+        {
+            self.at += close + '”'.len_utf8();
+        }
+        if byte_order_mark { TokenKind::Space } else { TokenKind::Unknown }
     }
 
     fn close(&mut self, c: u8) -> TokenKind {

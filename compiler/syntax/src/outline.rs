@@ -153,6 +153,12 @@ impl<'a> Outline<'a> {
         self.region_in(n, i)
     }
 
+    /// The closing brace of the item's own block, if more tokens follow it.
+    pub(crate) fn early_close(&self) -> Option<usize> {
+        let block = self.blocks.iter().find(|b| b.parent.is_none() && b.kind == BlockKind::Steps)?;
+        (block.close + 1 < self.tokens.len()).then_some(block.close)
+    }
+
     /// The element around a region.
     pub(crate) fn wider(&self, region: Region) -> Option<Region> {
         let block = &self.blocks[region.block];
@@ -200,11 +206,19 @@ impl<'a> Outline<'a> {
             block: Option<usize>,
             /// The last word of the current element that says what a brace after it holds.
             head: &'static str,
+            at: usize,
         }
         let item = self.word(0);
         let item = if item == "trusted" { "memory" } else { item };
-        let mut open = vec![Open { block: None, head: "" }];
+        let broken = self.unclosed();
+        let mut open = vec![Open { block: None, head: "", at: usize::MAX }];
         for i in 0..self.tokens.len() {
+            // A bracket that is never closed is taken to end with its line.
+            while self.starts_line(i) && open.last().is_some_and(|o| broken.contains(&o.at)) {
+                if let Some(n) = open.pop().and_then(|o| o.block) {
+                    self.blocks[n].close = i;
+                }
+            }
             let depth = open.len();
             let current = open.last().and_then(|o| o.block);
             if let Some(n) = current
@@ -232,17 +246,38 @@ impl<'a> Outline<'a> {
                         });
                         self.blocks.len() - 1
                     });
-                    open.push(Open { block, head: "" });
+                    open.push(Open { block, head: "", at: i });
                 }
-                TokenKind::Close | TokenKind::SpliceClose if open.len() > 1 => {
-                    let closed = open.pop().and_then(|o| o.block);
-                    if let Some(n) = closed {
-                        self.blocks[n].close = i;
+                TokenKind::Close | TokenKind::SpliceClose => {
+                    let Some(n) = open.iter().rposition(|o| closes(self.word(o.at), self.word(i))) else {
+                        continue;
+                    };
+                    for closed in open.drain(n..).filter_map(|o| o.block) {
+                        self.blocks[closed].close = i;
                     }
                 }
                 _ => {}
             }
         }
+    }
+
+    /// The parentheses and square brackets that what is around them closes.
+    fn unclosed(&self) -> Vec<usize> {
+        let (mut open, mut found) = (Vec::new(), Vec::new());
+        for i in 0..self.tokens.len() {
+            match self.tokens[i].kind {
+                TokenKind::Open | TokenKind::SpliceOpen => open.push(i),
+                TokenKind::Close | TokenKind::SpliceClose => {
+                    if let Some(n) = open.iter().rposition(|&o| closes(self.word(o), self.word(i))) {
+                        found.extend(open.drain(n..).skip(1));
+                    }
+                }
+                _ => {}
+            }
+        }
+        found.extend(open);
+        found.retain(|&i| matches!(self.word(i), "(" | "["));
+        found
     }
 
     fn block_kind(
@@ -343,12 +378,36 @@ impl<'a> Outline<'a> {
                 let next = self.word(i + 1);
                 match word {
                     "when" => self.word(i - 1) != "else",
-                    "else" => matches!(next, "=>" | "as") || (next == "if" && self.starts_line(i)),
+                    "else" => matches!(next, "=>" | "as") || (next == "if" && self.arrow_before_brace(i)),
                     _ => after && (next == "=>" || self.starts_line(i) && self.lone_head(i)) && head != "as",
                 }
             }
             BlockKind::Steps => {
                 let keyword = self.kind(i) == Some(TokenKind::Word) && !(i > 0 && self.word(i - 1) == ".");
+                // Whatever is before it, no value starts with one of these.
+                let opens = matches!(
+                    word,
+                    "let"
+                        | "return"
+                        | "loop"
+                        | "for"
+                        | "break"
+                        | "continue"
+                        | "goto"
+                        | "fail"
+                        | "emit"
+                        | "wait"
+                        | "try"
+                        | "saga"
+                );
+                if keyword
+                    && opens
+                    && self.starts_line(i)
+                    && !matches!(self.word(i - 1), "=>" | "when" | "parallel")
+                    && self.word(i + 1) != "."
+                {
+                    return true;
+                }
                 if !after || !keyword {
                     return after
                         && self.starts_line(i)
@@ -360,7 +419,9 @@ impl<'a> Outline<'a> {
                     "else" | "catch" | "finally" | "with" | "undo" | "as" | "in" | "is" | "when" => false,
                     "while" | "until" => self.starts_line(i) && head != "loop" && head != "wait",
                     "max" | "by" | "jobs" | "collect" if matches!(head, "loop" | "for" | "graph") => false,
-                    "before" | "after" | "merge" => false,
+                    "before" | "after" | "merge" if !matches!(self.word(i + 1), "(" | "." | "=" | "+=") => {
+                        false
+                    }
                     "for" => self.word(i - 1) != "parallel",
                     _ if matches!(self.word(i - 1), "return" | "yield" | "break" | "continue")
                         && !self.starts_line(i) =>
@@ -374,6 +435,11 @@ impl<'a> Outline<'a> {
         }
     }
 
+    /// Whether `else if` heads an arm, as nothing does, and not the branch of an `if`.
+    fn arrow_before_brace(&self, i: usize) -> bool {
+        (i..self.tokens.len()).take(40).map(|j| self.word(j)).find(|w| matches!(*w, "=>" | "{")) == Some("=>")
+    }
+
     /// Whether a word at the start of a line heads an arm without `when`: an arrow follows before the line ends.
     fn lone_head(&self, i: usize) -> bool {
         (i + 1..self.tokens.len())
@@ -381,6 +447,10 @@ impl<'a> Outline<'a> {
             .take(12)
             .any(|j| self.word(j) == "=>")
     }
+}
+
+fn closes(open: &str, close: &str) -> bool {
+    matches!((open, close), ("(", ")") | ("[", "]") | ("{" | "${", "}"))
 }
 
 /// Words that say what a brace after them holds.

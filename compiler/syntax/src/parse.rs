@@ -11,16 +11,15 @@ use pest::iterators::Pair;
 
 use crate::build::Builder;
 use crate::explain;
+use crate::lexer::TokenKind;
 use crate::outline::{Outline, Region};
-use crate::scan::{FILE_BYTES_MAX, Fault, FaultKind, Stretch, scan};
+use crate::scan::{FAULTS_MAX, FILE_BYTES_MAX, Fault, FaultKind, Stretch, scan};
 use crate::tree::{ErrorItem, Expr, ExprKind, File, Item, ItemKind, Name};
 
 /// Brackets inside each other from which on a thread with a large stack parses.
 const SHALLOW: usize = 12;
 /// The stack of that thread; 128 brackets need about a tenth of it in a debug build.
 const STACK_BYTES: usize = 64 << 20;
-/// The most faults of one item that are told apart; one more gives the item up.
-const FAULTS_MAX: usize = 40;
 /// The most bytes that are read again because of faults in one file.
 const REREAD_BYTES_MAX: usize = 64 << 20;
 /// What stands over text that has been reported: `poison` in the grammar.
@@ -31,12 +30,12 @@ pub fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
     if let Some(problem) = unreadable(file, text) {
         return (File { file, text: Arc::from(""), items: Vec::new() }, vec![problem]);
     }
-    let mut scanned = scan(text);
-    let stretches = std::mem::take(&mut scanned.items);
+    let crate::scan::Scan { items: stretches, docs } = scan(text);
     let deep = stretches.iter().any(|s| s.depth > SHALLOW);
     let run = || {
         let mut parser = FileParser { file, text, diagnostics: Vec::new(), reread: 0 };
         let items: Vec<Item> = stretches.iter().map(|stretch| parser.stretch(stretch)).collect();
+        parser.stray_docs(docs.iter().copied());
         (items, parser.diagnostics)
     };
     let (items, diagnostics) = if deep { with_stack(run) } else { run() };
@@ -100,16 +99,22 @@ pub fn parse_expression(text: &str) -> (Expr, Vec<Diagnostic>) {
 }
 
 /// Decodes a file that somebody has read. A file that is too large or isn't UTF-8 gives one diagnostic.
-pub fn decode(file: FileId, bytes: Vec<u8>) -> Result<String, Diagnostic> {
+pub fn decode(file: FileId, bytes: Vec<u8>) -> Result<String, Box<Diagnostic>> {
     if bytes.len() > FILE_BYTES_MAX {
-        return Err(too_large(file, bytes.len()));
+        return Err(Box::new(too_large(file, bytes.len())));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let byte = error.as_bytes().get(at).copied().unwrap_or(0);
         let span = Span::from(at..at + 1).within(file);
-        Diagnostic::new(Code::NotText, span, format!("this file isn't UTF-8 text: byte {at} is 0x{byte:02X}"))
-            .help("save it as UTF-8; if it is no text, it is no `.flow` file")
+        Box::new(
+            Diagnostic::new(
+                Code::NotText,
+                span,
+                format!("this file isn't UTF-8 text: byte {at} is 0x{byte:02X}"),
+            )
+            .help("save it as UTF-8; if it is no text, it is no `.flow` file"),
+        )
     })
 }
 
@@ -193,7 +198,7 @@ impl FileParser<'_> {
                 self.diagnostics.push(explain::no_item(self.file, base, &Outline::new(text)));
             }
             lost_item(text)
-        } else if stretch.faults.iter().any(|f| f.kind.is_fatal()) {
+        } else if stretch.faults.len() >= FAULTS_MAX || stretch.faults.iter().any(|f| f.kind.is_fatal()) {
             lost_item(text)
         } else if stretch.faults.iter().all(|f| f.kind == FaultKind::Division) {
             match FlowParser::parse(Rule::one_item, text) {
@@ -209,11 +214,34 @@ impl FileParser<'_> {
         self.diagnostics.append(&mut builder.diagnostics);
         let lost = matches!(kind, ItemKind::Error(_)) || self.diagnostics.len() > first;
         if !lost {
-            self.stray_docs(stretch, &builder.docs);
+            let attached = builder.docs;
+            self.stray_docs(stretch.docs.iter().copied().filter(|d| !attached.contains(&(d - base))));
         }
         self.diagnostics[first..].sort_by_key(|d| d.primary.at.span.start);
         let span = Span::new(stretch.keyword - base, stretch.span.len());
         Item { start: base, text: Arc::from(text), docs, kind, span }
+    }
+
+    /// A brace that closes nothing often follows one that closed the item too early: then that one is passed over.
+    fn closed_early(&mut self, outline: &Outline<'_>, patched: &mut [u8], fault: Fault, base: u32) -> bool {
+        let Some(early) = outline.early_close() else { return false };
+        let span = outline.tokens[early].span;
+        if patched[span.start as usize] != b'}'
+            || fault.span.len() != 1
+            || outline.word(outline.token_at(fault.span.start - base)) != "}"
+        {
+            return false;
+        }
+        patched[span.range()].fill(b' ');
+        let between = early + 1 < outline.token_at(fault.span.start - base);
+        if let Some(diagnostic) = self.diagnostics.iter_mut().rfind(|d| d.primary.at.span == fault.span)
+            && between
+        {
+            diagnostic.fixes.clear();
+            let at = span.shift(base).within(self.file);
+            *diagnostic = diagnostic.clone().label(at, "the declaration ends here already");
+        }
+        true
     }
 
     fn line_breaks(&self, from: Fault, to: Fault) -> usize {
@@ -221,13 +249,13 @@ impl FileParser<'_> {
         self.text[between].bytes().filter(|b| *b == b'\n').count()
     }
 
-    fn stray_docs(&mut self, stretch: &Stretch, attached: &[u32]) {
+    fn stray_docs(&mut self, lines: impl Iterator<Item = u32>) {
         let mut last_end = None;
-        for at in stretch.docs.iter().filter(|d| !attached.contains(&(**d - stretch.span.start))) {
-            let line = doc_line(self.text, *at);
+        for at in lines {
+            let line = doc_line(self.text, at);
             // The lines of one block are one problem.
             let follows =
-                last_end.is_some_and(|end: u32| self.text[end as usize..*at as usize].trim().is_empty());
+                last_end.is_some_and(|end: u32| self.text[end as usize..at as usize].trim().is_empty());
             last_end = Some(line.end);
             if !follows {
                 self.diagnostics.push(explain::stray_doc(self.file, line));
@@ -251,6 +279,7 @@ impl FileParser<'_> {
             let at = fault.span.start - base;
             match fault.kind {
                 FaultKind::Division => {}
+                FaultKind::StrayClose if self.closed_early(&outline, &mut patched, *fault, base) => {}
                 FaultKind::StrayClose | FaultKind::Unknown if blank_mends(text, *fault, base) => {
                     patched[(fault.span.start - base) as usize..(fault.span.end - base) as usize].fill(b' ');
                 }
@@ -276,6 +305,15 @@ impl FileParser<'_> {
                 return lost_item(text);
             }
             let at = outline.token_at(furthest(read, Rule::one_item, &failed) as u32);
+            // `loop` is read as the head of `loop.index` where a value is asked for.
+            let is_value = at >= 2 && outline.word(at - 1) == "loop" && !outline.ends_operand(at - 2);
+            let at =
+                if is_value && outline.kind(at - 2) == Some(TokenKind::Punct) && outline.word(at - 2) != "=>"
+                {
+                    at - 1
+                } else {
+                    at
+                };
             let region = outline.region(at);
             let known = region.is_some_and(|r| given_up.iter().any(|g| overlap(&outline, *g, r)));
             if !known {

@@ -17,10 +17,15 @@ pub const OPERATORS_MAX: u32 = 1_000;
 /// The most `else if` of one `if`.
 pub const ELSE_IFS_MAX: u32 = 1_000;
 
+/// The most faults of one item that are told apart; one with more is given up.
+pub(crate) const FAULTS_MAX: usize = 40;
+
 /// What the pre-scan found.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     pub(crate) items: Vec<Stretch>,
+    /// The `///` lines after the last item, by their first byte.
+    pub(crate) docs: Vec<u32>,
 }
 
 /// The stretch of text of one item, or of text that is no item.
@@ -189,7 +194,7 @@ fn starts_item(text: &str, word: Span, inside: bool) -> bool {
 pub(crate) fn scan(text: &str) -> Scan {
     let mut scanner = Scanner::new(text);
     scanner.run();
-    Scan { items: scanner.items }
+    Scan { items: scanner.items, docs: scanner.docs }
 }
 
 /// What the last token that is no trivia was.
@@ -271,13 +276,6 @@ impl<'a> Scanner<'a> {
             self.flaw(flaw, Token { kind: TokenKind::Space, span: Span::at(end) });
         }
         self.close_item(None);
-        if let (Some(at), Some(_)) = (self.docs_start, self.items.last()) {
-            // Docs after the last item document nothing; they are reported with it.
-            let docs = std::mem::take(&mut self.docs);
-            if let Some(item) = self.items.last_mut() {
-                item.docs.extend(docs.into_iter().filter(|d| *d >= at));
-            }
-        }
     }
 
     fn token(&mut self, token: Token) {
@@ -297,7 +295,8 @@ impl<'a> Scanner<'a> {
             _ => {}
         }
         let starts = self.fields.see(&mut self.lexer, token);
-        let junk = !starts && self.lexer.open.is_empty() && self.starts_junk(token);
+        let junk =
+            !starts && (self.items.is_empty() || self.lexer.open.is_empty() && self.starts_junk(token));
         if starts || junk {
             self.close_item(Some(token.span.start));
             self.open_item(token, starts);
@@ -318,9 +317,6 @@ impl<'a> Scanner<'a> {
 
     /// After the closing brace of an item a word at the start of a line belongs to the next one, also if it is no keyword.
     fn starts_junk(&self, token: Token) -> bool {
-        if self.items.is_empty() {
-            return true;
-        }
         let at = token.span.start as usize;
         token.kind == TokenKind::Word
             && self.last_close_brace
@@ -372,8 +368,19 @@ impl<'a> Scanner<'a> {
         if let Some(item) = self.items.last_mut() {
             let known = item.faults.iter().any(|f| f.kind.is_fatal() || f.span.start == span.start);
             // A fatal fault is the one cause; after that nothing is counted.
-            if !known {
-                item.faults.push(Fault { kind, span });
+            if known || item.faults.len() >= FAULTS_MAX {
+                return;
+            }
+            match item.faults.last_mut() {
+                // Brackets that close nothing, one after the other, are one fault.
+                Some(last)
+                    if kind == FaultKind::StrayClose
+                        && last.kind == kind
+                        && self.lexer.text[last.span.end as usize..span.start as usize].trim().is_empty() =>
+                {
+                    last.span.end = span.end;
+                }
+                _ => item.faults.push(Fault { kind, span }),
             }
         }
     }

@@ -1,5 +1,5 @@
 //! What the tests share: the corpus of programs, and a short form of diagnostics.
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 

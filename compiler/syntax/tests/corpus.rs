@@ -1,5 +1,5 @@
 //! The corpus through the parser: what is right gives no error, what is wrong gives one.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
 mod common;
 

@@ -50,6 +50,11 @@ impl Scrubber {
         }
     }
 
+    /// Whether no value is known, so that nothing can be masked.
+    pub fn is_empty(&self) -> bool {
+        self.0.read().unwrap_or_else(|poison| poison.into_inner()).is_empty()
+    }
+
     /// Returns the text with every known value replaced by `***`.
     pub fn scrub<'a>(&self, text: &'a str) -> std::borrow::Cow<'a, str> {
         let known = self.0.read().unwrap_or_else(|poison| poison.into_inner());

@@ -180,10 +180,12 @@ impl Run {
         Outcome::Fail(Box::new(Failure { step: Some(task.coordinate()), ..Failure::new(kind, message) }))
     }
 
-    /// Enters the arm of a `catch` that takes an outcome, or hands the outcome back.
+    /// Enters the arm of a `catch` that takes an outcome, or hands the outcome back. The steps of an arm stand beneath
+    /// `segment`, the name of what failed.
     pub(crate) fn enter_catch<'p>(
         &mut self,
         task: &mut Task,
+        segment: Option<&str>,
         catch: Option<&'p Catch>,
         outcome: Outcome,
     ) -> Result<&'p CatchArm, Outcome> {
@@ -194,7 +196,10 @@ impl Run {
         if let Some(slot) = arm.bind {
             task.frame.set(slot, Some(crate::json::error_value(&failure)));
         }
-        task.repath(arm.segment.as_deref());
+        task.repath(segment);
+        if let Some(segment) = &arm.segment {
+            task.push_path(segment);
+        }
         Ok(arm)
     }
 

@@ -1,1 +1,29 @@
 //! Reads settings, picks the parts, runs the engine.
+//!
+//! In: [`HostSettings`] as plain data, plans, inputs. Out: runs that are carried out ([`RunHandle`]: events as they
+//! happen, then a result or a [`HostError`] shaped by exit code), and what is on record of them. Only this crate names a
+//! concrete provider, tool or store. It must not know how a program is written, a terminal, or a command line.
+
+mod environment;
+mod error;
+mod executor;
+mod facts;
+mod handle;
+mod host;
+mod lease;
+mod models;
+mod outside;
+mod secrets;
+mod settings;
+mod simulated;
+mod time;
+mod tools;
+
+pub use environment::Environment;
+pub use error::HostError;
+pub use facts::{Fact, FactStatus};
+pub use handle::{Interrupter, Outcome, RunHandle};
+pub use host::{Host, RunLine};
+pub use settings::{
+    HostSettings, Price, ProviderLimit, ResumeOptions, RunOptions, StoreUrl, Synchronous, store_url,
+};

@@ -271,7 +271,11 @@ impl Fold {
                 shown.reason = Some(String::from("interrupted"));
                 self.pause(at, RunStatus::Interrupted);
             }
-            Event::Resumed {} => self.resumed(at),
+            Event::Resumed {} => {
+                shown.flow = Some(self.trace.flow.clone());
+                shown.simulation = self.trace.simulate;
+                self.resumed(at);
+            }
             Event::CancelRequested {} => shown.event = EventKind::Cancelled,
             Event::RunFinished { status, result, failure, .. } => {
                 self.run_finished(*status, result.as_ref(), failure.as_ref(), at, &mut shown);

@@ -132,14 +132,9 @@ fn int_uint(left: i64, right: u64) -> Ordering {
     u64::try_from(left).map_or(Ordering::Less, |left| left.cmp(&right))
 }
 
-/// Compares exactly: the float's whole part as an integer, then its fraction.
+/// Compares as floats, as CEL does: beyond 2^53 an int is rounded first.
 fn int_float(left: i128, right: f64) -> Option<Ordering> {
-    if right.is_nan() {
-        return None;
-    }
-    // Beyond ±2^64 the cast saturates far outside of what `left` can be.
-    let whole = right.trunc() as i128;
-    Some(left.cmp(&whole).then_with(|| 0.0_f64.total_cmp(&(right.fract() + 0.0))))
+    (left as f64).partial_cmp(&right)
 }
 
 /// Whether two values are equal in the language, charged per element.

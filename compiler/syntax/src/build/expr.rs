@@ -237,6 +237,10 @@ impl Builder<'_> {
                     let record = cursor.take();
                     span = span.to(span_of(&record));
                     ExprKind::Record(self.record(Some(name(&pair)), record))
+                } else if cursor.peek() != Some(Rule::member)
+                    && let Some(kind) = self.python_constant(pair.as_str(), span)
+                {
+                    kind
                 } else {
                     ExprKind::TypeName(SmolStr::new(pair.as_str()))
                 }
@@ -262,6 +266,23 @@ impl Builder<'_> {
             _ => ExprKind::Error,
         };
         Expr { kind, span }
+    }
+
+    /// `None`, `True`, `False`, and `Null` where a value stands.
+    fn python_constant(&mut self, word: &str, span: Span) -> Option<ExprKind> {
+        let (right, literal) = match word {
+            "None" | "Null" => ("null", Literal::Null),
+            "True" => ("true", Literal::Bool(true)),
+            "False" => ("false", Literal::Bool(false)),
+            _ => return None,
+        };
+        let at = self.at(span);
+        self.diagnostics.push(
+            Diagnostic::new(Code::UnexpectedToken, at, format!("`{word}` is written `{right}`"))
+                .help(format!("write `{right}`"))
+                .fix(format!("write `{right}`"), at, right),
+        );
+        Some(ExprKind::Literal(literal))
     }
 
     fn list(&mut self, pair: Pair<'_, Rule>) -> ExprKind {

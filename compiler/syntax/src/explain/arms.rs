@@ -72,6 +72,22 @@ fn in_arm(place: &Place<'_>, region: std::ops::Range<usize>) -> Option<Diagnosti
         (Some(arrow), _) if place.at > arrow + 1 && place.at <= region.end => {
             second_step(place, arrow, region.end)
         }
+        (None, "{")
+            if place.at > 0
+                && place.word(place.at - 1).starts_with(|c: char| c.is_ascii_uppercase())
+                && place.word(place.at - 2) == ":" =>
+        {
+            Some(
+                place
+                    .error(place.span(place.at - 1, place.at + 1), "patterns don't nest")
+                    .help("bind the field and use `route` on it inside the arm"),
+            )
+        }
+        (None, word) if word.starts_with(|c: char| c.is_ascii_uppercase()) && place.last() == ":" => Some(
+            place
+                .error(place.span(place.at, place.at + 1), "patterns don't nest")
+                .help("bind the field and use `route` on it inside the arm"),
+        ),
         (_, "if") if place.at > region.start && arrow.is_none_or(|a| place.at < a) => Some(
             place
                 .error(place.span(place.at, place.at + 1), "this arm takes no guard")

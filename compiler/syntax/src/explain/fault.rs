@@ -41,11 +41,13 @@ pub(crate) fn fault(file: FileId, text: &str, fault: Fault) -> Diagnostic {
                 diagnostic
             }
         }
-        FaultKind::StrayClose => {
-            Diagnostic::new(Code::UnclosedDelimiter, at, format!("`{found}` closes nothing"))
-                .help("take it out, or add the bracket that it should close")
-                .fix(format!("take `{found}` out"), at, "")
-        }
+        FaultKind::StrayClose => Diagnostic::new(
+            Code::UnclosedDelimiter,
+            at,
+            format!("`{}` closes nothing", super::clipped(found)),
+        )
+        .help("take it out, or add the bracket that it should close")
+        .fix(format!("take `{}` out", super::clipped(found)), at, ""),
         FaultKind::TooDeep => too_deep(file, fault.span),
         FaultKind::TooLong => Diagnostic::new(
             Code::TooLarge,
@@ -90,8 +92,13 @@ fn unknown(at: flow_source::FileSpan, found: &str) -> Diagnostic {
             .fix("take `;` out", at, ""),
         "#" => diagnostic.help("a comment starts with `//`").fix("write `//`", at, "//"),
         "&" => diagnostic.help("`&&` means and").fix("write `&&`", at, "&&"),
-        "“" | "”" | "„" => {
-            diagnostic.help("strings stand in straight quotes").fix("write `\"`", at, "\"")
+        _ if found.starts_with(['“', '”', '„']) => {
+            let inner = found.trim_matches(['“', '”', '„']);
+            Diagnostic::new(Code::UnexpectedToken, at, "strings stand in straight quotes").fix(
+                "write straight quotes",
+                at,
+                format!("\"{inner}\""),
+            )
         }
         "‘" | "’" => diagnostic.help("strings stand in straight quotes").fix("write `'`", at, "'"),
         "@" => diagnostic

@@ -8,7 +8,8 @@ use crate::outline::{BlockKind, is_reserved};
 
 /// The first habit that explains why reading stopped.
 pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
-    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 18] = [
+    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 24] = [
+        directive_in_line,
         while_step,
         unbounded,
         arms::of_route,
@@ -16,10 +17,15 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
         other_statement,
         guard,
         late_state,
+        lone_else,
+        jump_value,
+        clause_order,
         bare_block,
         capital_value,
         braces_in_code,
         in_expression,
+        named_record,
+        union_cast,
         spaced_bracket,
         spaced_question,
         arrow_for_equals,
@@ -33,8 +39,17 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
 
 /// Habits that occur in expressions, also in one alone.
 pub(super) fn in_expression(place: &Place<'_>) -> Option<Diagnostic> {
-    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 6] =
-        [word_operator, f_string, equals, nested_ternary, attached_block, range_outside];
+    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 9] = [
+        word_operator,
+        f_string,
+        equals,
+        nested_ternary,
+        half_ternary,
+        attached_block,
+        range_outside,
+        bad_number,
+        loop_value,
+    ];
     habits.iter().find_map(|habit| habit(place))
 }
 
@@ -51,6 +66,9 @@ fn while_step(place: &Place<'_>) -> Option<Diagnostic> {
 
 /// `loop { … }`, `loop polish { … }`, `loop polish 3 { … }`, `graph g { … }`
 fn unbounded(place: &Place<'_>) -> Option<Diagnostic> {
+    if !matches!(place.kind(), Some(BlockKind::Steps | BlockKind::Arms)) {
+        return None;
+    }
     let i = place.tokens().find(|&i| {
         matches!(place.word(i), "loop" | "graph")
             && (i == 0 || place.word(i - 1) != ".")
@@ -125,6 +143,10 @@ fn guard(place: &Place<'_>) -> Option<Diagnostic> {
     );
     let i = (region.first + 1..region.end)
         .find(|&i| place.word(i) == "if" && place.word(i - 1) != "." && place.word(i - 1) != "else")?;
+    let opened = (region.first..i).filter(|&j| place.word(j) == "{").count();
+    if opened > (region.first..i).filter(|&j| place.word(j) == "}").count() {
+        return None;
+    }
     let opens = (region.first..region.end).any(|j| place.word(j) == "{" && j > i);
     if takes || opens || (region.first..i).any(|j| place.word(j) == "=>") {
         return None;
@@ -416,7 +438,9 @@ fn reserved_name(place: &Place<'_>) -> Option<Diagnostic> {
             && (place.word(i - 1) == "let"
                 || place.word(i - 1) == "for" && !matches!(place.word(i), "in")
                 || (place.kind() == Some(BlockKind::Params) && matches!(place.word(i - 1), "(" | ","))
-                || (place.word(i - 1) == "{" && matches!(place.word(i + 1), "}" | ",")))
+                || (place.word(i - 1) == "{"
+                    && place.outline.attached(i - 1)
+                    && matches!(place.word(i + 1), "}" | ",")))
     })?;
     let at = place.span(i, i + 1);
     let word = place.word(i);
@@ -487,4 +511,155 @@ fn lower_type(place: &Place<'_>) -> Option<Diagnostic> {
 /// `how_to` as `HowTo`.
 fn camel(word: &str) -> String {
     word.split('_').filter(|p| !p.is_empty()).map(|p| p[..1].to_ascii_uppercase() + &p[1..]).collect()
+}
+
+/// `${if c}` inside a line of text
+fn directive_in_line(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = [place.at, place.at.wrapping_sub(1), place.at.wrapping_sub(2)].into_iter().find(|&i| {
+        i > 0
+            && matches!(place.word(i), "for" | "if" | "else")
+            && place.outline.kind(i - 1) == Some(TokenKind::SpliceOpen)
+    })?;
+    Some(
+        Diagnostic::new(
+            Code::BadDirective,
+            place.span(i - 1, i + 1),
+            format!("`${{{}` stands alone on its line, in a `\"\"\"` text", place.word(i)),
+        )
+        .help("inside a line choose with `${c ? \"a\" : \"b\"}`, and join a list with `${xs.join(\", \")}`"),
+    )
+}
+
+/// `for x in xs { … } else { … }`
+fn lone_else(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = [place.at, place.at.wrapping_sub(1)]
+        .into_iter()
+        .find(|&i| place.word(i) == "else" && i > 0 && place.word(i - 1) == "}")?;
+    (place.kind() == Some(BlockKind::Steps)).then(|| {
+        place.error(place.span(i, i + 1), "this `else` belongs to nothing").help(
+            "`if`, `loop` and `graph` have an `else` after their block; `for` runs to its end and has none",
+        )
+    })
+}
+
+/// `break 3`
+fn jump_value(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = [place.at.wrapping_sub(1), place.at.wrapping_sub(2)]
+        .into_iter()
+        .find(|&i| matches!(place.word(i), "break" | "continue"))?;
+    let value = place.outline.kind(i + 1).is_some_and(|k| !matches!(k, TokenKind::Close | TokenKind::Punct))
+        && !is_reserved(place.word(i + 1));
+    (value && place.kind() == Some(BlockKind::Steps)).then(|| {
+        place
+            .error(place.span(i + 1, i + 2), format!("`{}` takes no value", place.word(i)))
+            .help("a value leaves a loop by state: declare it in `state { … }` and assign it before")
+    })
+}
+
+/// `f(x) catch null with {retry: 3}`
+fn clause_order(place: &Place<'_>) -> Option<Diagnostic> {
+    let order = ["as", "with", "catch", "undo"];
+    let rank = |i: usize| order.iter().position(|w| *w == place.word(i));
+    let near = [place.at, place.at.wrapping_sub(1)];
+    let i =
+        near.into_iter().find(|&i| rank(i).is_some() && place.outline.kind(i) == Some(TokenKind::Word))?;
+    let late = (place.tokens().start..i)
+        .find(|&j| rank(j) > rank(i) && place.outline.kind(j) == Some(TokenKind::Word))?;
+    Some(
+        place
+            .error(place.span(i, i + 1), format!("`{}` stands before `{}`", place.word(i), place.word(late)))
+            .help("the clauses of a step have one order: `as name`, `with {…}`, `catch …`, `undo …`"),
+    )
+}
+
+/// `f(x: A { a: int })`
+fn named_record(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = place.at;
+    (place.kind() == Some(BlockKind::Params)
+        && place.word(i) == "{"
+        && i > 0
+        && place.outline.kind(i - 1) == Some(TokenKind::TypeWord))
+    .then(|| {
+        place.error(place.span(i - 1, i + 1), "a record with a name is declared with `type`").help(format!(
+            "write `type {} {{ … }}` at the top of the file and use its name here",
+            place.word(i - 1)
+        ))
+    })
+}
+
+/// `v as A | B`
+fn union_cast(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = place.at;
+    (place.word(i) == "|" && i >= 2 && (place.tokens().start..i).any(|j| place.word(j) == "as")).then(|| {
+        place
+            .error(place.span(i, i + 1), "the type after `as` has no `|`")
+            .help("declare the union, `type Either = A | B`, and cast to its name")
+    })
+}
+
+/// `q ? 1`
+fn half_ternary(place: &Place<'_>) -> Option<Diagnostic> {
+    let asks = |i: usize| place.word(i) == "?" && !place.outline.attached(i) && place.word(i - 1) != "(";
+    let start = place.tokens().start;
+    let i = (start.max(1)..place.at).rev().find(|&i| asks(i))?;
+    let ends = place.outline.ends_operand(place.at.checked_sub(1)?);
+    let answered = (i..place.at).any(|j| place.word(j) == ":");
+    (ends
+        && !answered
+        && i + 1 < place.at
+        && matches!(place.kind(), None | Some(BlockKind::Steps | BlockKind::Arms)))
+    .then(|| {
+        place.error(place.span(i, i + 1), "this choice has no `:`").help("write `condition ? value : other`")
+    })
+}
+
+/// `12abc`, `5min`
+fn bad_number(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = [place.at, place.at.wrapping_sub(1)].into_iter().find(|&i| {
+        place.outline.kind(i) == Some(TokenKind::Number)
+            && place.word(i).bytes().any(|b| b.is_ascii_alphabetic())
+    })?;
+    let word = place.word(i);
+    let at = place.span(i, i + 1);
+    let units = [
+        ("sec", "s"),
+        ("secs", "s"),
+        ("min", "m"),
+        ("mins", "m"),
+        ("hr", "h"),
+        ("hrs", "h"),
+        ("day", "d"),
+        ("days", "d"),
+        ("k", "KB"),
+        ("kb", "KB"),
+        ("mb", "MB"),
+        ("gb", "GB"),
+        ("M", "MB"),
+        ("G", "GB"),
+        ("w", "d"),
+    ];
+    let digits = word.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(word.len());
+    let (amount, unit) = word.split_at(digits);
+    let diagnostic = Diagnostic::new(Code::BadNumber, at, format!("`{word}` is no number"));
+    Some(match units.iter().find(|(u, _)| *u == unit) {
+        Some((_, right)) if unit != "w" => diagnostic.help(format!("write `{amount}{right}`")).fix(
+            format!("write `{amount}{right}`"),
+            at,
+            format!("{amount}{right}"),
+        ),
+        _ => diagnostic
+            .help("durations have the units `d h m s ms us`, sizes `B KB MB GB`; names start with a letter"),
+    })
+}
+
+/// `loop.foo`
+fn loop_value(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = [place.at, place.at.wrapping_sub(1), place.at.wrapping_sub(2)]
+        .into_iter()
+        .find(|&i| place.word(i) == "loop" && place.word(i + 1) == ".")?;
+    Some(
+        place
+            .error(place.span(i, i + 3), format!("a loop has no `{}`", place.word(i + 2)))
+            .help("it has `loop.index`, from 0, and `loop.last`"),
+    )
 }

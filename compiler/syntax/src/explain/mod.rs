@@ -176,6 +176,9 @@ fn general(place: &Place<'_>) -> Diagnostic {
 }
 
 fn unexpected(place: &Place<'_>, expected: &str) -> Diagnostic {
+    // "expected a step or `}`, found `}`" would help nobody: something before it isn't complete.
+    let found_word = format!("`{}`", place.word(place.at));
+    let expected = if expected.ends_with(&found_word) { "the rest of this" } else { expected };
     let at = if place.at < place.outline.tokens.len() {
         place.span(place.at, place.at + 1)
     } else {

@@ -274,6 +274,7 @@ pub struct Code {
 }
 
 /// The body of `code`.
+#[allow(clippy::large_enum_variant, reason = "there is one per item")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CodeBody {
     /// `= hits.take(n)`; a value-`route` too
@@ -378,6 +379,7 @@ pub struct Test {
 }
 
 /// A line of a test.
+#[allow(clippy::large_enum_variant, reason = "most lines of a test are of either size")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TestPart {
     /// `mock draft => "first"`

@@ -218,11 +218,11 @@ impl Run {
             },
             (outcome, _) => outcome,
         };
-        let catch = match statement {
-            Some(Statement::ParallelFor(parallel)) => parallel.catch.as_ref(),
-            _ => None,
+        let (segment, catch) = match statement {
+            Some(Statement::ParallelFor(parallel)) => (Some(&*parallel.segment), parallel.catch.as_ref()),
+            _ => (None, None),
         };
-        match self.enter_catch(task, catch, outcome) {
+        match self.enter_catch(task, segment, catch, outcome) {
             Ok(arm) => {
                 if let Some(fork) = fork_of(task) {
                     fork.catching = true;

@@ -16,7 +16,7 @@ impl Run {
     }
 
     pub(crate) fn on_do(&mut self, plan: &Plan, task: &mut Task, outcome: Outcome) -> Result<Turn, Outcome> {
-        let Some(Statement::Do { into, catch, .. }) = statement_of(plan, task) else {
+        let Some(Statement::Do { segment, into, catch, .. }) = statement_of(plan, task) else {
             return leave(task, outcome);
         };
         let is_body = matches!(task.stack.last().map(|scope| &scope.control), Some(Control::Do(Phase::Body)));
@@ -29,16 +29,18 @@ impl Run {
                 }
                 Ok(Turn::Go(Outcome::Next))
             }
-            Outcome::Fail(_) if is_body => match self.enter_catch(task, catch.as_ref(), outcome) {
-                Ok(arm) => {
-                    if let Some(scope) = task.stack.last_mut() {
-                        scope.control = Control::Do(Phase::Catching);
+            Outcome::Fail(_) if is_body => {
+                match self.enter_catch(task, segment.as_deref(), catch.as_ref(), outcome) {
+                    Ok(arm) => {
+                        if let Some(scope) = task.stack.last_mut() {
+                            scope.control = Control::Do(Phase::Catching);
+                        }
+                        task.enter(arm.block);
+                        Ok(Turn::Go(Outcome::Next))
                     }
-                    task.enter(arm.block);
-                    Ok(Turn::Go(Outcome::Next))
+                    Err(outcome) => leave(task, outcome),
                 }
-                Err(outcome) => leave(task, outcome),
-            },
+            }
             outcome => leave(task, outcome),
         }
     }
@@ -70,7 +72,7 @@ impl Run {
                 Err(self.after_clean_up(task, outcome))
             }
             (Phase::Body, outcome @ Outcome::Fail(_)) => {
-                match self.enter_catch(task, catch.as_ref(), outcome) {
+                match self.enter_catch(task, None, catch.as_ref(), outcome) {
                     Ok(arm) => {
                         task.enter(arm.block);
                         Ok(Turn::Go(Outcome::Next))

@@ -113,7 +113,7 @@ impl Run {
             outcome => outcome,
         };
         self.forget_waiting(task);
-        match self.enter_catch(task, step.catch.as_ref(), outcome) {
+        match self.enter_catch(task, Some(&step.segment), step.catch.as_ref(), outcome) {
             Ok(arm) => {
                 if let Some(Control::Step(state)) = task.stack.last_mut().map(|scope| &mut scope.control) {
                     state.stage = Stage::Catching;

@@ -1,0 +1,328 @@
+//! One run being executed: the engine decides, this carries out.
+//!
+//! One task per run. What the engine commands is done in order, and an append is committed before what follows it.
+//! Effects are tasks of their own; aborting one drops its future, which closes its connection.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use flow_engine::{AttemptId, Command, Engine, Input, Notice};
+use flow_runtime_api::{
+    Coordinate, Delta, Event, Failure, Journal, Kind, Record, RunId, RunStatus, Scrubber, StoreError, Time,
+};
+use flow_trace::{Fold, RunEvent};
+use serde_json::Value as Json;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, Id, JoinSet};
+
+use crate::HostError;
+use crate::handle::Outcome;
+use crate::lease::Keeper;
+use crate::outside::{Ask, Fetch, Outside};
+use crate::time::{RunClock, Timers};
+
+/// What decides: takes what happened, says what to do.
+pub(crate) trait Machine: Send {
+    fn apply(&mut self, input: Input, now: Time) -> Vec<Command>;
+}
+
+impl Machine for Engine {
+    fn apply(&mut self, input: Input, now: Time) -> Vec<Command> {
+        Engine::apply(self, input, now)
+    }
+}
+
+/// A run that is being executed.
+pub(crate) struct Executor {
+    pub(crate) run: RunId,
+    pub(crate) machine: Box<dyn Machine>,
+    pub(crate) outside: Arc<Outside>,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) scrubber: Scrubber,
+    pub(crate) keeper: Keeper,
+    pub(crate) clock: RunClock,
+    pub(crate) fold: Fold,
+    /// The sequence number of the next record.
+    pub(crate) next_seq: u64,
+    pub(crate) events: mpsc::UnboundedSender<RunEvent>,
+    pub(crate) interrupted: watch::Receiver<bool>,
+    pub(crate) stream: bool,
+    pub(crate) wait_max_ms: u64,
+}
+
+/// What is in flight.
+struct Flight {
+    tasks: JoinSet<Result<Input, HostError>>,
+    by_attempt: HashMap<AttemptId, AbortHandle>,
+    by_task: HashMap<Id, (AttemptId, bool)>,
+    timers: Timers,
+    deltas: mpsc::UnboundedSender<(Coordinate, Delta)>,
+}
+
+/// Why the loop ends.
+enum End {
+    /// The run is over.
+    Finished { status: RunStatus, result: Option<Json>, failure: Option<Failure> },
+    /// Nothing more will happen soon.
+    Idle { until: Option<Time>, reason: String },
+}
+
+impl Executor {
+    /// Executes the run until it is over, waits, or is stopped. `resumed` says that it has records already.
+    pub(crate) async fn execute(mut self, resumed: bool) -> Result<Outcome, HostError> {
+        let (deltas, mut pieces) = mpsc::unbounded_channel();
+        let mut flight = Flight {
+            tasks: JoinSet::new(),
+            by_attempt: HashMap::new(),
+            by_task: HashMap::new(),
+            timers: Timers::default(),
+            deltas,
+        };
+        let ended = self.drive(&mut flight, &mut pieces, resumed).await;
+        // Whatever is still in flight ends before the last word is written: no connection outlives it.
+        flight.tasks.shutdown().await;
+        self.end(ended).await
+    }
+
+    async fn drive(
+        &mut self,
+        flight: &mut Flight,
+        pieces: &mut mpsc::UnboundedReceiver<(Coordinate, Delta)>,
+        resumed: bool,
+    ) -> Result<End, Stop> {
+        if resumed {
+            let now = self.clock.now();
+            self.append(vec![Event::Resumed {}], now).await?;
+        }
+        let mut interrupted = self.interrupted.clone();
+        let mut input = Some(Input::Start);
+        loop {
+            let now = self.clock.now();
+            if let Some(input) = input.take()
+                && let Some(end) = self.apply(flight, input, now).await?
+            {
+                return Ok(end);
+            }
+            let pause = flight.timers.pause(now);
+            tokio::select! {
+                biased;
+                error = self.keeper.lost() => return Err(Stop::Store(error)),
+                // The sender goes only with its handle, which interrupts first.
+                _ = interrupted.wait_for(|stop| *stop) => return Err(Stop::Interrupted),
+                Some((step, delta)) = pieces.recv() => self.show_delta(&step, delta),
+                Some(done) = flight.tasks.join_next_with_id() => {
+                    // What an effect has streamed is shown before what came of it.
+                    while let Ok((step, delta)) = pieces.try_recv() {
+                        self.show_delta(&step, delta);
+                    }
+                    input = flight.done(done)?;
+                }
+                () = tokio::time::sleep(pause) => {
+                    let now = self.clock.now();
+                    input = flight.timers.take(now).map(|timer| Input::Due { timer });
+                }
+            }
+        }
+    }
+
+    /// Tells the engine something, and does what it commands.
+    async fn apply(&mut self, flight: &mut Flight, input: Input, now: Time) -> Result<Option<End>, Stop> {
+        for command in self.machine.apply(input, now) {
+            match command {
+                Command::Append(events) => self.append(events, now).await?,
+                Command::Ask { attempt, step, node, model, call, timeout_ms, tries, fingerprint } => {
+                    let ask = Ask { attempt, step, node, model, call, timeout_ms, tries, fingerprint };
+                    flight.ask(self.outside.clone(), ask, self.stream);
+                }
+                Command::Fetch {
+                    attempt,
+                    step,
+                    node,
+                    request,
+                    secrets,
+                    timeout_ms,
+                    attempt_number,
+                    fingerprint,
+                } => {
+                    let fetch = Fetch {
+                        attempt,
+                        step,
+                        node,
+                        request,
+                        secrets,
+                        timeout_ms,
+                        attempt_number,
+                        fingerprint,
+                    };
+                    flight.fetch(self.outside.clone(), fetch);
+                }
+                Command::Abort(attempt) => flight.abort(attempt),
+                Command::SetTimer(timer, at) => flight.timers.set(timer, at),
+                Command::ClearTimer(timer) => flight.timers.clear(timer),
+                Command::Show(Notice::Branch { step }) => self.show(self.fold.branch(&step, now)),
+                Command::Idle { until, reason } => {
+                    let waits = until.is_some_and(|until| until.since(now) <= self.wait_max_ms);
+                    if !waits {
+                        return Ok(Some(End::Idle { until, reason }));
+                    }
+                }
+                Command::Finish { status, result, failure } => {
+                    return Ok(Some(End::Finished { status, result, failure }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Commits events, and shows them.
+    async fn append(&mut self, events: Vec<Event>, now: Time) -> Result<(), Stop> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let records: Vec<_> = events
+            .into_iter()
+            .zip(self.next_seq..)
+            .map(|(event, seq)| Record { seq, at: now, event: self.scrub(event) })
+            .collect();
+        let fence = self.keeper.lease().fence;
+        self.journal.append(&self.run, fence, records.clone()).await.map_err(Stop::Store)?;
+        self.next_seq += records.len() as u64;
+        for record in &records {
+            let shown = self.fold.apply(record);
+            self.show(shown);
+        }
+        Ok(())
+    }
+
+    fn scrub(&self, event: Event) -> Event {
+        if self.scrubber.is_empty() {
+            return event;
+        }
+        let Ok(mut json) = serde_json::to_value(&event) else { return event };
+        self.scrubber.scrub_json(&mut json);
+        serde_json::from_value(json).unwrap_or(event)
+    }
+
+    fn show(&self, event: RunEvent) {
+        // Whoever doesn't listen misses nothing that isn't on record.
+        let _ = self.events.send(event);
+    }
+
+    fn show_delta(&mut self, step: &Coordinate, delta: Delta) {
+        let now = self.clock.now();
+        let clean = |text: String| Some(self.scrubber.scrub(&text).into_owned());
+        let (text, reasoning) = match delta {
+            Delta::Text(text) => (clean(text), None),
+            Delta::Reasoning(text) => (None, clean(text)),
+        };
+        self.show(self.fold.delta(step, text, reasoning, now));
+    }
+
+    /// Writes the last word of this execution, gives the lease back, and says how it ended.
+    async fn end(mut self, ended: Result<End, Stop>) -> Result<Outcome, HostError> {
+        let now = self.clock.now();
+        let ended = match ended {
+            Ok(End::Idle { until, reason }) => {
+                let event = Event::Suspended { reason: reason.clone(), until };
+                self.append(vec![event], now).await.map(|()| End::Idle { until, reason })
+            }
+            Err(Stop::Interrupted) => {
+                self.append(vec![Event::Interrupted {}], now).await.and(Err(Stop::Interrupted))
+            }
+            other => other,
+        };
+        let trace = Box::new(self.fold.trace().clone());
+        let run = self.run.clone();
+        if matches!(&ended, Err(Stop::Store(StoreError::Fenced(_)))) {
+            drop(self.keeper);
+        } else {
+            // A lease that can't be given back runs out; what matters is on record.
+            let _ = self.keeper.release().await;
+        }
+        match ended {
+            Ok(End::Finished { status: RunStatus::Succeeded, result, .. }) => {
+                Ok(Outcome { run, result: result.unwrap_or(Json::Null), trace: *trace })
+            }
+            Ok(End::Finished { failure, .. }) => {
+                let failure =
+                    failure.unwrap_or_else(|| Failure::new(Kind::Cancelled, "the run was cancelled"));
+                Err(HostError::Failed { run, failure, trace })
+            }
+            Ok(End::Idle { until, reason }) => Err(HostError::Suspended { run, reason, until, trace }),
+            Err(Stop::Interrupted) => Err(HostError::Interrupted { run, trace }),
+            Err(Stop::Store(error)) => Err(HostError::of_store(error, Some(&run))),
+            Err(Stop::Host(error)) => Err(error.of_run(&run)),
+        }
+    }
+}
+
+/// Why a run stops without being over.
+enum Stop {
+    Interrupted,
+    Store(StoreError),
+    Host(HostError),
+}
+
+impl Flight {
+    fn ask(&mut self, outside: Arc<Outside>, ask: Ask, stream: bool) {
+        let (attempt, step, deltas) = (ask.attempt, ask.step.clone(), self.deltas.clone());
+        let handle = self.tasks.spawn(async move {
+            let mut tell = |delta| {
+                if stream {
+                    // The executor outlives its effects.
+                    let _ = deltas.send((step.clone(), delta));
+                }
+            };
+            outside.ask(ask, &mut tell).await
+        });
+        self.keep(attempt, true, handle);
+    }
+
+    fn fetch(&mut self, outside: Arc<Outside>, fetch: Fetch) {
+        let attempt = fetch.attempt;
+        let handle = self.tasks.spawn(async move { outside.fetch(fetch).await });
+        self.keep(attempt, false, handle);
+    }
+
+    fn keep(&mut self, attempt: AttemptId, is_model: bool, handle: AbortHandle) {
+        self.by_task.insert(handle.id(), (attempt, is_model));
+        self.by_attempt.insert(attempt, handle);
+    }
+
+    fn abort(&mut self, attempt: AttemptId) {
+        if let Some(handle) = self.by_attempt.remove(&attempt) {
+            self.by_task.remove(&handle.id());
+            handle.abort();
+        }
+    }
+
+    /// Returns what the engine is told of an effect that ended; nothing if it was aborted.
+    fn done(
+        &mut self,
+        done: Result<(Id, Result<Input, HostError>), tokio::task::JoinError>,
+    ) -> Result<Option<Input>, Stop> {
+        let id = match &done {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let Some((attempt, is_model)) = self.by_task.remove(&id) else { return Ok(None) };
+        self.by_attempt.remove(&attempt);
+        match done {
+            Ok((_, Ok(input))) => Ok(Some(input)),
+            Ok((_, Err(error))) => Err(Stop::Host(error)),
+            Err(_) => {
+                let failure = Failure::new(
+                    Kind::Unavailable,
+                    "what asks the server failed inside; this is a fault of flowc",
+                );
+                Ok(Some(match is_model {
+                    true => Input::Answered { attempt, result: Err(failure), usage: None, duration_ms: 0 },
+                    false => Input::Fetched { attempt, result: Err(failure), duration_ms: 0 },
+                }))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

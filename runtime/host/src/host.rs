@@ -1,0 +1,396 @@
+//! Starting and resuming runs, and reading what is on record.
+
+use std::sync::Arc;
+
+use flow_engine::{DEFAULT_MODEL, Engine, RunSettings};
+use flow_ir::Plan;
+use flow_ir::catalogue;
+use flow_ir::plan::{NodeKind, SecretPiece};
+use flow_providers::tape::{Recorder, Tape};
+use flow_runtime_api::{
+    Clock, Event, Failure, Kind, Lease, Record, RunFilter, RunId, RunSummary, Scrubber, Simulation,
+    StoreError, Time,
+};
+use flow_storage::{SqliteOptions, Store, this_process};
+use flow_trace::{Fold, Trace};
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+use tokio::sync::mpsc;
+
+use crate::executor::{Executor, Machine};
+use crate::handle::Interrupter;
+use crate::lease::Keeper;
+use crate::models::Models;
+use crate::outside::{Outside, Parts, Slots, tape_error};
+use crate::secrets::Secrets;
+use crate::time::{RunClock, WallClock};
+use crate::{HostError, HostSettings, ResumeOptions, RunHandle, RunOptions};
+
+/// Records that are read at a time.
+const PAGE: u32 = 1000;
+
+/// Carries out runs, any number at once, under one set of settings.
+pub struct Host {
+    pub(crate) settings: HostSettings,
+    pub(crate) store: Store,
+    pub(crate) parts: Parts,
+    scrubber: Scrubber,
+    pub(crate) secrets: Secrets,
+    slots: Arc<Slots>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A run in a list.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunLine {
+    /// By its journal.
+    #[serde(flatten)]
+    pub summary: RunSummary,
+    /// Whether a process executes it now. One that is `running` and isn't alive was cut off, and can be resumed.
+    pub alive: bool,
+}
+
+/// How effects are carried out.
+struct Ways {
+    simulate: Option<Simulation>,
+    tape: Option<Tape>,
+    recorder: Option<Recorder>,
+}
+
+impl Ways {
+    /// Whether models are asked for real.
+    fn asks(&self) -> bool {
+        self.simulate.is_none() && self.tape.is_none()
+    }
+
+    /// Whether tools are used for real.
+    fn fetches(&self) -> bool {
+        self.tape.is_none() && self.simulate.is_none_or(|simulate| simulate.models_only)
+    }
+}
+
+/// What is shown and waited for while a run goes on.
+pub(crate) struct Manner {
+    pub(crate) stream: bool,
+    pub(crate) wait_max_ms: u64,
+}
+
+impl Host {
+    /// Prepares to carry out runs. Cheap: no file and no server is touched before it is needed.
+    pub fn open(settings: HostSettings) -> Result<Host, HostError> {
+        let options = SqliteOptions { synchronous: settings.synchronous, ..SqliteOptions::default() };
+        let store = Store::open(&settings.store, options);
+        let scrubber = Scrubber::default();
+        let registry = flow_providers::Registry::new(scrubber.clone());
+        let parts = Parts {
+            providers: Arc::new(move |name| registry.provider(name)),
+            tool: Arc::new(crate::tools::NoTools),
+        };
+        Ok(Host::of(settings, store, parts, scrubber))
+    }
+
+    pub(crate) fn of(settings: HostSettings, store: Store, parts: Parts, scrubber: Scrubber) -> Host {
+        let secrets =
+            Secrets::new(settings.environment.clone(), settings.secrets_dir.clone(), scrubber.clone());
+        let slots = Arc::new(Slots::new(settings.limits.clone()));
+        Host { settings, store, parts, scrubber, secrets, slots, clock: Arc::new(WallClock) }
+    }
+
+    /// Starts a run of the plan's flow. Inputs are checked against its parameters, and models, keys and secrets must be
+    /// there, before anything is recorded or sent.
+    pub async fn start(
+        &self,
+        plan: Plan,
+        inputs: Map<String, Json>,
+        options: RunOptions,
+    ) -> Result<RunHandle, HostError> {
+        let plan = Arc::new(plan);
+        let hash = plan.hash();
+        let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_error)?;
+        let recorder =
+            options.record.as_deref().map(|path| Recorder::create(path, &hash, self.scrubber.clone()));
+        let ways =
+            Ways { simulate: options.simulate, tape, recorder: recorder.transpose().map_err(tape_error)? };
+        let default = options.model.as_deref().or(self.settings.default_model.as_deref());
+        let models = self.models(&plan, default, &ways)?;
+
+        let run = RunId(uuid::Uuid::now_v7().to_string().into());
+        let mut inputs = Json::Object(inputs);
+        self.scrubber.scrub_json(&mut inputs);
+        let Json::Object(inputs) = inputs else { unreachable!("scrubbing changes strings only") };
+        let now = self.clock.now();
+        let settings = self.run_settings(&run, now, options.simulate, &models, options.jobs);
+        let engine = Engine::start(plan.clone(), settings, inputs).map_err(refused)?;
+
+        let text = serde_json::to_string(&*plan)
+            .map_err(|error| HostError::usage(format!("the plan can't be written: {error}"), ""))?;
+        let (lease, stored) = tokio::join!(self.take(&run), self.store.journal.put_plan(&hash, &text));
+        stored.map_err(|error| HostError::of_store(error, None))?;
+        let manner = Manner { stream: options.stream, wait_max_ms: options.wait_max_ms };
+        let outside = self.outside(plan, models, ways);
+        Ok(self.execute(Box::new(engine), outside, lease?, Fold::new(run), Vec::new(), manner))
+    }
+
+    /// Goes on with a run after a crash, an interruption or a suspension, from its journal alone.
+    pub async fn resume(&self, id: &str, options: ResumeOptions) -> Result<RunHandle, HostError> {
+        let run = self.find(id).await?;
+        let lease = self.take(&run).await?;
+        match self.resume_held(&lease, options).await {
+            Ok(handle) => Ok(handle),
+            Err(error) => {
+                // The first error is the one to tell; a lease that can't be given back runs out.
+                let _ = self.store.leases.release(&lease).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn resume_held(&self, lease: &Lease, options: ResumeOptions) -> Result<RunHandle, HostError> {
+        let run = lease.run.clone();
+        let records = self.records(&run).await?;
+        let mut fold = Fold::new(run.clone());
+        records.iter().for_each(|record| drop(fold.apply(record)));
+        let trace = fold.trace();
+        if trace.status.is_final() {
+            let status = serde_json::to_value(trace.status).unwrap_or_default();
+            return Err(HostError::usage(
+                format!("the run is over: {}", status.as_str().unwrap_or_default()),
+                format!("see how it went with `flowc runs show {run}`"),
+            ));
+        }
+        let (plan, hash) = (Arc::new(self.plan_of(&trace.plan).await?), trace.plan.clone());
+        let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_error)?;
+        let recorder =
+            options.record.as_deref().map(|path| Recorder::append(path, &hash, self.scrubber.clone()));
+        let ways =
+            Ways { simulate: trace.simulate, tape, recorder: recorder.transpose().map_err(tape_error)? };
+        let default = trace.models.get(DEFAULT_MODEL).and_then(Json::as_str);
+        let models = self.models(&plan, default, &ways)?;
+        let settings = self.run_settings(&run, trace.started_at, trace.simulate, &models, options.jobs);
+        let engine = Engine::resume(plan.clone(), settings, records.clone()).map_err(|failure| {
+            HostError::environment(
+                format!("the run can't be gone on with: {}", failure.message),
+                "start it anew, or use the flowc that started it",
+            )
+        })?;
+        let manner = Manner { stream: options.stream, wait_max_ms: options.wait_max_ms };
+        let outside = self.outside(plan, models, ways);
+        Ok(self.execute(Box::new(engine), outside, lease.clone(), fold, records, manner))
+    }
+
+    /// Returns runs, the newest first, and whether each is being executed.
+    pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunLine>, HostError> {
+        let summaries =
+            self.store.journal.runs(filter).await.map_err(|error| HostError::of_store(error, None))?;
+        let mut lines = Vec::with_capacity(summaries.len());
+        for summary in summaries {
+            let alive = !summary.status.is_final() && self.alive(&summary.run).await?;
+            lines.push(RunLine { summary, alive });
+        }
+        Ok(lines)
+    }
+
+    /// Whether a process executes the run now.
+    pub async fn alive(&self, run: &RunId) -> Result<bool, HostError> {
+        let holder = self.store.leases.holder(run, self.clock.now()).await;
+        Ok(holder.map_err(|error| HostError::of_store(error, None))?.is_some())
+    }
+
+    /// Finds a run by its id, or by the beginning of it if that is enough.
+    pub async fn find(&self, prefix: &str) -> Result<RunId, HostError> {
+        let list = "`flowc runs` lists what there is";
+        if prefix.is_empty() {
+            return Err(HostError::usage("a run is named by its id, or the beginning of it", list));
+        }
+        let found =
+            self.store.journal.find(prefix).await.map_err(|error| HostError::of_store(error, None))?;
+        match found.as_slice() {
+            [] => Err(HostError::usage(
+                format!("no run's id begins with `{prefix}` in {}", self.settings.store),
+                list,
+            )),
+            [run] => Ok(run.clone()),
+            several => match several.iter().find(|run| run.0 == prefix) {
+                Some(run) => Ok(run.clone()),
+                None => {
+                    let some: Vec<_> = several.iter().take(3).map(ToString::to_string).collect();
+                    Err(HostError::usage(
+                        format!("several runs' ids begin with `{prefix}`: {}, …", some.join(", ")),
+                        "write more of it",
+                    ))
+                }
+            },
+        }
+    }
+
+    /// Returns all records of a run, in order.
+    pub async fn records(&self, run: &RunId) -> Result<Vec<Record>, HostError> {
+        let mut records = Vec::new();
+        loop {
+            let page = self.store.journal.read(run, records.len() as u64, PAGE).await;
+            let page = page.map_err(|error| HostError::of_store(error, None))?;
+            let is_last = page.len() < PAGE as usize;
+            records.extend(page);
+            if is_last {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// Returns how a run went so far.
+    pub async fn trace(&self, run: &RunId) -> Result<Trace, HostError> {
+        Ok(Fold::of(run.clone(), &self.records(run).await?))
+    }
+
+    /// Returns the plan that a run is pinned to.
+    pub async fn plan(&self, run: &RunId) -> Result<Plan, HostError> {
+        let first = self.store.journal.read(run, 0, 1).await;
+        match first.map_err(|error| HostError::of_store(error, None))?.first().map(|record| &record.event) {
+            Some(Event::RunStarted { plan, .. }) => self.plan_of(plan).await,
+            _ => Err(corrupt(format!("the records of run {run} don't begin with its start"))),
+        }
+    }
+
+    async fn plan_of(&self, hash: &str) -> Result<Plan, HostError> {
+        let text = match self.store.journal.plan(hash).await {
+            Ok(text) => text,
+            Err(StoreError::Missing(_)) => {
+                return Err(corrupt(String::from("the plan of the run is missing")));
+            }
+            Err(error) => return Err(HostError::of_store(error, None)),
+        };
+        #[derive(serde::Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let unreadable = |error| corrupt(format!("the plan of the run can't be read: {error}"));
+        let Version { version } = serde_json::from_str(&text).map_err(unreadable)?;
+        if version != flow_ir::plan::VERSION {
+            return Err(HostError::environment(
+                format!(
+                    "the plan of the run has version {version}, this flowc knows {}",
+                    flow_ir::plan::VERSION
+                ),
+                "use the flowc that started it",
+            ));
+        }
+        let plan: Plan = serde_json::from_str(&text).map_err(unreadable)?;
+        if plan.hash() != hash {
+            return Err(corrupt(String::from("the plan of the run isn't the one that it was started with")));
+        }
+        Ok(plan)
+    }
+
+    /// Resolves models, and looks for what tools will need, so that nothing is missing halfway.
+    fn models(&self, plan: &Plan, default: Option<&str>, ways: &Ways) -> Result<Models, HostError> {
+        // A simulated run needs no model to be set: the simulator answers as one of its own.
+        let default = default.or(ways.simulate.is_some().then_some("simulate/default"));
+        let models = Models::resolve(plan, default, &self.settings, &self.secrets, ways.asks())?;
+        if ways.fetches() {
+            for node in &plan.nodes {
+                let NodeKind::Http(http) = &node.kind else { continue };
+                let fields = http.query.iter().chain(&http.headers).map(|(_, text)| text);
+                for piece in std::iter::once(&http.url).chain(fields).flat_map(|text| &text.0) {
+                    if let SecretPiece::Secret(name) = piece {
+                        self.secrets.granted(plan, name)?;
+                    }
+                }
+            }
+        }
+        Ok(models)
+    }
+
+    fn run_settings(
+        &self,
+        run: &RunId,
+        started_at: Time,
+        simulate: Option<Simulation>,
+        models: &Models,
+        jobs: u32,
+    ) -> RunSettings {
+        RunSettings {
+            run: run.clone(),
+            started_at,
+            simulate,
+            default_model: models.default_facts(),
+            models: models.facts(),
+            prices: String::from(catalogue::VERSION),
+            jobs_default: jobs.max(1),
+        }
+    }
+
+    fn outside(&self, plan: Arc<Plan>, models: Models, ways: Ways) -> Outside {
+        Outside {
+            plan,
+            models,
+            parts: self.parts.clone(),
+            secrets: self.secrets.clone(),
+            scrubber: self.scrubber.clone(),
+            slots: self.slots.clone(),
+            simulate: ways.simulate,
+            tape: ways.tape,
+            recorder: ways.recorder,
+        }
+    }
+
+    /// Returns what carries effects out for real.
+    #[cfg(test)]
+    pub(crate) fn outside_of(&self, plan: Arc<Plan>, models: Models) -> Outside {
+        self.outside(plan, models, Ways { simulate: None, tape: None, recorder: None })
+    }
+
+    async fn take(&self, run: &RunId) -> Result<Lease, HostError> {
+        let taken = self
+            .store
+            .leases
+            .acquire(run, &this_process(), self.clock.now(), self.settings.lease_ttl_ms)
+            .await;
+        taken.map_err(|error| HostError::of_store(error, None))
+    }
+
+    pub(crate) fn execute(
+        &self,
+        machine: Box<dyn Machine>,
+        outside: Outside,
+        lease: Lease,
+        fold: Fold,
+        records: Vec<Record>,
+        manner: Manner,
+    ) -> RunHandle {
+        let run = lease.run.clone();
+        let (events, shown) = mpsc::unbounded_channel();
+        let (interrupter, interrupted) = Interrupter::new();
+        let keeper =
+            Keeper::start(lease, self.store.leases.clone(), self.clock.clone(), self.settings.lease_ttl_ms);
+        let executor = Executor {
+            run: run.clone(),
+            machine,
+            outside: Arc::new(outside),
+            journal: self.store.journal.clone(),
+            scrubber: self.scrubber.clone(),
+            keeper,
+            clock: RunClock::new(self.clock.clone(), records.last().map_or(Time(0), |record| record.at)),
+            fold,
+            next_seq: records.len() as u64,
+            events,
+            interrupted,
+            stream: manner.stream,
+            wait_max_ms: manner.wait_max_ms,
+        };
+        let task = tokio::spawn(executor.execute(!records.is_empty()));
+        RunHandle::new(run, shown, task, interrupter)
+    }
+}
+
+/// Says why a run can't begin.
+fn refused(failure: Failure) -> HostError {
+    let help = match failure.built_in() {
+        Some(Kind::BadShape) => "`flowc run PATH --help` lists the flow's inputs",
+        _ => "",
+    };
+    HostError::usage(failure.message, help)
+}
+
+fn corrupt(message: String) -> HostError {
+    HostError::environment(message, "the store is damaged; start the run anew")
+}

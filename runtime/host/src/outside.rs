@@ -1,0 +1,236 @@
+//! How effects are carried out: for real, simulated, or from a tape; and recorded on one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flow_engine::{AttemptId, Input};
+use flow_ir::Name;
+use flow_ir::plan::{ModelRef, Plan};
+use flow_providers::tape::{Entry, Recorder, Response, Tape};
+use flow_runtime_api::{
+    Answer, Call, Coordinate, Deltas, Failure, HttpAnswer, HttpRequest, Kind, Provider, Scrubber, Simulation,
+    Tool, Usage,
+};
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::models::Models;
+use crate::secrets::Secrets;
+use crate::{HostError, ProviderLimit};
+
+/// What a run's effects need. One per execution of a run.
+pub(crate) struct Outside {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) models: Models,
+    pub(crate) parts: Parts,
+    pub(crate) secrets: Secrets,
+    pub(crate) scrubber: Scrubber,
+    pub(crate) slots: Arc<Slots>,
+    pub(crate) simulate: Option<Simulation>,
+    pub(crate) tape: Option<Tape>,
+    pub(crate) recorder: Option<Recorder>,
+}
+
+/// Finds a provider by its name.
+pub(crate) type FindProvider = Arc<dyn Fn(&str) -> Option<Arc<dyn Provider>> + Send + Sync>;
+
+/// What stands behind the traits.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) providers: FindProvider,
+    pub(crate) tool: Arc<dyn Tool>,
+}
+
+/// Calls in flight by provider, over all runs of a host.
+pub(crate) struct Slots {
+    limits: IndexMap<Name, ProviderLimit>,
+    open: Mutex<HashMap<Name, Arc<Semaphore>>>,
+}
+
+impl Slots {
+    pub(crate) fn new(limits: IndexMap<Name, ProviderLimit>) -> Slots {
+        Slots { limits, open: Mutex::new(HashMap::new()) }
+    }
+
+    fn of(&self, provider: &Name) -> Arc<Semaphore> {
+        let mut open = self.open.lock().unwrap_or_else(|poison| poison.into_inner());
+        let slots = open.entry(provider.clone()).or_insert_with(|| {
+            let limit = self.limits.get(provider).and_then(|limit| limit.concurrency);
+            let limit = limit.unwrap_or(ProviderLimit::CONCURRENCY_DEFAULT).max(1);
+            Arc::new(Semaphore::new(limit as usize))
+        });
+        slots.clone()
+    }
+}
+
+/// A question to a model, as the engine asks it.
+pub(crate) struct Ask {
+    pub(crate) attempt: AttemptId,
+    pub(crate) step: Coordinate,
+    pub(crate) node: Name,
+    pub(crate) model: ModelRef,
+    pub(crate) call: Call,
+    pub(crate) timeout_ms: u64,
+    pub(crate) tries: (u32, u32),
+    pub(crate) fingerprint: String,
+}
+
+/// A tool's request, as the engine asks for it.
+pub(crate) struct Fetch {
+    pub(crate) attempt: AttemptId,
+    pub(crate) step: Coordinate,
+    pub(crate) node: Name,
+    pub(crate) request: HttpRequest,
+    pub(crate) secrets: Vec<Name>,
+    pub(crate) timeout_ms: u64,
+    pub(crate) attempt_number: u32,
+    pub(crate) fingerprint: String,
+}
+
+pub(crate) type Asked = (Result<Answer, Failure>, Option<Usage>);
+
+impl Outside {
+    /// Asks a model; dropping the future closes the connection. Fails only if a tape can't be written.
+    pub(crate) async fn ask(&self, ask: Ask, deltas: &mut dyn Deltas) -> Result<Input, HostError> {
+        let ((result, usage), duration_ms) = self.answer(&ask, deltas).await;
+        let result =
+            result.map(|answer| self.scrub_answer(answer)).map_err(|failure| self.scrub_failure(failure));
+        let request = || serde_json::to_value(&ask.call).unwrap_or_default();
+        self.record(&ask.step, ask.tries, "prompt", &ask.fingerprint, request, &result, usage)?;
+        Ok(Input::Answered { attempt: ask.attempt, result, usage, duration_ms })
+    }
+
+    /// Sends a tool's request; dropping the future closes the connection. Fails only if a tape can't be written.
+    pub(crate) async fn fetch(&self, fetch: Fetch) -> Result<Input, HostError> {
+        let request = || serde_json::to_value(&fetch.request).unwrap_or_default();
+        let tries = (fetch.attempt_number, 0);
+        if let (Some(simulate @ Simulation { models_only: false, .. }), None) = (self.simulate, &self.tape) {
+            let result = self.simulated_value(&fetch, simulate);
+            let page = result.as_ref().map(|json| self.as_page(&fetch.node, json)).map_err(Clone::clone);
+            self.record(&fetch.step, tries, "http", &fetch.fingerprint, request, &page, None)?;
+            return Ok(Input::Simulated { attempt: fetch.attempt, result });
+        }
+        let began = Instant::now();
+        let result = match &self.tape {
+            Some(tape) => tape.replay::<HttpAnswer>(&fetch.step.0, tries, "http", &fetch.fingerprint),
+            None => within(fetch.timeout_ms, self.send(&fetch)).await.unwrap_or_else(Err),
+        };
+        let duration_ms = elapsed_ms(began);
+        let result =
+            result.map(|answer| self.scrub_page(answer)).map_err(|failure| self.scrub_failure(failure));
+        self.record(&fetch.step, tries, "http", &fetch.fingerprint, request, &result, None)?;
+        Ok(Input::Fetched { attempt: fetch.attempt, result, duration_ms })
+    }
+
+    async fn answer(&self, ask: &Ask, deltas: &mut dyn Deltas) -> (Asked, u64) {
+        if let Some(tape) = &self.tape {
+            let answer = tape.replay::<Answer>(&ask.step.0, ask.tries, "prompt", &ask.fingerprint);
+            return ((answer, tape.usage(&ask.step.0, ask.tries)), 0);
+        }
+        if let Some(simulate) = self.simulate {
+            return (self.simulated_answer(ask, simulate, deltas), 0);
+        }
+        let Some(resolved) = self.models.get(ask.model) else {
+            let failure =
+                Failure::new(Kind::Unavailable, format!("the model `{}` isn't known here", ask.call.model));
+            return ((Err(failure), None), 0);
+        };
+        let model = &resolved.model;
+        let Some(provider) = (self.parts.providers)(&model.provider) else {
+            let failure =
+                Failure::new(Kind::Unavailable, format!("this flowc can't ask `{}`", model.provider));
+            return ((Err(failure), None), 0);
+        };
+        // Waiting for a place in the queue is not the server's time.
+        let slots = self.slots.of(&model.provider);
+        let _slot = slots.acquire().await;
+        let began = Instant::now();
+        let asked = match within(ask.timeout_ms, provider.ask(model, &ask.call, deltas)).await {
+            Ok(Ok(answer)) => {
+                let usage = answer.usage;
+                (Ok(answer), usage)
+            }
+            Ok(Err((failure, usage))) => (Err(failure), usage),
+            Err(failure) => (Err(failure), None),
+        };
+        (asked, elapsed_ms(began))
+    }
+
+    async fn send(&self, fetch: &Fetch) -> Result<HttpAnswer, Failure> {
+        let secrets = fetch.secrets.iter().map(|name| {
+            let secret = self.secrets.granted(&self.plan, name);
+            secret.map(|secret| (name.to_string(), secret)).map_err(|error| {
+                let help = error.help().map_or_else(String::new, |help| format!("; {help}"));
+                Failure::new(Kind::Refused, format!("{error}{help}"))
+            })
+        });
+        let secrets = secrets.collect::<Result<Vec<_>, _>>()?;
+        self.parts.tool.http(&fetch.request, &secrets).await
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "these are the columns of a tape")]
+    fn record<R: Response>(
+        &self,
+        step: &Coordinate,
+        tries: (u32, u32),
+        kind: &str,
+        fingerprint: &str,
+        request: impl FnOnce() -> Json,
+        result: &Result<R, Failure>,
+        usage: Option<Usage>,
+    ) -> Result<(), HostError> {
+        let Some(recorder) = &self.recorder else { return Ok(()) };
+        let entry = Entry::new(&step.0, tries, kind, fingerprint, request(), result, usage);
+        recorder.record(&entry).map_err(tape_error)
+    }
+
+    fn scrub_answer(&self, mut answer: Answer) -> Answer {
+        if self.scrubber.is_empty() {
+            return answer;
+        }
+        answer.text = self.scrubber.scrub(&answer.text).into_owned();
+        for call in &mut answer.tool_calls {
+            call.arguments = self.scrubber.scrub(&call.arguments).into_owned();
+        }
+        answer
+    }
+
+    fn scrub_page(&self, mut answer: HttpAnswer) -> HttpAnswer {
+        if self.scrubber.is_empty() {
+            return answer;
+        }
+        if let Ok(text) = std::str::from_utf8(&answer.body)
+            && let std::borrow::Cow::Owned(clean) = self.scrubber.scrub(text)
+        {
+            answer.body = clean.into_bytes();
+        }
+        answer
+    }
+
+    fn scrub_failure(&self, mut failure: Failure) -> Failure {
+        failure.message = self.scrubber.scrub(&failure.message).into_owned();
+        failure
+    }
+}
+
+/// Says that a tape can't be read or written.
+pub(crate) fn tape_error(error: flow_providers::tape::Error) -> HostError {
+    HostError::environment(error.to_string(), "name another file, or make this one readable and writable")
+}
+
+async fn within<T>(timeout_ms: u64, work: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::time::timeout(Duration::from_millis(timeout_ms), work).await.map_err(|_| {
+        let time = match timeout_ms {
+            ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
+            ms => format!("{ms} ms"),
+        };
+        Failure::new(Kind::Timeout, format!("no answer within {time}"))
+    })
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
