@@ -1,7 +1,8 @@
 //! Sending a question and reading bodies, whichever the wire.
 
-use std::sync::OnceLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::HashSet;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use flow_ir::catalogue;
@@ -16,6 +17,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const STREAM_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Of an error's body.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
+/// A connection that was closed long ago says so within a round trip; later it was the server that died on the request.
+const STALE: Duration = Duration::from_secs(1);
+/// Of so many servers it is remembered that they have answered.
+const SERVERS_MAX: usize = 1024;
 /// A stream that has said all may still have to be closed; a connection that takes longer isn't kept.
 const DRAIN: Duration = Duration::from_millis(50);
 
@@ -23,12 +28,14 @@ const DRAIN: Duration = Duration::from_millis(50);
 pub(crate) struct Http {
     outside: OnceLock<Result<reqwest::Client, String>>,
     local: OnceLock<Result<reqwest::Client, String>>,
+    /// Servers that have answered.
+    reached: Mutex<HashSet<String>>,
     pub scrubber: Scrubber,
 }
 
 impl Http {
     pub fn new(scrubber: Scrubber) -> Http {
-        Http { outside: OnceLock::new(), local: OnceLock::new(), scrubber }
+        Http { outside: OnceLock::new(), local: OnceLock::new(), reached: Mutex::default(), scrubber }
     }
 
     /// Posts JSON; an answer that isn't a success is a failure.
@@ -51,13 +58,23 @@ impl Http {
     }
 
     async fn send(&self, peer: &Peer<'_>, request: reqwest::RequestBuilder) -> Result<Body, Failure> {
-        let response = request.send().await.map_err(|error| {
+        let again = if self.may_be_stale(peer) { request.try_clone() } else { None };
+        let begun = Instant::now();
+        let mut sent = request.send().await;
+        if let (Err(error), Some(again)) = (&sent, again) {
+            let closed = !error.is_builder() && !error.is_connect();
+            if closed && begun.elapsed() < STALE {
+                sent = again.send().await;
+            }
+        }
+        let response = sent.map_err(|error| {
             if error.is_builder() {
                 let url = peer.clean(&peer.base_url);
                 return Failure::new(Kind::Refused, format!("`{url}` is not a URL that can be called"));
             }
             peer.unreachable(&error)
         })?;
+        self.answered(peer);
         let status = response.status();
         let body = Body::new(response);
         if status.is_success() {
@@ -70,6 +87,19 @@ impl Http {
         let mut failure = peer.status(status.as_u16(), &said, is_html, location.as_deref());
         failure.retry_at = retry_at.filter(|_| failure.built_in().is_some_and(Kind::is_transient));
         Err(failure)
+    }
+
+    /// Whether a connection to the server may have been kept open that it has closed since. Some servers say that they
+    /// keep one and close it at once; what is sent on it is lost, and then sent again on another.
+    fn may_be_stale(&self, peer: &Peer<'_>) -> bool {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).contains(&peer.base_url)
+    }
+
+    fn answered(&self, peer: &Peer<'_>) {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        if !reached.contains(&peer.base_url) && reached.len() < SERVERS_MAX {
+            reached.insert(peer.base_url.clone());
+        }
     }
 
     fn client(&self, peer: &Peer<'_>) -> Result<&reqwest::Client, Failure> {

@@ -123,6 +123,24 @@ async fn connections_are_used_again() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_not_the_callers_trouble() {
+    for wire in WIRES {
+        // The second request is lost with its connection, the third comes instead of it.
+        let server =
+            Server::answering(move |number, _| if number == 1 { Vec::new() } else { wire.whole("hi") }).await;
+        let provider = wire.provider();
+        for _ in 0..2 {
+            assert_eq!(provider.ask(&model(&server.url()), &call(), &mut |_| {}).await.unwrap().text, "hi");
+        }
+        assert_eq!((server.requests().len(), server.connections()), (3, 2), "{wire:?}");
+        // On a connection of its own it is the server's fault, and nothing is sent twice.
+        let server = Server::answering(|_, _| Vec::new()).await;
+        ask(wire, &server.url()).await.unwrap_err();
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn no_server() {
     for wire in WIRES {
         let url = server::nobody().await;

@@ -31,7 +31,7 @@ impl Server {
         Server::start(move |_, _| beginning.clone(), Then::Hold).await
     }
 
-    /// Answers each request, by its number and text, on connections that stay open.
+    /// Answers each request, by its number and text, on connections that stay open; an empty answer closes its own.
     pub async fn answering(answer: impl Fn(usize, &str) -> Vec<u8> + Send + Sync + 'static) -> Server {
         Server::start(answer, Then::Next).await
     }
@@ -103,6 +103,7 @@ async fn serve(
             break;
         }
         match then {
+            Then::Next if answer.is_empty() => break,
             Then::Next => {}
             Then::Close => {
                 let _ = stream.shutdown().await;
