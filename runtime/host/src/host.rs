@@ -394,3 +394,6 @@ fn refused(failure: Failure) -> HostError {
 fn corrupt(message: String) -> HostError {
     HostError::environment(message, "the store is damaged; start the run anew")
 }
+
+#[cfg(test)]
+mod tests;
