@@ -160,6 +160,8 @@ codes! {
     E0415 Error "bad-merge-rule" BadMergeRule
     /// A `catch` of a kind that can't occur or can't be caught.
     E0416 Error "unreachable-catch" UnreachableCatch
+    /// `fail` with a kind that only the runtime raises.
+    E0417 Error "bad-error-kind" BadErrorKind
 
     // E05: node settings.
     /// A field that this kind of declaration doesn't have.

@@ -4,8 +4,10 @@
 //! the environment, or anything of the runtime.
 
 pub mod discover;
+mod project;
 pub mod settings;
 pub mod world;
 
+pub use project::{PlanError, Project};
 pub use settings::Settings;
 pub use world::{MemoryWorld, World, WorldError};

@@ -1,0 +1,553 @@
+//! What the check of one item carries along: names in scope, what is known at this point, slots, and what was found.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::plan::{Counters, Merge, Slot};
+use flow_ir::types::{Field, Record};
+use flow_ir::value::{EnumShape, EnumValue, Shape};
+use flow_ir::{Expr, Type, TypeName, Value};
+use flow_source::{FileSpan, Span};
+use flow_syntax::tree;
+use smol_str::SmolStr;
+
+use crate::program::{CallKind, CallSig, Entry, Module, Program, Sig, Symbol, short};
+use crate::types::TypeReader;
+
+/// An expression and its type.
+#[derive(Clone, Debug)]
+pub(crate) struct Typed {
+    pub expr: Expr,
+    pub ty: Type,
+}
+
+impl Typed {
+    pub fn new(expr: Expr, ty: Type) -> Typed {
+        Typed { expr, ty }
+    }
+
+    /// The result of what failed to check: it fits everywhere and says nothing more.
+    pub fn poison() -> Typed {
+        Typed { expr: Expr::Const(Value::Null), ty: Type::Error }
+    }
+
+    pub fn constant(&self) -> Option<&Value> {
+        match &self.expr {
+            Expr::Const(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// What an item refers to besides types; an item's plan names these by their index.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Use {
+    /// A node that runs as a step.
+    Node(Symbol),
+    /// A flow.
+    Flow(Symbol),
+    /// Pure code.
+    Code(Symbol),
+    /// A declared model.
+    Model(Symbol),
+    /// A model named by its provider string.
+    Inline(SmolStr),
+}
+
+/// The references of an item, each once, with the place of its first use.
+#[derive(Clone, Debug, Default)]
+pub struct Uses {
+    /// In order of first use.
+    pub list: Vec<(Use, Span)>,
+    index: HashMap<Use, u32>,
+}
+
+impl Uses {
+    /// Returns the index of a reference.
+    pub fn add(&mut self, what: Use, span: Span) -> u32 {
+        if let Some(index) = self.index.get(&what) {
+            return *index;
+        }
+        let index = self.list.len() as u32;
+        self.index.insert(what.clone(), index);
+        self.list.push((what, span));
+        index
+    }
+}
+
+/// Where a name's value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Slot(u32),
+    Local(u32),
+}
+
+/// What kind of name it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BindingKind {
+    Param,
+    Let,
+    State,
+    /// A loop's, branch's, arm's or macro's variable.
+    Variable,
+    /// `it` and the fields of a rule: never reported as unused.
+    Implied,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Binding {
+    pub name: SmolStr,
+    pub span: Span,
+    pub ty: Type,
+    pub kind: BindingKind,
+    pub place: Place,
+    pub read: bool,
+    pub merge: Option<Merge>,
+    /// The number of branches around its declaration.
+    pub branch_depth: u32,
+}
+
+/// A set of bindings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct BindingSet(Vec<u64>);
+
+impl BindingSet {
+    pub fn insert(&mut self, binding: u32) {
+        let word = binding as usize / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (binding % 64);
+    }
+
+    pub fn remove(&mut self, binding: u32) {
+        if let Some(word) = self.0.get_mut(binding as usize / 64) {
+            *word &= !(1 << (binding % 64));
+        }
+    }
+
+    pub fn contains(&self, binding: u32) -> bool {
+        self.0.get(binding as usize / 64).is_some_and(|word| word & (1 << (binding % 64)) != 0)
+    }
+
+    pub fn join(&mut self, other: &BindingSet) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            *word |= more;
+        }
+    }
+
+    pub fn meet(&mut self, other: &BindingSet) {
+        self.0.truncate(other.0.len());
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            *word &= more;
+        }
+    }
+}
+
+/// A name or a path of fields from it, and the type it is known to have here.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fact {
+    pub root: u32,
+    pub fields: Vec<SmolStr>,
+    pub ty: Type,
+}
+
+/// What is known at a point of a flow.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Point {
+    /// Whether any way leads here.
+    pub reachable: bool,
+    /// State that is surely assigned.
+    pub assigned: BindingSet,
+    /// What conditions and assignments say about names; later ones win.
+    pub facts: Vec<Fact>,
+}
+
+impl Point {
+    /// Two ways come together.
+    pub fn meet(&mut self, other: Point) {
+        if !other.reachable {
+            return;
+        }
+        if !self.reachable {
+            *self = other;
+            return;
+        }
+        self.assigned.meet(&other.assigned);
+        let known = std::mem::take(&mut self.facts);
+        self.facts = known.into_iter().filter(|fact| other.facts.contains(fact)).collect();
+    }
+}
+
+/// A read or write of a state or name, in written order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Access {
+    pub binding: u32,
+    pub span: Span,
+    pub write: bool,
+}
+
+/// The check of one item.
+pub(crate) struct Cx<'a> {
+    pub program: &'a Program,
+    pub module: &'a Module,
+    pub item: &'a tree::Item,
+    pub diagnostics: Vec<Diagnostic>,
+    /// Names of the module's scope that were used.
+    pub used: HashSet<SmolStr>,
+    pub uses: Uses,
+    pub bindings: Vec<Binding>,
+    pub visible: HashMap<SmolStr, u32>,
+    /// What each name of the open scopes stood for before.
+    hidden: Vec<(SmolStr, Option<u32>)>,
+    pub point: Point,
+    pub slots: Vec<Slot>,
+    pub locals: u32,
+    pub accesses: Vec<Access>,
+    /// `loop.index` and `loop.last` of the loops around.
+    pub counters: Vec<Counters>,
+    /// The statement before which a call can be moved into a `let`.
+    pub hoist: Option<Span>,
+    /// Whether only constants may be named.
+    pub constant_only: bool,
+    /// The number of branches around this point.
+    pub branch_depth: u32,
+    /// What no version of this runtime can do yet, and where.
+    pub not_runnable: Vec<(Span, String)>,
+    /// What branches beside this one bind.
+    pub siblings: HashMap<SmolStr, Span>,
+    /// What must be in `allow`.
+    pub needs: Vec<(flow_ir::plan::Grant, Span)>,
+    /// Secrets that were named.
+    pub secrets: Vec<(SmolStr, Span)>,
+    enums: HashMap<TypeName, Arc<EnumShape>>,
+    shapes: HashMap<TypeName, Arc<Shape>>,
+}
+
+impl<'a> Cx<'a> {
+    pub fn new(program: &'a Program, module: &'a Module, item: &'a tree::Item) -> Cx<'a> {
+        Cx {
+            program,
+            module,
+            item,
+            diagnostics: Vec::new(),
+            used: HashSet::new(),
+            uses: Uses::default(),
+            bindings: Vec::new(),
+            visible: HashMap::new(),
+            hidden: Vec::new(),
+            point: Point { reachable: true, ..Point::default() },
+            slots: Vec::new(),
+            locals: 0,
+            accesses: Vec::new(),
+            counters: Vec::new(),
+            hoist: None,
+            constant_only: false,
+            branch_depth: 0,
+            not_runnable: Vec::new(),
+            siblings: HashMap::new(),
+            needs: Vec::new(),
+            secrets: Vec::new(),
+            enums: HashMap::new(),
+            shapes: HashMap::new(),
+        }
+    }
+
+    pub fn at(&self, span: Span) -> FileSpan {
+        self.item.locate(self.module.file, span)
+    }
+
+    pub fn text(&self, span: Span) -> &'a str {
+        self.item.slice(span)
+    }
+
+    /// Reports; nothing is reported about what can't be reached, beyond that it can't.
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    pub fn error(&self, code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(code, self.at(span), message)
+    }
+
+    // Names.
+
+    pub fn slot(&mut self, name: impl Into<SmolStr>, ty: Type) -> u32 {
+        self.slots.push(Slot { name: name.into(), ty, merge: None });
+        self.slots.len() as u32 - 1
+    }
+
+    pub fn local(&mut self) -> u32 {
+        self.locals += 1;
+        self.locals - 1
+    }
+
+    /// Makes a name visible. Reports a name that is taken, unless it is a macro's.
+    pub fn bind(&mut self, name: &tree::Name, ty: Type, kind: BindingKind, place: Place) -> u32 {
+        if let Some(&other) = self.visible.get(&name.text) {
+            let other = &self.bindings[other as usize];
+            if other.kind != BindingKind::Implied {
+                let first = self.at(other.span);
+                self.diagnostics.push(
+                    Diagnostic::new(
+                        Code::DuplicateName,
+                        self.at(name.span),
+                        format!("`{}` is declared twice", name.text),
+                    )
+                    .here("declared again while the first one is still alive")
+                    .label(first, "first declared here")
+                    .help("rename one of the two: nothing is shadowed inside a flow"),
+                );
+            }
+        } else if let Some(Entry::Value(symbol)) = self.module.scope.get(&name.text)
+            && matches!(self.program.sig(symbol), Some(Sig::Const(..)))
+        {
+            let mut diagnostic = self
+                .error(Code::DuplicateName, name.span, format!("`{}` is already a constant", name.text))
+                .here("declared again")
+                .help("rename one of the two: nothing is shadowed inside a flow");
+            if let Some((home, item)) = self.program.item(symbol) {
+                let place = item.kind.name().map_or(item.span, |name| name.span);
+                diagnostic = diagnostic.label(item.locate(home.file, place), "the constant");
+            }
+            self.report(diagnostic);
+        }
+        self.bind_unchecked(name, ty, kind, place)
+    }
+
+    pub fn bind_unchecked(&mut self, name: &tree::Name, ty: Type, kind: BindingKind, place: Place) -> u32 {
+        let id = self.bindings.len() as u32;
+        self.bindings.push(Binding {
+            name: name.text.clone(),
+            span: name.span,
+            ty,
+            kind,
+            place,
+            read: false,
+            merge: None,
+            branch_depth: self.branch_depth,
+        });
+        let before = self.visible.insert(name.text.clone(), id);
+        self.hidden.push((name.text.clone(), before));
+        id
+    }
+
+    /// Runs `inside` with names of its own.
+    pub fn scope<T>(&mut self, inside: impl FnOnce(&mut Self) -> T) -> T {
+        let mark = self.scope_mark();
+        let result = inside(self);
+        self.scope_close(mark);
+        result
+    }
+
+    /// Opens a scope by hand.
+    pub fn scope_mark(&self) -> usize {
+        self.hidden.len()
+    }
+
+    /// Closes the scope that was opened with this mark.
+    pub fn scope_close(&mut self, mark: usize) {
+        while self.hidden.len() > mark {
+            match self.hidden.pop() {
+                Some((name, Some(before))) => self.visible.insert(name, before),
+                Some((name, None)) => self.visible.remove(&name),
+                None => break,
+            };
+        }
+    }
+
+    /// Warns of names that nothing reads. A leading underscore keeps it quiet.
+    pub fn unused_bindings(&mut self) {
+        for binding in std::mem::take(&mut self.bindings) {
+            let what = match binding.kind {
+                BindingKind::Let => "this value",
+                BindingKind::State => "this state",
+                BindingKind::Param => "this parameter",
+                BindingKind::Variable | BindingKind::Implied => continue,
+            };
+            if binding.read || binding.name.starts_with('_') || matches!(binding.ty, Type::Error) {
+                continue;
+            }
+            let at = self.at(binding.span);
+            self.diagnostics.push(
+                Diagnostic::new(Code::UnusedBinding, at, format!("`{}` is never read", binding.name))
+                    .here(format!("nothing reads {what}"))
+                    .help(match binding.kind {
+                        BindingKind::Let => "call the node without `let`, or remove it",
+                        _ => "remove it, or start its name with `_`",
+                    }),
+            );
+        }
+    }
+
+    /// Looks up a node, flow or code of the module's scope.
+    pub fn callable(&mut self, name: &str) -> Option<(Symbol, Arc<CallSig>)> {
+        let Some(Entry::Value(symbol)) = self.module.scope.get(name) else { return None };
+        match self.program.sig(symbol) {
+            Some(Sig::Call(sig)) => {
+                self.used.insert(SmolStr::from(name));
+                Some((symbol.clone(), sig.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a name of the scope stands for something that failed, so that nothing more is said.
+    pub fn is_broken(&mut self, name: &str) -> bool {
+        let broken = match self.module.scope.get(name) {
+            Some(Entry::Error) => true,
+            Some(Entry::Value(symbol)) => matches!(self.program.sig(symbol), Some(Sig::Error)),
+            _ => false,
+        };
+        if broken {
+            self.used.insert(SmolStr::from(name));
+        }
+        broken
+    }
+
+    pub fn sig_of(&self, name: &str) -> Option<&'a Sig> {
+        match self.module.scope.get(name)? {
+            Entry::Value(symbol) => self.program.sig(symbol),
+            _ => None,
+        }
+    }
+
+    /// All names of the scope that can be called as steps.
+    pub fn step_names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let program = self.program;
+        self.module.scope.iter().filter_map(move |(name, entry)| match entry {
+            Entry::Value(symbol) => match program.sig(symbol) {
+                Some(Sig::Call(sig)) if sig.kind != CallKind::Code => Some(name.as_str()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// Reports a name that a branch beside this one binds.
+    pub fn sibling_read(&mut self, name: &SmolStr, span: Span) {
+        let mut diagnostic = self
+            .error(Code::ReadsSiblingBranch, span, format!("`{name}` is bound by a branch beside this one"))
+            .here("not known before all branches are done")
+            .help("read it after the block, or do both in one branch");
+        if let Some(bound) = self.siblings.get(name) {
+            diagnostic = diagnostic.label(self.at(*bound), "bound here, at the same time");
+        }
+        self.report(diagnostic);
+    }
+
+    // Types.
+
+    pub fn read_type<T>(&mut self, what: impl FnOnce(&mut TypeReader) -> T) -> T {
+        let (program, module, item) = (self.program, self.module, self.item);
+        let mut lookup = |name: &TypeName| match program.aliases.get(name) {
+            Some(alias) => alias.clone(),
+            None if program.types.contains_key(name) => Type::Named(name.clone()),
+            None => Type::Error,
+        };
+        let mut rule = |base: &Type,
+                        rule: &tree::Expr,
+                        diagnostics: &mut Vec<Diagnostic>,
+                        used: &mut HashSet<SmolStr>| {
+            crate::expr::check_rule(program, module, item, base, rule, diagnostics, used)
+        };
+        let mut reader = TypeReader {
+            module,
+            item,
+            diagnostics: &mut self.diagnostics,
+            used: &mut self.used,
+            lookup: &mut lookup,
+            rule: &mut rule,
+        };
+        what(&mut reader)
+    }
+
+    /// Returns an enum's shape.
+    pub fn enum_shape(&mut self, name: &TypeName) -> Option<Arc<EnumShape>> {
+        if let Some(shape) = self.enums.get(name) {
+            return Some(shape.clone());
+        }
+        let values = self.program.enum_values(name)?;
+        let shape = Arc::new(EnumShape {
+            name: name.clone(),
+            values: values.iter().map(|value| value.name.clone()).collect(),
+        });
+        self.enums.insert(name.clone(), shape.clone());
+        Some(shape)
+    }
+
+    /// Returns a value of an enum as a constant.
+    pub fn enum_value(&mut self, name: &TypeName, value: &str) -> Option<Value> {
+        let shape = self.enum_shape(name)?;
+        let index = shape.values.iter().position(|own| own == value)? as u32;
+        Some(Value::Enum(EnumValue { shape, index }))
+    }
+
+    /// Returns the shape of a record type.
+    pub fn shape(&mut self, ty: &Type) -> Option<Arc<Shape>> {
+        let name = match ty {
+            Type::Named(name) => Some(name.clone()),
+            Type::Where(rule) => return self.shape(&rule.base.clone()),
+            _ => None,
+        };
+        if let Some(name) = &name
+            && let Some(shape) = self.shapes.get(name)
+        {
+            return Some(shape.clone());
+        }
+        let record = self.program.record_of(ty)?;
+        let fields = record.fields.iter().map(|field| field.name.clone()).collect();
+        let tag = name
+            .as_ref()
+            .filter(|name| self.program.unions_of.contains_key(*name))
+            .map(|name| SmolStr::from(short(name)));
+        let shape = Arc::new(Shape { name: name.clone(), tag, fields });
+        if let Some(name) = name {
+            self.shapes.insert(name, shape.clone());
+        }
+        Some(shape)
+    }
+
+    // Facts.
+
+    /// Returns the name and fields that an expression is: `review.fixes`.
+    pub fn path(&self, expr: &tree::Expr) -> Option<(u32, Vec<SmolStr>)> {
+        match &expr.kind {
+            tree::ExprKind::Name(name) => Some((*self.visible.get(name)?, Vec::new())),
+            tree::ExprKind::Member(member) if !member.optional => {
+                let (root, mut fields) = self.path(&member.object)?;
+                fields.push(member.name.text.clone());
+                Some((root, fields))
+            }
+            _ => None,
+        }
+    }
+
+    pub fn known(&self, root: u32, fields: &[SmolStr]) -> Option<&Type> {
+        self.point
+            .facts
+            .iter()
+            .rev()
+            .find(|fact| fact.root == root && fact.fields == fields)
+            .map(|fact| &fact.ty)
+    }
+
+    pub fn learn(&mut self, root: u32, fields: Vec<SmolStr>, ty: Type) {
+        self.point.facts.push(Fact { root, fields, ty });
+    }
+
+    /// An assignment ends what was known.
+    pub fn forget(&mut self, root: u32) {
+        self.point.facts.retain(|fact| fact.root != root);
+    }
+}
+
+/// The type of an error: `{kind, message, step}`.
+pub(crate) fn error_type() -> Type {
+    let field = |name: &str| Field { name: name.into(), ty: Type::STRING, trust: None, doc: String::new() };
+    Type::Record(Arc::new(Record { fields: vec![field("kind"), field("message"), field("step")] }))
+}

@@ -1,0 +1,466 @@
+//! The patterns of a `route` over a value: what each matches, and what is left over.
+
+use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::expr::Pattern;
+use flow_ir::types::Literal;
+use flow_ir::{Type, TypeName, Value};
+use flow_source::Span;
+use flow_syntax::tree::{self, PatternKind};
+use smol_str::SmolStr;
+
+use super::{list_of, literal_value};
+use crate::cx::Cx;
+use crate::program::{Entry, short};
+use crate::suggest::nearest;
+
+/// What is checked of an arm's head.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ArmPatterns {
+    pub patterns: Vec<Pattern>,
+    /// The fields that are bound: index, name and type.
+    pub binds: Vec<(u32, tree::Name, Type)>,
+    /// The type that the value has in the arm, if it is narrower.
+    pub narrowed: Option<Type>,
+    /// The first pattern as a segment names it.
+    pub label: SmolStr,
+    /// Something in it failed to check.
+    pub broken: bool,
+}
+
+/// One thing that a finite type can be.
+#[derive(Clone, Debug, PartialEq)]
+enum Case {
+    Value(Value),
+    Variant(TypeName),
+    Null,
+}
+
+/// What the arms of a route have left over.
+pub(crate) struct Cases {
+    ty: Type,
+    /// `None` for a type with endless values.
+    left: Option<Vec<Case>>,
+    seen: Vec<Case>,
+    null_left: bool,
+    broken: bool,
+}
+
+impl Cx<'_> {
+    /// Starts the arms of a route over a value of this type.
+    pub fn cases(&mut self, ty: &Type) -> Cases {
+        let inner = strip(ty);
+        let mut left: Option<Vec<Case>> = match &inner {
+            Type::Bool => Some(vec![Case::Value(Value::Bool(true)), Case::Value(Value::Bool(false))]),
+            Type::Null => Some(Vec::new()),
+            Type::Literals(literals) => Some(
+                literals
+                    .iter()
+                    .map(|literal| match literal {
+                        Literal::String(text) => Case::Value(Value::string(text)),
+                        Literal::Int(number) => Case::Value(Value::Int(*number)),
+                        Literal::Bool(value) => Case::Value(Value::Bool(*value)),
+                    })
+                    .collect(),
+            ),
+            Type::Named(name) => match (self.enum_shape(name), self.program.members_of(&inner)) {
+                (Some(shape), _) => {
+                    let values = shape.values.clone();
+                    Some(
+                        values
+                            .iter()
+                            .filter_map(|value| self.enum_value(name, value))
+                            .map(Case::Value)
+                            .collect(),
+                    )
+                }
+                (None, Some(members)) => Some(members.iter().cloned().map(Case::Variant).collect()),
+                // A record narrowed to one member.
+                (None, None) => self.program.unions_of.get(name).map(|_| vec![Case::Variant(name.clone())]),
+            },
+            _ => None,
+        };
+        let null_left = matches!(ty, Type::Nullable(_) | Type::Null);
+        if null_left && let Some(left) = &mut left {
+            left.push(Case::Null);
+        }
+        Cases { ty: ty.clone(), left, seen: Vec::new(), null_left, broken: matches!(ty, Type::Error) }
+    }
+
+    /// Checks the patterns of an arm and takes what they match from what is left.
+    pub fn patterns(&mut self, cases: &mut Cases, patterns: &[tree::Pattern], guarded: bool) -> ArmPatterns {
+        let mut arm = ArmPatterns::default();
+        let mut matched: Vec<Case> = Vec::new();
+        for (index, pattern) in patterns.iter().enumerate() {
+            if index == 0 {
+                arm.label = self.pattern_label(pattern);
+            }
+            let Some((case, binds)) = self.pattern(cases, pattern, patterns.len() > 1) else {
+                arm.broken = true;
+                cases.broken = true;
+                continue;
+            };
+            arm.binds.extend(binds);
+            arm.patterns.push(match &case {
+                Case::Value(value) => Pattern::Value(value.clone()),
+                Case::Null => Pattern::Value(Value::Null),
+                Case::Variant(name) => Pattern::Variant(name.clone()),
+            });
+            if cases.seen.contains(&case) {
+                let shown = self.text(pattern.span).to_string();
+                let diagnostic = self
+                    .error(Code::UnreachableArm, pattern.span, format!("`{shown}` is handled already"))
+                    .here("an arm before it takes this value")
+                    .help("remove it");
+                self.report(diagnostic);
+                continue;
+            }
+            matched.push(case);
+        }
+        arm.narrowed = self.narrowed(cases, &matched, patterns.len());
+        if !guarded {
+            for case in matched {
+                if let Some(left) = &mut cases.left {
+                    left.retain(|own| *own != case);
+                }
+                if case == Case::Null {
+                    cases.null_left = false;
+                }
+                cases.seen.push(case);
+            }
+        }
+        arm
+    }
+
+    fn narrowed(&self, cases: &Cases, matched: &[Case], count: usize) -> Option<Type> {
+        match matched {
+            [Case::Variant(name)] if count == 1 => Some(Type::Named(name.clone())),
+            [Case::Null] if count == 1 => Some(Type::Null),
+            [] => None,
+            _ if !matched.contains(&Case::Null) => match &cases.ty {
+                Type::Nullable(of) => Some((**of).clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Returns the type of the value where `else` takes it.
+    pub fn narrowed_else(&self, cases: &Cases) -> Option<Type> {
+        match (&cases.ty, &cases.left) {
+            (Type::Nullable(of), _) if !cases.null_left => Some((**of).clone()),
+            (_, Some(left)) => match left.as_slice() {
+                [Case::Variant(name)] => Some(Type::Named(name.clone())),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Reports an `else` that nothing is left for.
+    pub fn else_arm(&mut self, cases: &Cases, span: Span) {
+        if !cases.broken && cases.left.as_ref().is_some_and(Vec::is_empty) {
+            let diagnostic = self
+                .error(Code::UnreachableArm, span, "nothing is left for `else`")
+                .here("every value has an arm before it")
+                .help("remove it");
+            self.report(diagnostic);
+        }
+    }
+
+    /// Reports what no arm handles. `insert` is where a missing arm goes.
+    pub fn exhaustive(&mut self, cases: &Cases, subject: Span, route: Span) -> bool {
+        if cases.broken {
+            return true;
+        }
+        let head = Span::new(route.start, subject.end);
+        let diagnostic = match &cases.left {
+            Some(left) if left.is_empty() => return true,
+            Some(left) => {
+                let missing: Vec<String> = left.iter().map(case_text).collect();
+                let listed = missing.iter().map(|case| format!("`{case}`")).collect::<Vec<_>>().join(", ");
+                let of = strip(&cases.ty);
+                let all = self.cases(&cases.ty).left.unwrap_or_default();
+                let all: Vec<String> = all.iter().map(case_text).collect();
+                let at = self.at(Span::at(route.end.saturating_sub(1)));
+                self.error(Code::NonExhaustiveRoute, head, format!("this route does not handle every `{of}`"))
+                    .here(format!("no arm for {listed}"))
+                    .label(self.at(subject), format!("`{of}` is {}", all.join(" | ")))
+                    .help("add the missing arm, or `else => …`")
+                    .fix("add an `else` arm that fails", at, "else => fail unhandled(\"\") ")
+            }
+            None => self
+                .error(
+                    Code::NonExhaustiveRoute,
+                    head,
+                    format!("this route does not handle every `{}`", cases.ty),
+                )
+                .here("no `else` arm")
+                .help("add `else => …`"),
+        };
+        self.report(diagnostic);
+        false
+    }
+
+    /// Returns a pattern as a coordinate names it.
+    pub fn pattern_label(&self, pattern: &tree::Pattern) -> SmolStr {
+        match &pattern.kind {
+            PatternKind::Literal(tree::Literal::String(text)) => text.clone(),
+            PatternKind::Literal(_) => SmolStr::from(self.text(pattern.span)),
+            PatternKind::Value(name)
+            | PatternKind::Qualified(_, name)
+            | PatternKind::Variant { name, .. } => name.text.clone(),
+        }
+    }
+
+    fn pattern(
+        &mut self,
+        cases: &Cases,
+        pattern: &tree::Pattern,
+        many: bool,
+    ) -> Option<(Case, Vec<(u32, tree::Name, Type)>)> {
+        let inner = strip(&cases.ty);
+        match &pattern.kind {
+            PatternKind::Literal(tree::Literal::Null) => {
+                if cases.ty.allows_null() {
+                    return Some((Case::Null, Vec::new()));
+                }
+                self.misfit(&cases.ty, pattern.span, "null");
+                None
+            }
+            PatternKind::Literal(literal) => {
+                let value = literal_value(literal, Some(&inner));
+                let case = value.constant().cloned().map(Case::Value)?;
+                if matches!(inner, Type::Error) {
+                    return None;
+                }
+                if let (Type::Named(name), Value::String(text)) = (&inner, value.constant()?)
+                    && self.program.enum_values(name).is_some()
+                {
+                    let text = text.to_string();
+                    self.enum_text_pattern(name, &text, pattern.span);
+                    return None;
+                }
+                let fits = match &inner {
+                    Type::Literals(_) => {
+                        cases.left.iter().flatten().chain(&cases.seen).any(|own| *own == case)
+                    }
+                    _ => {
+                        crate::fit::comparable(self.program, &value.ty, &inner)
+                            && !matches!(inner, Type::Named(_) | Type::Record(_))
+                    }
+                };
+                if !fits {
+                    let shown = self.text(pattern.span).to_string();
+                    self.misfit(&cases.ty, pattern.span, &shown);
+                    return None;
+                }
+                Some((case, Vec::new()))
+            }
+            PatternKind::Value(name) => self.enum_pattern(&inner, name, pattern.span),
+            PatternKind::Qualified(enum_name, name) => {
+                let declared = match self.module.scope.get(&enum_name.text) {
+                    Some(Entry::Type(declared)) => Some(declared.clone()),
+                    _ => None,
+                };
+                if declared.is_some() {
+                    self.used.insert(enum_name.text.clone());
+                }
+                if matches!(inner, Type::Error) {
+                    return None;
+                }
+                match (&inner, declared) {
+                    (Type::Named(own), Some(declared)) if *own == declared => {
+                        self.enum_pattern(&inner, name, name.span)
+                    }
+                    _ => {
+                        let shown = self.text(pattern.span).to_string();
+                        self.misfit(&cases.ty, pattern.span, &shown);
+                        None
+                    }
+                }
+            }
+            PatternKind::Variant { name, parts } => self.variant_pattern(cases, &inner, name, parts, many),
+        }
+    }
+
+    fn misfit(&mut self, ty: &Type, span: Span, shown: &str) {
+        if matches!(ty, Type::Error) {
+            return;
+        }
+        let diagnostic = self
+            .error(Code::TypeMismatch, span, format!("a `{ty}` is never `{shown}`"))
+            .here("this arm can match nothing")
+            .help("match a value of the type, or remove the arm");
+        self.report(diagnostic);
+    }
+
+    fn enum_text_pattern(&mut self, name: &TypeName, text: &str, span: Span) {
+        let mut diagnostic = self
+            .error(Code::TypeMismatch, span, format!("a `{}` is never a text", short(name)))
+            .here("values of an enum have no quotes");
+        diagnostic = match self.enum_value(name, text) {
+            Some(_) => {
+                diagnostic.help(format!("write `{text}`")).fix(format!("write `{text}`"), self.at(span), text)
+            }
+            None => diagnostic.help("match its values by their bare names"),
+        };
+        self.report(diagnostic);
+    }
+
+    fn enum_pattern(
+        &mut self,
+        inner: &Type,
+        name: &tree::Name,
+        span: Span,
+    ) -> Option<(Case, Vec<(u32, tree::Name, Type)>)> {
+        let enum_name = match inner {
+            Type::Named(enum_name) if self.program.enum_values(enum_name).is_some() => enum_name.clone(),
+            Type::Error => return None,
+            Type::Literals(literals) => {
+                let text = Literal::String(name.text.clone());
+                let mut diagnostic = self
+                    .error(Code::TypeMismatch, span, format!("a `{inner}` is never `{}`", name.text))
+                    .here("a bare name is a value of an enum");
+                diagnostic = match literals.contains(&text) {
+                    true => diagnostic.help("texts have quotes").fix(
+                        "add quotes",
+                        self.at(span),
+                        format!("\"{}\"", name.text),
+                    ),
+                    false => diagnostic.help("match one of its values"),
+                };
+                self.report(diagnostic);
+                return None;
+            }
+            other => {
+                self.misfit(&other.clone(), span, &name.text);
+                return None;
+            }
+        };
+        if let Some(value) = self.enum_value(&enum_name, &name.text) {
+            return Some((Case::Value(value), Vec::new()));
+        }
+        let values: Vec<SmolStr> =
+            self.program.enum_values(&enum_name)?.iter().map(|value| value.name.clone()).collect();
+        let mut diagnostic = self
+            .error(Code::UnknownField, span, format!("`{}` has no value `{}`", short(&enum_name), name.text))
+            .here("no such value");
+        diagnostic = match nearest(&name.text, values.iter().map(SmolStr::as_str)) {
+            Some(near) => diagnostic.help(format!("a value with a similar name exists: `{near}`")).fix(
+                format!("replace `{}` by `{near}`", name.text),
+                self.at(span),
+                near,
+            ),
+            None => diagnostic.help(format!("its values are {}", list_of(&values))),
+        };
+        self.report(diagnostic);
+        None
+    }
+
+    fn variant_pattern(
+        &mut self,
+        cases: &Cases,
+        inner: &Type,
+        name: &tree::Name,
+        parts: &Option<Vec<tree::PatternPart>>,
+        many: bool,
+    ) -> Option<(Case, Vec<(u32, tree::Name, Type)>)> {
+        if self.is_type(&name.text) {
+            self.used.insert(name.text.clone());
+        }
+        if matches!(inner, Type::Error) {
+            return None;
+        }
+        if let Type::Named(enum_name) = inner
+            && self.program.enum_values(enum_name).is_some()
+        {
+            let lower = tree::Name { text: SmolStr::from(name.text.to_lowercase()), span: name.span };
+            return match self.enum_value(enum_name, &lower.text) {
+                Some(_) => {
+                    let diagnostic = self
+                        .error(
+                            Code::UnknownField,
+                            name.span,
+                            format!("`{}` has no value `{}`", short(enum_name), name.text),
+                        )
+                        .help("values of an enum are written in lower case")
+                        .fix(format!("write `{}`", lower.text), self.at(name.span), lower.text.as_str());
+                    self.report(diagnostic);
+                    None
+                }
+                None => self.enum_pattern(inner, name, name.span),
+            };
+        }
+        let members: Vec<TypeName> = match self.program.members_of(inner) {
+            Some(members) => members.to_vec(),
+            None => match inner {
+                Type::Named(own) if self.program.unions_of.contains_key(own) => vec![own.clone()],
+                _ => {
+                    self.misfit(&cases.ty, name.span, &name.text);
+                    return None;
+                }
+            },
+        };
+        let Some(member) = members.iter().find(|member| short(member) == name.text).cloned() else {
+            let names: Vec<SmolStr> = members.iter().map(|member| SmolStr::from(short(member))).collect();
+            let mut diagnostic = self
+                .error(
+                    Code::UnknownType,
+                    name.span,
+                    format!("`{}` is no member of `{}`", name.text, cases.ty),
+                )
+                .here("no such member");
+            diagnostic =
+                match nearest(&name.text, names.iter().map(SmolStr::as_str)) {
+                    Some(near) => diagnostic
+                        .help(format!("a member with a similar name exists: `{near}`"))
+                        .fix(format!("replace `{}` by `{near}`", name.text), self.at(name.span), near),
+                    None => diagnostic.help(format!("its members are {}", list_of(&names))),
+                };
+            self.report(diagnostic);
+            return None;
+        };
+        let mut binds = Vec::new();
+        let member_type = Type::Named(member.clone());
+        let fields = self.program.record_of(&member_type).cloned()?;
+        for part in parts.iter().flatten() {
+            match fields.fields.iter().position(|field| field.name == part.field.text) {
+                Some(index) => {
+                    binds.push((index as u32, part.binding.clone(), fields.fields[index].ty.clone()))
+                }
+                None => {
+                    let names: Vec<SmolStr> = fields.fields.iter().map(|field| field.name.clone()).collect();
+                    self.unknown_field(&member_type, &part.field, &names);
+                    binds.push((0, part.binding.clone(), Type::Error));
+                }
+            }
+        }
+        if many && !binds.is_empty() {
+            let diagnostic: Diagnostic = self
+                .error(Code::TypeMismatch, name.span, "patterns joined by `|` bind no fields")
+                .help("give each its own arm");
+            self.report(diagnostic);
+        }
+        Some((Case::Variant(member), binds))
+    }
+}
+
+fn strip(ty: &Type) -> Type {
+    match ty {
+        Type::Nullable(of) | Type::Optional(of) => strip(of),
+        Type::Where(rule) => strip(&rule.base),
+        other => other.clone(),
+    }
+}
+
+fn case_text(case: &Case) -> String {
+    match case {
+        Case::Null => "null".into(),
+        Case::Variant(name) => short(name).into(),
+        Case::Value(Value::Enum(value)) => value.name().to_string(),
+        Case::Value(Value::String(text)) => format!("{text:?}"),
+        Case::Value(Value::Int(number)) => number.to_string(),
+        Case::Value(Value::Bool(value)) => value.to_string(),
+        Case::Value(_) => "…".into(),
+    }
+}

@@ -1,0 +1,478 @@
+//! Records and maps in braces.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use flow_diagnostics::Code;
+use flow_ir::expr::Entry as MapEntry;
+use flow_ir::types::{Field, Record, TypeBody};
+use flow_ir::value::{Key as MapKey, RecordValue, Shape};
+use flow_ir::{Expr, Type, Value};
+use flow_source::Span;
+use flow_syntax::tree::{self, Entry, Key};
+use indexmap::IndexMap;
+use smol_str::SmolStr;
+
+use super::literal_value;
+use crate::cx::{Cx, Typed};
+use crate::fit::join;
+use crate::program::{Entry as ScopeEntry, short};
+
+impl Cx<'_> {
+    pub fn record(&mut self, record: &tree::Record, hint: Option<&Type>, span: Span) -> Typed {
+        if let Some(name) = &record.name {
+            return self.named_record(name, record, span);
+        }
+        let wanted = hint.map(|hint| strip_rule(hint.non_null()));
+        match &wanted {
+            Some(Type::Json) => self.map(record, Some((Type::STRING, Type::Json)), span, true),
+            Some(Type::Map(key, value)) => {
+                self.map(record, Some(((**key).clone(), (**value).clone())), span, false)
+            }
+            Some(ty) if self.program.record_of(ty).is_some() => self.shaped(record, &ty.clone(), span),
+            Some(ty) if self.program.members_of(ty).is_some() => {
+                let members: Vec<String> = self
+                    .program
+                    .members_of(ty)
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|m| format!("`{}`", short(m)))
+                    .collect();
+                let diagnostic = self
+                    .error(Code::TypeMismatch, span, format!("which member of `{ty}` is this?"))
+                    .help(format!("write its name before the brace: {}", members.join(", ")));
+                self.report(diagnostic);
+                Typed::poison()
+            }
+            _ if self.is_bare(record) => self.bare(record),
+            _ => match self.spread_record(record) {
+                Some(ty) => self.update(record, ty, span),
+                None => self.map(record, None, span, false),
+            },
+        }
+    }
+
+    /// `{...r, a: 1}` of a record: its type.
+    fn spread_record(&mut self, record: &tree::Record) -> Option<Type> {
+        let Some(Entry::Spread(first)) = record.entries.first() else { return None };
+        // Looked at without reporting: the update checks it again.
+        let (found, reads) = (self.diagnostics.len(), self.accesses.len());
+        let ty = self.expr(first, None).ty;
+        self.diagnostics.truncate(found);
+        self.accesses.truncate(reads);
+        (matches!(ty, Type::Error) || self.program.record_of(&ty).is_some()).then_some(ty)
+    }
+
+    fn named_record(&mut self, name: &tree::Name, record: &tree::Record, span: Span) -> Typed {
+        let ty = self.read_type(|reader| {
+            reader.read(&tree::TypeExpr {
+                trust: None,
+                kind: tree::TypeKind::Named(name.clone()),
+                range: None,
+                nullable: false,
+                span: name.span,
+            })
+        });
+        if matches!(ty, Type::Error) {
+            for entry in &record.entries {
+                match entry {
+                    Entry::Spread(value) | Entry::Pair { value, .. } => {
+                        self.expr(value, None);
+                    }
+                }
+            }
+            return Typed::poison();
+        }
+        if self.program.record_of(&ty).is_some() {
+            return self.shaped(record, &ty, span);
+        }
+        let help = match self.program.members_of(&ty) {
+            Some(members) => {
+                let names: Vec<String> =
+                    members.iter().map(|member| format!("`{}{{…}}`", short(member))).collect();
+                format!("make one of its members: {}", names.join(", "))
+            }
+            None => "only records are made with braces".to_string(),
+        };
+        let diagnostic =
+            self.error(Code::TypeMismatch, name.span, format!("`{}` is no record", name.text)).help(help);
+        self.report(diagnostic);
+        Typed::new(Typed::poison().expr, Type::Error)
+    }
+
+    /// A record of a known type: every field has a value, a default of null, or is reported.
+    fn shaped(&mut self, record: &tree::Record, ty: &Type, span: Span) -> Typed {
+        if let Some(Entry::Spread(_)) = record.entries.first() {
+            return self.update(record, ty.clone(), span);
+        }
+        let (Some(fields), Some(shape)) = (self.program.record_of(ty).cloned(), self.shape(ty)) else {
+            return Typed::poison();
+        };
+        let mut slots: Vec<Option<Expr>> = vec![None; fields.fields.len()];
+        let mut broken = false;
+        for (index, value) in self.named_values(record, ty, &fields, &mut broken) {
+            slots[index] = Some(value);
+        }
+        let mut missing = Vec::new();
+        let mut values = Vec::with_capacity(slots.len());
+        for (slot, field) in slots.into_iter().zip(&fields.fields) {
+            values.push(match slot {
+                Some(value) => value,
+                None => {
+                    if !field.ty.allows_null() {
+                        missing.push(field.name.clone());
+                    }
+                    Expr::Const(Value::Null)
+                }
+            });
+        }
+        if !missing.is_empty() && !broken {
+            let at = record.name.as_ref().map_or(span, |name| name.span);
+            let listed = super::list_of(&missing);
+            let what = if missing.len() == 1 { "field" } else { "fields" };
+            let diagnostic = self
+                .error(Code::MissingField, at, format!("`{ty}` needs the {what} {listed}"))
+                .here("left out here")
+                .help("give each field a value; only nullable ones may be left out");
+            self.report(diagnostic);
+        }
+        let expr = match self.has_rule(ty) {
+            true => Expr::Record { shape, slots: values },
+            false => constant_record(shape, values),
+        };
+        Typed::new(expr, ty.clone())
+    }
+
+    /// Whether a type has a rule, which runs whenever a value of it is made.
+    fn has_rule(&self, ty: &Type) -> bool {
+        let Type::Named(name) = ty else { return false };
+        matches!(
+            self.program.types.get(name).map(|def| &def.body),
+            Some(TypeBody::Record { rule: Some(_), .. })
+        )
+    }
+
+    /// Checks the entries of a record against its fields.
+    fn named_values(
+        &mut self,
+        record: &tree::Record,
+        ty: &Type,
+        fields: &Record,
+        broken: &mut bool,
+    ) -> Vec<(usize, Expr)> {
+        let mut values: Vec<(usize, Expr)> = Vec::with_capacity(record.entries.len());
+        let mut places: HashMap<usize, Span> = HashMap::new();
+        let names: Vec<SmolStr> = fields.fields.iter().map(|field| field.name.clone()).collect();
+        for entry in &record.entries {
+            let Entry::Pair { optional, key, value } = entry else {
+                let Entry::Spread(value) = entry else { continue };
+                let diagnostic = self
+                    .error(Code::UnexpectedToken, value.span, "`...` stands first in a record")
+                    .help("write `{...r, a: 1}`: what follows replaces its fields");
+                self.report(diagnostic);
+                *broken = true;
+                continue;
+            };
+            let Key::Name(name) = key else {
+                let diagnostic = self
+                    .error(Code::UnknownField, value.span, format!("`{ty}` has fields with names only"))
+                    .help(format!("its fields are {}", super::list_of(&names)));
+                self.report(diagnostic);
+                *broken = true;
+                continue;
+            };
+            let Some(index) = names.iter().position(|own| *own == name.text) else {
+                self.expr(value, None);
+                self.unknown_field(ty, name, &names);
+                *broken = true;
+                continue;
+            };
+            if let Some(first) = places.insert(index, name.span) {
+                let diagnostic = crate::program::duplicate(&name.text, self.at(name.span), self.at(first));
+                self.report(diagnostic);
+                continue;
+            }
+            let field = &fields.fields[index];
+            let what = format!("the field `{}`", name.text);
+            let value = match optional {
+                true => {
+                    let typed = self.expr(value, None);
+                    self.coerce(typed, &field.ty, key_span(key, value), &what)
+                }
+                false => self.value(value, &field.ty, &what),
+            };
+            values.push((index, value));
+        }
+        values
+    }
+
+    fn update(&mut self, record: &tree::Record, ty: Type, span: Span) -> Typed {
+        let Some(Entry::Spread(first)) = record.entries.first() else { return Typed::poison() };
+        let of = self.expr(first, Some(&ty));
+        if matches!(of.ty, Type::Error) {
+            return Typed::poison();
+        }
+        let (Some(fields), Some(shape)) = (self.program.record_of(&ty).cloned(), self.shape(&ty)) else {
+            return Typed::poison();
+        };
+        let same = self.program.record_of(&of.ty).is_some_and(|own| {
+            own.fields.len() == fields.fields.len()
+                && own.fields.iter().zip(&fields.fields).all(|(a, b)| a.name == b.name)
+        });
+        if !same {
+            let diagnostic = self
+                .error(Code::TypeMismatch, first.span, format!("expected `{ty}`, found `{}`", of.ty))
+                .here("its fields are taken over")
+                .help("`...` takes a record of the same type");
+            self.report(diagnostic);
+            return Typed::new(Typed::poison().expr, ty);
+        }
+        let rest = tree::Record { name: None, entries: record.entries[1..].to_vec() };
+        let mut broken = false;
+        let slots = self
+            .named_values(&rest, &ty, &fields, &mut broken)
+            .into_iter()
+            .map(|(index, value)| (index as u32, value))
+            .collect();
+        let _ = span;
+        Typed::new(Expr::Update { of: Box::new(of.expr), shape, slots }, ty)
+    }
+
+    /// `{a: 1, b: "x"}` where nothing is expected: a record with these fields.
+    fn bare(&mut self, record: &tree::Record) -> Typed {
+        let mut fields: Vec<Field> = Vec::with_capacity(record.entries.len());
+        let mut values = Vec::with_capacity(record.entries.len());
+        for entry in &record.entries {
+            let Entry::Pair { key: Key::Name(name), value, .. } = entry else { continue };
+            let typed = self.expr(value, None);
+            if fields.iter().any(|field| field.name == name.text) {
+                let diagnostic =
+                    crate::program::duplicate(&name.text, self.at(name.span), self.at(name.span));
+                self.report(diagnostic);
+                continue;
+            }
+            let (expr, ty) = self.storable(typed);
+            fields.push(Field { name: name.text.clone(), ty, trust: None, doc: String::new() });
+            values.push(expr);
+        }
+        let names: Arc<[SmolStr]> = fields.iter().map(|field| field.name.clone()).collect();
+        let ty = Type::Record(Arc::new(Record { fields }));
+        Typed::new(constant_record(Arc::new(Shape { name: None, tag: None, fields: names }), values), ty)
+    }
+
+    /// An optional that is stored turns into its value or null (F2).
+    pub fn storable(&mut self, typed: Typed) -> (Expr, Type) {
+        match &typed.ty {
+            Type::Optional(of) => {
+                let to = of.non_null().clone().nullable();
+                let expr = Expr::Widen { of: Box::new(typed.expr), from: typed.ty.clone(), to: to.clone() };
+                (expr, to)
+            }
+            _ => (typed.expr, typed.ty),
+        }
+    }
+
+    fn map(&mut self, record: &tree::Record, wanted: Option<(Type, Type)>, span: Span, json: bool) -> Typed {
+        let mut key_type = wanted.as_ref().map_or(Type::Never, |(key, _)| key.clone());
+        let mut value_type = wanted.as_ref().map_or(Type::Never, |(_, value)| value.clone());
+        let mut entries = Vec::with_capacity(record.entries.len());
+        let mut failed = false;
+        for entry in &record.entries {
+            match entry {
+                Entry::Spread(map) => {
+                    let hint = wanted.as_ref().map(|(key, value)| Type::map(key.clone(), value.clone()));
+                    let typed = self.expr(map, hint.as_ref());
+                    match typed.ty.base() {
+                        Type::Map(key, value) => {
+                            failed |= !self.meet_map(&mut key_type, &key, &mut value_type, &value, map.span);
+                        }
+                        Type::Json if json => {}
+                        Type::Error => failed = true,
+                        other => {
+                            let diagnostic = self
+                                .error(
+                                    Code::TypeMismatch,
+                                    map.span,
+                                    format!("expected a map, found `{other}`"),
+                                )
+                                .help("`...` takes a map here");
+                            self.report(diagnostic);
+                            failed = true;
+                        }
+                    }
+                    entries.push(MapEntry::Spread(typed.expr));
+                }
+                Entry::Pair { optional, key, value } => {
+                    let (key_expr, own_key) = self.key(key, wanted.as_ref().map(|(key, _)| key));
+                    let hint = wanted.as_ref().map(|(_, value)| value);
+                    let mut typed = self.expr(value, hint.filter(|_| !optional));
+                    if *optional {
+                        typed.ty = match typed.ty {
+                            Type::Optional(of) => (*of).clone(),
+                            other => other,
+                        };
+                    } else {
+                        let (expr, ty) = self.storable(typed);
+                        typed = Typed::new(expr, ty);
+                    }
+                    let value_expr = match &wanted {
+                        Some((_, to)) if !optional => self.coerce(typed, to, value.span, "the value"),
+                        _ => {
+                            failed |= !self.meet_map(
+                                &mut key_type,
+                                &own_key,
+                                &mut value_type,
+                                &typed.ty,
+                                value.span,
+                            );
+                            typed.expr
+                        }
+                    };
+                    entries.push(MapEntry::Pair { key: key_expr, value: value_expr, optional: *optional });
+                }
+            }
+        }
+        let _ = span;
+        if failed {
+            return Typed::poison();
+        }
+        let ty = if json { Type::Json } else { Type::map(key_type, value_type) };
+        Typed::new(constant_map(entries), ty)
+    }
+
+    fn meet_map(
+        &mut self,
+        key: &mut Type,
+        own_key: &Type,
+        value: &mut Type,
+        own_value: &Type,
+        span: Span,
+    ) -> bool {
+        let keys = join(self.program, key, own_key);
+        let values = join(self.program, value, own_value);
+        match (keys, values) {
+            (Some(keys), Some(values)) => {
+                (*key, *value) = (keys, values);
+                true
+            }
+            (keys, _) => {
+                let (expected, found) = if keys.is_none() { (&*key, own_key) } else { (&*value, own_value) };
+                let diagnostic = self
+                    .error(Code::TypeMismatch, span, format!("expected `{expected}`, found `{found}`"))
+                    .here("the entries before it have another type")
+                    .help("write bare keys for a record (`{a: 1, b: \"x\"}`); the values of a map have one type");
+                self.report(diagnostic);
+                false
+            }
+        }
+    }
+
+    fn key(&mut self, key: &Key, wanted: Option<&Type>) -> (Expr, Type) {
+        match key {
+            Key::Name(name) => {
+                if let Some(Type::Named(enum_name)) = wanted.map(Type::non_null)
+                    && let Some(value) = self.enum_value(&enum_name.clone(), &name.text)
+                {
+                    return (Expr::Const(value), Type::Named(enum_name.clone()));
+                }
+                let typed = Typed::new(Expr::text(&name.text), Type::STRING);
+                match wanted {
+                    Some(to) => (self.coerce(typed, to, name.span, "the key"), to.clone()),
+                    None => (typed.expr, typed.ty),
+                }
+            }
+            Key::Literal(literal, span) => {
+                let typed = literal_value(literal, None);
+                match wanted {
+                    Some(to) => (self.coerce(typed, to, *span, "the key"), to.clone()),
+                    None => (typed.expr, typed.ty),
+                }
+            }
+            Key::Computed(expr) => match wanted {
+                Some(to) => (self.value(expr, to, "the key"), to.clone()),
+                None => {
+                    let typed = self.expr(expr, None);
+                    let base = typed.ty.base();
+                    if !matches!(
+                        base,
+                        Type::String(_)
+                            | Type::Int(_)
+                            | Type::Uint
+                            | Type::Bool
+                            | Type::Error
+                            | Type::Named(_)
+                    ) {
+                        let diagnostic = self
+                            .error(Code::TypeMismatch, expr.span, format!("`{base}` cannot be a key"))
+                            .help("keys are texts, ints, bools or values of an enum");
+                        self.report(diagnostic);
+                        return (typed.expr, Type::Error);
+                    }
+                    (typed.expr, base)
+                }
+            },
+        }
+    }
+}
+
+fn key_span(key: &Key, value: &tree::Expr) -> Span {
+    match key {
+        Key::Name(name) => name.span,
+        Key::Literal(_, span) => *span,
+        Key::Computed(_) => value.span,
+    }
+}
+
+fn strip_rule(ty: &Type) -> Type {
+    match ty {
+        Type::Where(rule) => strip_rule(rule.base.non_null()),
+        other => other.clone(),
+    }
+}
+
+fn constant_record(shape: Arc<Shape>, slots: Vec<Expr>) -> Expr {
+    if !slots.iter().all(|slot| matches!(slot, Expr::Const(_))) {
+        return Expr::Record { shape, slots };
+    }
+    let slots = slots
+        .into_iter()
+        .map(|slot| match slot {
+            Expr::Const(value) => value,
+            _ => Value::Null,
+        })
+        .collect();
+    Expr::Const(Value::Record(Arc::new(RecordValue { shape, slots })))
+}
+
+fn constant_map(entries: Vec<MapEntry>) -> Expr {
+    let mut map = IndexMap::with_capacity(entries.len());
+    for entry in &entries {
+        let MapEntry::Pair { key: Expr::Const(key), value: Expr::Const(value), optional: false } = entry
+        else {
+            return Expr::Map(entries);
+        };
+        match MapKey::from_value(key) {
+            Some(key) if !map.contains_key(&key) => map.insert(key, value.clone()),
+            _ => return Expr::Map(entries),
+        };
+    }
+    Expr::Const(Value::Map(Arc::new(map)))
+}
+
+impl Cx<'_> {
+    /// Whether all keys are words, as in `{item: x, fresh: true}`; the empty record is a map, and so is `{"a": 1}`.
+    fn is_bare(&self, record: &tree::Record) -> bool {
+        !record.entries.is_empty()
+            && record.entries.iter().all(|entry| match entry {
+                Entry::Pair { optional: false, key: Key::Name(name), .. } => {
+                    !self.text(name.span).starts_with(['"', '\''])
+                }
+                _ => false,
+            })
+    }
+
+    /// Whether a name of the scope is a type.
+    pub fn is_type(&self, name: &str) -> bool {
+        matches!(self.module.scope.get(name), Some(ScopeEntry::Type(_)))
+    }
+}

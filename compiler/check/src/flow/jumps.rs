@@ -1,0 +1,309 @@
+//! What leaves: `return yield break continue fail`, and `wait`.
+
+use flow_diagnostics::Code;
+use flow_ir::plan::{Statement, TestArm};
+use flow_ir::{Expr, Type, Value};
+use flow_source::Span;
+use flow_syntax::tree;
+
+use super::catch::{KINDS, UNCAUGHT};
+use super::step::Got;
+use super::{FlowCheck, Frame};
+use crate::cx::{Point, Typed};
+use crate::suggest::nearest;
+
+impl FlowCheck<'_> {
+    /// Runs what leaves behind its guard: the way on is that where the guard is false.
+    fn guarded(&mut self, guard: Option<&tree::Expr>, inside: impl FnOnce(&mut Self)) {
+        let Some(guard) = guard else {
+            inside(self);
+            self.cx.point.reachable = false;
+            return;
+        };
+        let test = self.condition(guard);
+        let on = self.point.clone();
+        self.cx.assume(guard, true);
+        let path = self.enter("route:true");
+        self.hoist = None;
+        let block = self.scoped_block(|check| {
+            inside(check);
+            Vec::new()
+        });
+        self.leave(path);
+        self.emit(Statement::If {
+            segment: None,
+            arms: vec![TestArm { segment: "route:true".into(), test: Some(test), block }],
+            into: None,
+        });
+        self.cx.point = on;
+        self.cx.assume(guard, false);
+    }
+
+    /// Finds what a jump would have to leave and can't: a branch or a `finally`.
+    fn barrier(&self, stops: impl Fn(&Frame) -> bool) -> Option<&'static str> {
+        for frame in self.frames.iter().rev() {
+            if stops(frame) {
+                return None;
+            }
+            match frame {
+                Frame::Branch => return Some("a branch of `parallel`"),
+                Frame::BranchValue(_) => return Some("a branch of `parallel for`"),
+                Frame::Finally => return Some("a `finally`"),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn cannot_leave(&mut self, word: &str, what: &str, span: Span) {
+        let help = match (word, what) {
+            ("return", "a branch of `parallel for`") | ("continue", "a branch of `parallel for`") => {
+                "give the branch's value with `yield`"
+            }
+            ("return" | "yield", _) => "bind the value in the branch, and leave after the block",
+            _ => "leave after the block instead",
+        };
+        let diagnostic = self
+            .error(Code::JumpOutsideBlock, span, format!("`{word}` cannot leave {what}"))
+            .here("nothing jumps out of it")
+            .help(help);
+        self.report(diagnostic);
+    }
+
+    pub fn return_step(&mut self, leave: &tree::Leave, span: Span) {
+        self.guarded(leave.guard.as_ref(), |check| {
+            if let Some(what) = check.barrier(|_| false) {
+                check.cannot_leave("return", what, span);
+            }
+            let returns = check.returns.clone();
+            let value = match (&leave.value, &returns) {
+                (None, None) => None,
+                (None, Some(ty)) if ty.allows_null() => Some(Self::unset()),
+                (None, Some(ty)) => {
+                    let diagnostic = check
+                        .error(Code::TypeMismatch, span, format!("expected `{ty}`, found nothing"))
+                        .here("the flow returns a value")
+                        .help("write `return …`");
+                    check.report(diagnostic);
+                    None
+                }
+                (Some(value), None) => {
+                    check.value_of(value, None, None, None);
+                    let diagnostic = check
+                        .error(Code::TypeMismatch, value.span, "this flow returns nothing")
+                        .here("a value")
+                        .help("declare its type: `flow name(…) -> T`");
+                    check.report(diagnostic);
+                    None
+                }
+                (Some(value), Some(ty)) => {
+                    let ty = ty.clone();
+                    Some(check.taken(value, Some(&ty), "the result"))
+                }
+            };
+            check.emit(Statement::Return { value });
+        });
+    }
+
+    /// Runs a value and returns the expression that reads it.
+    fn taken(&mut self, value: &tree::Value, expected: Option<&Type>, what: &str) -> Expr {
+        let (expr, ty) = self.taken_typed(value, expected);
+        match expected {
+            Some(to) => self.coerce(Typed::new(expr, ty), to, value.span, what),
+            None => expr,
+        }
+    }
+
+    /// Runs a value; a step's result goes through a hidden slot.
+    pub fn taken_typed(&mut self, value: &tree::Value, expected: Option<&Type>) -> (Expr, Type) {
+        let is_step = self.is_step(value);
+        let slot = is_step.then(|| self.slot("$value", Type::Error));
+        match self.value_of(value, None, expected, slot) {
+            Got::Pure(typed) => (typed.expr, typed.ty),
+            Got::Stored(ty) => match slot {
+                Some(slot) => {
+                    self.cx.slots[slot as usize].ty = ty.clone();
+                    (Expr::Slot(slot), ty)
+                }
+                None => (Self::unset(), ty),
+            },
+        }
+    }
+
+    fn is_step(&mut self, value: &tree::Value) -> bool {
+        match &value.kind {
+            tree::ValueKind::Expr(expr) => self.target(super::step::root_of(expr)).is_some(),
+            _ => true,
+        }
+    }
+
+    pub fn yield_step(&mut self, leave: &tree::Leave, span: Span) {
+        self.guarded(leave.guard.as_ref(), |check| {
+            let target = |frame: &Frame| matches!(frame, Frame::Value(_) | Frame::BranchValue(_));
+            if !check.frames.iter().any(target) {
+                let diagnostic = check
+                    .error(Code::JumpOutsideBlock, span, "nothing here takes a value")
+                    .here("`yield` outside of a block with a value")
+                    .help("`yield` belongs into `do`, a value arm or `parallel for`; a flow's result is given with `return`");
+                check.report(diagnostic);
+            } else if let Some(what) = check.barrier(target) {
+                check.cannot_leave("yield", what, span);
+            }
+            match &leave.value {
+                Some(value) => check.yield_value(value),
+                None => {
+                    let diagnostic = check
+                        .error(Code::TypeMismatch, span, "`yield` gives a value")
+                        .help("write `yield …`");
+                    check.report(diagnostic);
+                    check.yielded(Typed::poison(), span);
+                }
+            }
+        });
+    }
+
+    /// Yields a value to the innermost block that takes one.
+    pub fn yield_value(&mut self, value: &tree::Value) {
+        let expected = self.frames.iter().rev().find_map(|frame| match frame {
+            Frame::Value(frame) | Frame::BranchValue(frame) => Some(frame.expected.clone()),
+            _ => None,
+        });
+        let expected = expected.flatten();
+        let (expr, ty) = self.taken_typed(value, expected.as_ref());
+        let value = self.yielded(Typed::new(expr, ty), value.span);
+        self.emit(Statement::Yield { value });
+        self.cx.point.reachable = false;
+    }
+
+    pub fn break_step(&mut self, jump: &tree::Jump, span: Span) {
+        self.guarded(jump.guard.as_ref(), |check| {
+            let target = |frame: &Frame| matches!(frame, Frame::Loop { .. } | Frame::Graph { .. });
+            check.loop_jump("break", span, target);
+            let point = check.point.clone();
+            for frame in check.frames.iter_mut().rev() {
+                match frame {
+                    Frame::Loop { exit, .. } | Frame::Graph { exit, .. } => {
+                        exit.meet(point);
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+            check.emit(Statement::Break);
+        });
+    }
+
+    pub fn continue_step(&mut self, jump: &tree::Jump, span: Span) {
+        self.guarded(jump.guard.as_ref(), |check| {
+            let target = |frame: &Frame| matches!(frame, Frame::Loop { .. });
+            check.loop_jump("continue", span, target);
+            let point = check.point.clone();
+            for frame in check.frames.iter_mut().rev() {
+                if let Frame::Loop { next, .. } = frame {
+                    next.meet(point);
+                    break;
+                }
+            }
+            check.emit(Statement::Continue);
+        });
+    }
+
+    fn loop_jump(&mut self, word: &str, span: Span, target: impl Fn(&Frame) -> bool) {
+        let exists = self.frames.iter().any(&target);
+        match self.barrier(&target) {
+            Some(what) => self.cannot_leave(word, what, span),
+            None if !exists => {
+                let diagnostic = self
+                    .error(Code::JumpOutsideBlock, span, format!("there is no loop around this `{word}`"))
+                    .here("outside of `loop` and `for`")
+                    .help("leave a flow with `return`, a block with `yield`");
+                self.report(diagnostic);
+            }
+            None => {}
+        }
+    }
+
+    pub fn fail(&mut self, fail: &tree::Goto) {
+        self.guarded(fail.guard.as_ref(), |check| {
+            let target = &fail.target;
+            let Some(args) = &target.args else { return check.rethrow(target) };
+            let kind = &target.name;
+            if KINDS.contains(&kind.as_str()) || UNCAUGHT.contains(&kind.as_str()) {
+                let diagnostic = check
+                    .error(Code::BadErrorKind, kind.span, format!("`{}` is a built-in kind", kind.text))
+                    .here("raised by the runtime only")
+                    .help("use a kind of your own, such as `not_converged`; a caught error goes on with `fail e`");
+                check.report(diagnostic);
+            }
+            check.raised.insert(kind.text.clone());
+            let message = match args.as_slice() {
+                [] => Expr::Const(Value::string("")),
+                [arg] => check.value(&arg.value, &Type::STRING, "the message"),
+                [first, more, ..] => {
+                    let diagnostic = check
+                        .error(Code::UnknownArgument, more.value.span, "`fail` takes one message")
+                        .here("one too many")
+                        .help("put everything into one text: `\"… ${x}\"`");
+                    check.report(diagnostic);
+                    check.value(&first.value, &Type::STRING, "the message")
+                }
+            };
+            check.emit(Statement::Fail { kind: kind.text.clone(), message });
+        });
+    }
+
+    fn rethrow(&mut self, target: &tree::Target) {
+        let name = &target.name;
+        let expr = tree::Expr { kind: tree::ExprKind::Name(name.text.clone()), span: name.span };
+        if !self.visible.contains_key(&name.text) {
+            let errors: Vec<&str> = self
+                .visible
+                .iter()
+                .filter(|(_, id)| self.bindings[**id as usize].ty == crate::cx::error_type())
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let near = nearest(&name.text, errors.iter().copied());
+            let mut diagnostic = self
+                .error(Code::UnknownName, name.span, format!("unknown name `{}`", name.text))
+                .here("no error of this name is caught here");
+            diagnostic = match near {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic
+                    .help(format!("a new error has a message: `fail {}(\"…\")`", name.text))
+                    .fix("add a message", self.at(Span::at(name.span.end)), "(\"\")"),
+            };
+            self.report(diagnostic);
+            return;
+        }
+        let error = self.value(&expr, &crate::cx::error_type(), "`fail`");
+        // What is passed on may be of any kind.
+        self.calls_flow = true;
+        self.emit(Statement::Rethrow { error });
+    }
+
+    pub fn wait(&mut self, wait: &tree::Wait, span: Span) {
+        let segment = wait.name.as_ref().map_or_else(|| "wait".into(), |name| name.text.clone());
+        let (ty, what) = match wait.until {
+            true => (Type::Timestamp, "`wait until`"),
+            false => (Type::Duration, "`wait`"),
+        };
+        if let tree::ExprKind::Literal(tree::Literal::Int(number)) = &wait.time.kind {
+            let diagnostic = self
+                .error(Code::TypeMismatch, wait.time.span, "expected `duration`, found `int`")
+                .here("a number without a unit")
+                .help(format!("write a duration: `{number}s`"))
+                .fix(format!("write `{number}s`"), self.at(wait.time.span), format!("{number}s"));
+            self.report(diagnostic);
+            return;
+        }
+        let value = self.value(&wait.time, &ty, what);
+        let insert = wait.name.is_none().then(|| Span::at(wait.time.span.end));
+        self.coordinate(&segment, span, insert);
+        self.emit(Statement::Wait { segment, value, until: wait.until });
+    }
+
+    /// A point that no way leads to.
+    pub fn nowhere() -> Point {
+        Point::default()
+    }
+}

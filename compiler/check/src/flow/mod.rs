@@ -1,0 +1,546 @@
+//! Flows: statements are checked in written order, with what is known at each point, and become the plan's blocks.
+
+mod assign;
+mod catch;
+mod foreign;
+mod jumps;
+mod loops;
+mod parallel;
+mod route;
+mod step;
+
+use std::collections::{HashMap, HashSet};
+use std::ops::{Deref, DerefMut};
+
+use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::plan::{Block, BlockId, Budget, Flow, Merge, OnError, Statement};
+use flow_ir::{Expr, Type, Value};
+use flow_source::Span;
+use flow_syntax::tree::{self, StepKind};
+use smol_str::SmolStr;
+
+use crate::cx::{BindingKind, Cx, Place, Point, Typed, error_type};
+use crate::node::settings::Kind;
+use crate::suggest::nearest;
+use crate::types::docs;
+
+/// What stands around a statement and may be left.
+pub(crate) enum Frame {
+    /// `loop` and `for`.
+    Loop {
+        /// Where `break` leads.
+        exit: Point,
+        /// Where `continue` leads.
+        next: Point,
+    },
+    /// A `do`, value arm, value graph: takes `yield`.
+    Value(ValueFrame),
+    /// A branch of `parallel`: nothing leaves it.
+    Branch,
+    /// The body of a `parallel for`: a branch that takes `yield`.
+    BranchValue(ValueFrame),
+    /// `finally`: nothing leaves it.
+    Finally,
+    /// A `graph`: takes `break`.
+    Graph { stages: Vec<SmolStr>, exit: Point },
+}
+
+/// Where a yielded value goes.
+pub(crate) struct ValueFrame {
+    /// The type of the place, if it is known.
+    pub expected: Option<Type>,
+    /// What was yielded so far.
+    pub joined: Option<Typed>,
+    /// Where `yield` leads.
+    pub exit: Point,
+}
+
+impl ValueFrame {
+    fn new(expected: Option<Type>) -> ValueFrame {
+        ValueFrame { expected, joined: None, exit: Point::default() }
+    }
+
+    /// The type of what is yielded.
+    fn ty(&self) -> Type {
+        match (&self.expected, &self.joined) {
+            (Some(expected), _) => expected.clone(),
+            (None, Some(joined)) => joined.ty.clone(),
+            (None, None) => Type::Never,
+        }
+    }
+}
+
+/// The check of one flow.
+pub(crate) struct FlowCheck<'a> {
+    pub cx: Cx<'a>,
+    blocks: Vec<Block>,
+    /// The statements of the blocks that are open.
+    open: Vec<Vec<Statement>>,
+    pub frames: Vec<Frame>,
+    /// The coordinate of what is checked, indices blanked.
+    path: String,
+    coordinates: HashMap<String, Span>,
+    returns: Option<Type>,
+    emits: Option<Type>,
+    /// The kinds of `fail k(…)` since the innermost `try`.
+    raised: HashSet<SmolStr>,
+    /// Whether a flow was called since the innermost `try`: it may raise anything.
+    calls_flow: bool,
+}
+
+impl<'a> Deref for FlowCheck<'a> {
+    type Target = Cx<'a>;
+
+    fn deref(&self) -> &Cx<'a> {
+        &self.cx
+    }
+}
+
+impl DerefMut for FlowCheck<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.cx
+    }
+}
+
+/// A checked flow: its plan, and where each step stands.
+pub(crate) struct CheckedFlow {
+    pub flow: Flow,
+    pub steps: Vec<(String, Span)>,
+}
+
+/// Checks a flow.
+pub(crate) fn check<'a>(cx: Cx<'a>, flow: &tree::Flow) -> (Cx<'a>, CheckedFlow) {
+    let mut check = FlowCheck {
+        cx,
+        blocks: Vec::new(),
+        open: Vec::new(),
+        frames: Vec::new(),
+        path: flow.name.text.to_string(),
+        coordinates: HashMap::new(),
+        returns: None,
+        emits: None,
+        raised: HashSet::new(),
+        calls_flow: false,
+    };
+    let plan = check.run(flow);
+    let steps = check.coordinates.iter().map(|(path, span)| (path.replace("[]", ""), *span)).collect();
+    (check.cx, CheckedFlow { flow: plan, steps })
+}
+
+impl FlowCheck<'_> {
+    fn run(&mut self, flow: &tree::Flow) -> Flow {
+        let params = self.bind_params(&flow.name.text, &flow.params, false);
+        self.returns = flow.returns.as_ref().map(|ty| self.read_type(|reader| reader.read(ty)));
+        if let Some(emits) = &flow.emits {
+            self.emits = Some(self.read_type(|reader| reader.read(emits)));
+            self.not_runnable.push((emits.span, "`emits`".into()));
+        }
+        let budget = flow.budget.as_ref().map(|budget| self.budget(budget)).unwrap_or_default();
+        let body = self.flow_body(flow);
+        let on_error = flow.on_error.as_ref().map(|handler| self.on_error(flow, handler));
+        Flow {
+            name: flow.name.text.clone(),
+            doc: docs(&self.item.docs),
+            params,
+            returns: self.returns.clone().unwrap_or(Type::Null),
+            budget,
+            slots: std::mem::take(&mut self.cx.slots),
+            blocks: std::mem::take(&mut self.blocks),
+            body,
+            on_error,
+        }
+    }
+
+    fn flow_body(&mut self, flow: &tree::Flow) -> BlockId {
+        // Not a scope of its own: `on error` sees the flow's state.
+        let (id, state) = self.in_block(|check| {
+            let state = check.state(&flow.state);
+            check.steps(&flow.steps);
+            state
+        });
+        self.blocks[id as usize].state = state;
+        if self.point.reachable
+            && self.returns.as_ref().is_some_and(|ty| !matches!(ty, Type::Null | Type::Error))
+        {
+            let returns = self.returns.clone().unwrap_or(Type::Null);
+            let end = Span::new(flow.body_span.end.saturating_sub(1), flow.body_span.end);
+            let diagnostic = self
+                .error(Code::MissingReturn, end, format!("`{}` can end without a result", flow.name.text))
+                .here("a way leads here")
+                .label(self.at(flow.name.span), format!("returns `{returns}`"))
+                .help("end every way with `return …` or `fail …`");
+            self.report(diagnostic);
+        }
+        id
+    }
+
+    fn on_error(&mut self, flow: &tree::Flow, handler: &tree::OnError) -> OnError {
+        // It knows parameters and state with an initial value (S2).
+        let mut point = Point { reachable: true, ..Point::default() };
+        let names: Vec<&SmolStr> =
+            flow.state.iter().filter(|slot| slot.initial.is_some()).map(|slot| &slot.name.text).collect();
+        for name in names {
+            if let Some(id) = self.visible.get(name) {
+                point.assigned.insert(*id);
+            }
+        }
+        self.point = point;
+        let path = self.enter("on_error");
+        let mut bind = None;
+        let block = self.scoped_block(|check| {
+            if let Some(name) = &handler.binding {
+                let slot = check.slot(name.text.clone(), error_type());
+                check.bind(name, error_type(), BindingKind::Variable, Place::Slot(slot));
+                bind = Some(slot);
+            }
+            check.block_body(&handler.block)
+        });
+        self.leave(path);
+        OnError { bind, block }
+    }
+
+    fn budget(&mut self, budget: &tree::Budget) -> Budget {
+        let mut limits = Budget::default();
+        let fields = self.fields(Kind::Budget, &budget.fields);
+        for (row, field) in fields.iter() {
+            let tree::FieldValue::Expr(expr) = &field.value else { continue };
+            match row.name {
+                "usd" => {
+                    limits.nanodollars = self.float_setting(expr, row).map(|usd| (usd * 1e9).round() as u64);
+                }
+                "time" => limits.time_ms = self.duration_setting(expr, row.name),
+                "tokens" => limits.tokens = self.int_setting(expr, row).map(|number| number as u64),
+                _ => {}
+            }
+        }
+        limits
+    }
+
+    // Blocks.
+
+    fn emit(&mut self, statement: Statement) {
+        if let Some(open) = self.open.last_mut() {
+            open.push(statement);
+        }
+    }
+
+    /// Collects statements into a block of the arena.
+    fn in_block<T>(&mut self, inside: impl FnOnce(&mut Self) -> T) -> (BlockId, T) {
+        let id = self.blocks.len() as BlockId;
+        self.blocks.push(Block::default());
+        self.open.push(Vec::new());
+        let result = inside(self);
+        self.blocks[id as usize].body = self.open.pop().unwrap_or_default();
+        (id, result)
+    }
+
+    /// Runs `inside` with names of its own.
+    fn scoped<T>(&mut self, inside: impl FnOnce(&mut Self) -> T) -> T {
+        let mark = self.cx.scope_mark();
+        let result = inside(self);
+        self.cx.scope_close(mark);
+        result
+    }
+
+    /// A block with names of its own; `inside` returns its state.
+    fn scoped_block(&mut self, inside: impl FnOnce(&mut Self) -> StateInit) -> BlockId {
+        let (id, state) = self.scoped(|check| check.in_block(inside));
+        self.blocks[id as usize].state = state;
+        id
+    }
+
+    /// Checks the state and steps of a block.
+    fn block_body(&mut self, block: &tree::Block) -> StateInit {
+        let state = self.state(&block.state);
+        self.steps(&block.steps);
+        state
+    }
+
+    fn plain_block(&mut self, block: &tree::Block) -> BlockId {
+        self.scoped_block(|check| check.block_body(block))
+    }
+
+    fn steps(&mut self, steps: &[tree::Step]) {
+        let mut warned = false;
+        for step in steps {
+            if !self.point.reachable && !warned {
+                warned = true;
+                let diagnostic = self
+                    .error(Code::UnreachableStep, step.span, "nothing leads to this step")
+                    .here("all ways leave before it")
+                    .help("remove it, or guard what leaves before it");
+                self.report(diagnostic);
+            }
+            self.hoist = Some(step.span);
+            self.step(step);
+        }
+    }
+
+    fn step(&mut self, step: &tree::Step) {
+        self.cx.locals = 0;
+        match &step.kind {
+            StepKind::Let(binding) => self.let_step(binding),
+            StepKind::Assign(assign) => self.assign(assign, step.span),
+            StepKind::Bare(value) => self.bare(value),
+            StepKind::If(choice) => self.if_step(choice),
+            StepKind::Loop(turns) => self.loop_step(turns, step.span),
+            StepKind::For(walk) => self.for_step(walk),
+            StepKind::Parallel(block) => self.parallel(block),
+            StepKind::Try(tried) => self.try_step(tried),
+            StepKind::Saga(block) => self.saga(block, step.span),
+            StepKind::Return(leave) => self.return_step(leave, step.span),
+            StepKind::Yield(leave) => self.yield_step(leave, step.span),
+            StepKind::Break(jump) => self.break_step(jump, step.span),
+            StepKind::Continue(jump) => self.continue_step(jump, step.span),
+            StepKind::Goto(goto) => self.goto(goto, step.span),
+            StepKind::Fail(fail) => self.fail(fail),
+            StepKind::Emit(emit) => self.emit_step(emit, step.span),
+            StepKind::Wait(wait) => self.wait(wait, step.span),
+            StepKind::Error => {
+                // What could not be read may have left, assigned or bound anything.
+            }
+        }
+    }
+
+    fn let_step(&mut self, binding: &tree::Let) {
+        let annotated = binding.ty.as_ref().map(|ty| self.read_type(|reader| reader.refined(ty)));
+        let slot = self.slot(binding.name.text.clone(), Type::Error);
+        let ty = self.store(&binding.value, &binding.name.text, annotated, slot);
+        self.cx.slots[slot as usize].ty = ty.clone();
+        self.bind(&binding.name, ty, BindingKind::Let, Place::Slot(slot));
+    }
+
+    /// Runs a value into a slot and returns the slot's type.
+    fn store(&mut self, value: &tree::Value, name: &SmolStr, expected: Option<Type>, slot: u32) -> Type {
+        match self.value_of(value, Some(name), expected.as_ref(), Some(slot)) {
+            step::Got::Pure(typed) => {
+                let (value, ty) = match expected {
+                    Some(ty) => (self.coerce(typed, &ty, value.span, &format!("`{name}`")), ty),
+                    None => {
+                        if matches!(typed.ty, Type::Null) {
+                            let diagnostic = self
+                                .error(Code::TypeMismatch, value.span, format!("what type has `{name}`?"))
+                                .here("`null` alone says nothing")
+                                .help(format!("write it: `let {name}: T? = null`"));
+                            self.report(diagnostic);
+                            (typed.expr, Type::Error)
+                        } else {
+                            self.storable(typed)
+                        }
+                    }
+                };
+                self.emit(Statement::Set { slot, value });
+                ty
+            }
+            step::Got::Stored(ty) => expected.unwrap_or(ty),
+        }
+    }
+
+    /// Checks the state of a block and returns what initialises it.
+    fn state(&mut self, slots: &[tree::StateSlot]) -> StateInit {
+        let mut init = Vec::with_capacity(slots.len());
+        for written in slots {
+            let ty = self.read_type(|reader| reader.refined(&written.ty));
+            self.hoist = None;
+            let initial = written
+                .initial
+                .as_ref()
+                .map(|value| self.value(value, &ty, &format!("`{}`", written.name.text)));
+            let slot = self.slot(written.name.text.clone(), ty.clone());
+            let merge = written.merge.as_ref().and_then(|merge| self.merge_rule(merge, &ty));
+            self.cx.slots[slot as usize].merge = merge;
+            let id = self.bind(&written.name, ty, BindingKind::State, Place::Slot(slot));
+            self.cx.bindings[id as usize].merge = merge;
+            // A new turn of a loop starts anew.
+            match initial {
+                Some(_) => self.cx.point.assigned.insert(id),
+                None => self.cx.point.assigned.remove(id),
+            }
+            init.push((slot, initial));
+        }
+        init
+    }
+
+    fn merge_rule(&mut self, rule: &tree::Name, ty: &Type) -> Option<Merge> {
+        const RULES: [(&str, Merge); 6] = [
+            ("append", Merge::Append),
+            ("union", Merge::Union),
+            ("sum", Merge::Sum),
+            ("min", Merge::Min),
+            ("max", Merge::Max),
+            ("entries", Merge::Entries),
+        ];
+        let Some((_, merge)) = RULES.iter().find(|(name, _)| *name == rule.text) else {
+            let mut diagnostic = self
+                .error(Code::BadMergeRule, rule.span, format!("unknown merge rule `{}`", rule.text))
+                .help("rules are `append`, `union`, `sum`, `min`, `max` and `entries`");
+            if let Some(near) = nearest(&rule.text, RULES.iter().map(|(name, _)| *name)) {
+                diagnostic =
+                    diagnostic.fix(format!("replace `{}` by `{near}`", rule.text), self.at(rule.span), near);
+            }
+            self.report(diagnostic);
+            return None;
+        };
+        let base = ty.base();
+        let fits = match merge {
+            Merge::Append | Merge::Union => matches!(base, Type::List(..) | Type::Error),
+            Merge::Sum => matches!(base, Type::Int(_) | Type::Float(_) | Type::Duration | Type::Error),
+            Merge::Min | Merge::Max => {
+                matches!(base, Type::Int(_) | Type::Float(_) | Type::Duration | Type::Timestamp | Type::Error)
+            }
+            Merge::Entries => matches!(base, Type::Map(..) | Type::Error),
+        };
+        if !fits {
+            let needed = match merge {
+                Merge::Append | Merge::Union => "a list",
+                Merge::Sum => "a number",
+                Merge::Min | Merge::Max => "a number or a time",
+                Merge::Entries => "a map",
+            };
+            let diagnostic = self
+                .error(Code::BadMergeRule, rule.span, format!("`merge {}` does not fit `{ty}`", rule.text))
+                .here(format!("it merges {needed}"))
+                .help("use a rule that fits the type");
+            self.report(diagnostic);
+            return None;
+        }
+        Some(*merge)
+    }
+
+    // Coordinates.
+
+    /// Adds a segment; the result takes it back off.
+    fn enter(&mut self, segment: &str) -> usize {
+        let length = self.path.len();
+        self.path.push('/');
+        self.path.push_str(segment);
+        length
+    }
+
+    fn leave(&mut self, length: usize) {
+        self.path.truncate(length);
+    }
+
+    /// Records a step's coordinate; reports one that is taken (C8).
+    fn coordinate(&mut self, segment: &str, at: Span, insert: Option<Span>) {
+        let coordinate = format!("{}/{segment}", self.path);
+        let Some(first) = self.coordinates.get(&coordinate).copied() else {
+            self.coordinates.insert(coordinate, at);
+            return;
+        };
+        let mut diagnostic: Diagnostic = self
+            .error(Code::StepNameClash, at, format!("two steps have the coordinate `{coordinate}`"))
+            .here("the second one")
+            .label(self.at(first), "the first one")
+            .help("give one of them a name of its own: `… as name`");
+        if let Some(insert) = insert {
+            let last = segment.rsplit('/').next().unwrap_or(segment);
+            let mut number = 2;
+            while self.coordinates.contains_key(&format!("{}/{last}_{number}", self.path)) {
+                number += 1;
+            }
+            diagnostic = diagnostic.fix(
+                format!("name it `{last}_{number}`"),
+                self.at(insert),
+                format!(" as {last}_{number}"),
+            );
+        }
+        self.report(diagnostic);
+    }
+
+    // Points.
+
+    /// Runs `inside` from a point and returns where it ends; the point of before is put back.
+    fn from(&mut self, point: Point, inside: impl FnOnce(&mut Self)) -> Point {
+        let before = std::mem::replace(&mut self.cx.point, point);
+        inside(self);
+        std::mem::replace(&mut self.cx.point, before)
+    }
+
+    /// What is assigned in these statements ends what is known of it.
+    fn forget_assigned(&mut self, block: &tree::Block) {
+        let mut names = HashSet::new();
+        assigned_in(&block.steps, &mut names);
+        for name in names {
+            if let Some(&id) = self.visible.get(name) {
+                self.cx.forget(id);
+            }
+        }
+    }
+
+    fn unset() -> Expr {
+        Expr::Const(Value::Null)
+    }
+}
+
+/// The state of a block with its initial values.
+pub(crate) type StateInit = Vec<(u32, Option<Expr>)>;
+
+/// Collects the names that statements assign, inner blocks included.
+pub(crate) fn assigned_in<'t>(steps: &'t [tree::Step], names: &mut HashSet<&'t SmolStr>) {
+    for step in steps {
+        if let StepKind::Assign(assign) = &step.kind
+            && let tree::ExprKind::Name(name) = &assign.target.kind
+        {
+            names.insert(name);
+        }
+        inner_blocks(step, &mut |steps| assigned_in(steps, names));
+    }
+}
+
+/// Calls `visit` with the statements of each block directly inside of a statement.
+pub(crate) fn inner_blocks<'t>(step: &'t tree::Step, visit: &mut dyn FnMut(&'t [tree::Step])) {
+    fn arm<'t>(body: &'t tree::ArmBody, visit: &mut dyn FnMut(&'t [tree::Step])) {
+        match body {
+            tree::ArmBody::Block(block) => visit(&block.steps),
+            tree::ArmBody::Step(step) => visit(std::slice::from_ref(&**step)),
+            tree::ArmBody::Value(one) => value(one, visit),
+            tree::ArmBody::Error => {}
+        }
+    }
+    fn value<'t>(value: &'t tree::Value, visit: &mut dyn FnMut(&'t [tree::Step])) {
+        match &value.kind {
+            tree::ValueKind::Expr(_) => {}
+            tree::ValueKind::Do(block) => visit(&block.steps),
+            tree::ValueKind::Race(race) => {
+                for one in &race.arms {
+                    visit(std::slice::from_ref(&*one.step));
+                    arm(&one.body, visit);
+                }
+            }
+            tree::ValueKind::ParallelFor(walk) => visit(&walk.body.steps),
+            tree::ValueKind::Route(route) => route.arms.iter().for_each(|one| arm(&one.body, visit)),
+            tree::ValueKind::Graph(graph) => {
+                graph.stages.iter().for_each(|stage| visit(&stage.body.steps));
+                graph.otherwise.iter().for_each(|block| visit(&block.steps));
+            }
+        }
+        if let Some(tree::Catch::Arms(arms)) = &value.catch {
+            arms.iter().for_each(|one| arm(&one.body, visit));
+        }
+    }
+    match &step.kind {
+        StepKind::Let(binding) => value(&binding.value, visit),
+        StepKind::Assign(assign) => value(&assign.value, visit),
+        StepKind::Bare(one) => value(one, visit),
+        StepKind::Return(leave) | StepKind::Yield(leave) => {
+            leave.value.iter().for_each(|one| value(one, visit))
+        }
+        StepKind::If(choice) => {
+            choice.branches.iter().for_each(|(_, block)| visit(&block.steps));
+            choice.otherwise.iter().for_each(|block| visit(&block.steps));
+        }
+        StepKind::Loop(turns) => {
+            visit(&turns.body.steps);
+            turns.otherwise.iter().for_each(|block| visit(&block.steps));
+        }
+        StepKind::For(walk) => visit(&walk.body.steps),
+        StepKind::Parallel(block) | StepKind::Saga(block) => visit(&block.steps),
+        StepKind::Try(tried) => {
+            visit(&tried.body.steps);
+            tried.arms.iter().for_each(|one| arm(&one.body, visit));
+            tried.finally.iter().for_each(|block| visit(&block.steps));
+        }
+        _ => {}
+    }
+}

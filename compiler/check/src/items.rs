@@ -1,0 +1,267 @@
+//! One item: a function of it and the signatures it names.
+
+use std::collections::HashSet;
+
+use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::expr::Code as CodePlan;
+use flow_ir::plan::{Flow, Grant, Model, Node};
+use flow_source::Span;
+use flow_syntax::tree::{self, ItemKind, NodeKind};
+use smol_str::SmolStr;
+
+use crate::cx::{Cx, Use};
+use crate::node::settings::Kind;
+use crate::program::{Entry, Module, Program};
+use crate::suggest::nearest;
+
+/// What a checked item gives to the plan.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// Its part of a plan; ids of nodes, flows, code and models are indices of `uses`.
+    pub body: Body,
+    /// What it refers to, and where first.
+    pub uses: Vec<(Use, Span)>,
+    /// What this version can't carry out, and where.
+    pub not_runnable: Vec<(Span, String)>,
+    /// What must be allowed.
+    pub needs: Vec<(Grant, Span)>,
+    /// Names of the module's scope that it uses.
+    pub used: HashSet<SmolStr>,
+    /// Its steps: coordinate without indices, and place.
+    pub steps: Vec<(String, Span)>,
+}
+
+/// An item's part of a plan.
+#[derive(Clone, Debug, Default)]
+pub enum Body {
+    /// Nothing that runs.
+    #[default]
+    None,
+    /// A node.
+    Node(Box<NodeBody>),
+    /// Pure code.
+    Code(CodePlan),
+    /// A model.
+    Model(Model),
+    /// A flow.
+    Flow(Box<Flow>),
+}
+
+/// A node whose time and tries may still come from its model.
+#[derive(Clone, Debug)]
+pub struct NodeBody {
+    /// The node; its `timeout_ms` and `retry` are set when it is lowered.
+    pub node: Node,
+    /// `timeout`, if written.
+    pub timeout_ms: Option<u64>,
+    /// `retry`, if written.
+    pub retry: Option<u32>,
+}
+
+/// Checks one item.
+pub fn check_item(program: &Program, module: &Module, item: &tree::Item) -> (Checked, Vec<Diagnostic>) {
+    let mut cx = Cx::new(program, module, item);
+    let mut steps = Vec::new();
+    let body = match &item.kind {
+        ItemKind::Model(model) => Body::Model(cx.model(model)),
+        ItemKind::Node(node) => {
+            node_body(&mut cx, node).map_or(Body::None, |node| Body::Node(Box::new(node)))
+        }
+        ItemKind::Code(code) => code_body(&mut cx, code),
+        ItemKind::Flow(flow) => {
+            let (checked_cx, checked) = crate::flow::check(cx, flow);
+            cx = checked_cx;
+            steps = checked.steps;
+            Body::Flow(Box::new(checked.flow))
+        }
+        ItemKind::Variant(variant) => {
+            of_node(&mut cx, &variant.of, "variant");
+            cx.use_every_name();
+            Body::None
+        }
+        ItemKind::Eval(eval) => {
+            of_node(&mut cx, &eval.of, "eval");
+            cx.fields(Kind::Eval, &eval.fields);
+            cx.use_every_name();
+            Body::None
+        }
+        ItemKind::Memory(memory) => {
+            cx.fields(Kind::Memory, &memory.fields);
+            cx.use_every_name();
+            Body::None
+        }
+        ItemKind::Trigger(_) | ItemKind::Server(_) | ItemKind::Test(_) => {
+            cx.use_every_name();
+            Body::None
+        }
+        _ => Body::None,
+    };
+    if matches!(body, Body::Node(_) | Body::Flow(_) | Body::Code(_)) {
+        cx.unused_bindings();
+    }
+    for (need, span) in &cx.needs {
+        if !module.allow_broken
+            && !module.allow.iter().any(|(grant, _)| crate::node::allow::covers(grant, need))
+        {
+            let diagnostic = crate::node::allow::missing(module, item, need, *span);
+            cx.diagnostics.push(diagnostic);
+        }
+    }
+    let checked = Checked {
+        body,
+        uses: cx.uses.list,
+        not_runnable: cx.not_runnable,
+        needs: cx.needs,
+        used: cx.used,
+        steps,
+    };
+    (checked, cx.diagnostics)
+}
+
+fn node_body(cx: &mut Cx, node: &tree::Node) -> Option<NodeBody> {
+    match node.kind {
+        NodeKind::Prompt => cx.prompt(node),
+        NodeKind::Tool => cx.tool(node),
+        NodeKind::Agent => {
+            cx.bind_params(&node.name.text, &node.params, false);
+            let fields = cx.fields(Kind::Agent, &node.fields);
+            cx.model_ref(fields.expr("model"), node.name.span);
+            for name in ["system", "user", "finish"] {
+                if let Some(expr) = fields.expr(name) {
+                    cx.text_field(expr, name);
+                }
+            }
+            cx.not_runnable.push((node.name.span, format!("the agent `{}`", node.name.text)));
+            cx.use_every_name();
+            None
+        }
+        NodeKind::Human => {
+            cx.bind_params(&node.name.text, &node.params, false);
+            let fields = cx.fields(Kind::Human, &node.fields);
+            if let Some(expr) = fields.expr("message") {
+                cx.text_field(expr, "message");
+            }
+            needs_timeout(cx, node, fields.get("timeout").is_some(), "a human");
+            cx.not_runnable.push((node.name.span, format!("the human `{}`", node.name.text)));
+            cx.use_every_name();
+            None
+        }
+        NodeKind::Event => {
+            cx.bind_params(&node.name.text, &node.params, false);
+            let fields = cx.fields(Kind::Event, &node.fields);
+            needs_timeout(cx, node, fields.get("timeout").is_some(), "an event");
+            cx.not_runnable.push((node.name.span, format!("the event `{}`", node.name.text)));
+            cx.use_every_name();
+            None
+        }
+    }
+}
+
+fn needs_timeout(cx: &mut Cx, node: &tree::Node, has: bool, what: &str) {
+    if !has {
+        cx.missing_setting(node.name.span, what, "timeout", "say how long to wait at most: `timeout: 8h`");
+    }
+}
+
+fn code_body(cx: &mut Cx, code: &tree::Code) -> Body {
+    let params = cx.bind_params(&code.name.text, &code.params, true);
+    let returns = cx.read_type(|reader| reader.read(&code.returns));
+    if flow_expr::functions::lookup(&code.name.text, false).next().is_some()
+        || flow_expr::functions::lookup(&code.name.text, true).next().is_some()
+        || flow_expr::functions::macros(&code.name.text).next().is_some()
+    {
+        let diagnostic = cx
+            .error(
+                Code::DuplicateName,
+                code.name.span,
+                format!("`{}` is a function of the language", code.name.text),
+            )
+            .here("the name is taken")
+            .help("rename it");
+        cx.report(diagnostic);
+    }
+    let body = cx.code_body(&code.body, &returns);
+    Body::Code(CodePlan {
+        name: code.name.text.clone(),
+        params: params.len() as u32,
+        locals: cx.locals,
+        body,
+        param_types: params.into_iter().map(|param| param.ty).collect(),
+        returns,
+    })
+}
+
+fn of_node(cx: &mut Cx, of: &tree::Name, what: &str) {
+    if cx.callable(&of.text).is_some() || cx.is_broken(&of.text) {
+        return;
+    }
+    let near = nearest(&of.text, cx.step_names());
+    let mut diagnostic = cx
+        .error(Code::UnknownNode, of.span, format!("unknown node `{}`", of.text))
+        .here("not declared in this file");
+    diagnostic = match near {
+        Some(near) => diagnostic.help(format!("a node with a similar name exists: `{near}`")).fix(
+            format!("replace `{}` by `{near}`", of.text),
+            cx.at(of.span),
+            near,
+        ),
+        None => diagnostic.help(format!("the {what} is of a node or flow of this file")),
+    };
+    cx.report(diagnostic);
+}
+
+/// Warns of imports, nodes and `allow` entries that nothing needs.
+pub(crate) fn unused(
+    program: &Program,
+    module: &Module,
+    used: &HashSet<SmolStr>,
+    called: &HashSet<(SmolStr, SmolStr)>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    for import in &module.imported {
+        if used.contains(&import.local) {
+            continue;
+        }
+        let mut diagnostic = Diagnostic::new(
+            Code::UnusedImport,
+            import.span,
+            format!("`{}` is imported and not used", import.local),
+        )
+        .here("nothing uses it")
+        .help("remove it");
+        if import.alone {
+            diagnostic = diagnostic.fix("remove the import", import.whole, "");
+        }
+        diagnostics.push(diagnostic);
+    }
+    for (index, item) in module.tree.items.iter().enumerate() {
+        let (kind, name) = match &item.kind {
+            ItemKind::Node(node) => (node.kind.as_str(), &node.name),
+            ItemKind::Code(code) => ("code", &code.name),
+            _ => continue,
+        };
+        let first = module.items.get(&name.text) == Some(&index);
+        if !first || name.text.starts_with('_') || called.contains(&(module.name.clone(), name.text.clone()))
+        {
+            continue;
+        }
+        diagnostics.push(
+            Diagnostic::new(
+                Code::UnusedNode,
+                item.locate(module.file, name.span),
+                format!("{kind} `{}` is never called", name.text),
+            )
+            .here("nothing calls it")
+            .help("call it in a flow, or remove it"),
+        );
+    }
+    let _ = program;
+}
+
+/// Returns the home of a name that a module uses: the module that declares it, and its name there.
+pub(crate) fn home(module: &Module, name: &SmolStr) -> Option<(SmolStr, SmolStr)> {
+    match module.scope.get(name)? {
+        Entry::Value(symbol) => Some((symbol.module.clone(), symbol.name.clone())),
+        _ => None,
+    }
+}

@@ -1,0 +1,220 @@
+//! Models: declared ones, and those that a field names.
+
+use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::plan::{Model, ModelKind, ModelRef, ModelSettings};
+use flow_source::Span;
+use flow_syntax::tree::{self, ExprKind, Literal};
+use smol_str::SmolStr;
+
+use super::settings::{Fields, Kind, setting};
+use crate::cx::{Cx, Use};
+use crate::program::{Entry, Sig};
+use crate::suggest::nearest;
+
+/// The providers of the language; `google` is another name of `gemini`.
+pub const PROVIDERS: &[&str] = &["openai", "anthropic", "gemini", "google", "ollama", "simulate"];
+
+impl Cx<'_> {
+    /// Checks `model fast = "ollama/llama3.2" { temperature: 0.2 }`.
+    pub fn model(&mut self, model: &tree::Model) -> Model {
+        let kind = self.model_kind(&model.source);
+        let fields = self.fields(Kind::Model, &model.fields);
+        let settings = self.model_settings(&fields);
+        if let (ModelKind::Fallback(_) | ModelKind::RoundRobin(_), Some((row, field))) =
+            (&kind, fields.iter().next())
+        {
+            let diagnostic = self
+                .error(
+                    Code::BadSetting,
+                    field.span,
+                    format!("`{}` belongs to one of the models it is made of", row.name),
+                )
+                .help("give the settings where each model is declared");
+            self.report(diagnostic);
+        }
+        Model { name: model.name.text.clone(), kind, settings }
+    }
+
+    fn model_kind(&mut self, source: &tree::Expr) -> ModelKind {
+        let unknown = ModelKind::Fallback(Vec::new());
+        match &source.kind {
+            ExprKind::Literal(Literal::String(text)) => match self.provider(text, source.span) {
+                Some((provider, model)) => ModelKind::Provider { provider, model },
+                None => unknown,
+            },
+            ExprKind::Call(call) if matches!(call.name.as_str(), "fallback" | "round_robin") => {
+                let members: Vec<u32> =
+                    call.args.iter().filter_map(|arg| self.model_id(&arg.value)).collect();
+                if call.args.is_empty() {
+                    let diagnostic = self
+                        .error(
+                            Code::MissingArgument,
+                            source.span,
+                            format!("`{}` needs models", call.name.text),
+                        )
+                        .help(format!("write `{}(a, b)`", call.name.text));
+                    self.report(diagnostic);
+                }
+                match call.name.as_str() {
+                    "fallback" => ModelKind::Fallback(members),
+                    _ => ModelKind::RoundRobin(members),
+                }
+            }
+            ExprKind::Error => unknown,
+            _ => {
+                let diagnostic = self
+                    .error(Code::BadSetting, source.span, "this is no model")
+                    .help("write `\"provider/model\"`, `fallback(a, b)` or `round_robin(a, b)`");
+                self.report(diagnostic);
+                unknown
+            }
+        }
+    }
+
+    /// Takes `"ollama/llama3.2"` apart.
+    pub fn provider(&mut self, text: &str, span: Span) -> Option<(SmolStr, SmolStr)> {
+        let Some((provider, model)) = text.split_once('/').filter(|(_, model)| !model.is_empty()) else {
+            let diagnostic = self
+                .error(Code::UnknownModel, span, format!("`{text}` names no provider"))
+                .help("write `provider/model`, such as `\"openai/gpt-4.1-mini\"` or `\"ollama/llama3.2\"`");
+            self.report(diagnostic);
+            return None;
+        };
+        if !PROVIDERS.contains(&provider) {
+            let mut diagnostic = self
+                .error(Code::UnknownModel, span, format!("unknown provider `{provider}`"))
+                .here("no such provider");
+            let own = self.text(span);
+            diagnostic = match nearest(provider, PROVIDERS.iter().copied()) {
+                Some(near) => diagnostic.help(format!("a provider with a similar name exists: `{near}`")).fix(
+                    format!("replace `{provider}` by `{near}`"),
+                    self.at(span),
+                    own.replacen(provider, near, 1),
+                ),
+                None => diagnostic.help(
+                    "providers are `openai` (with `base_url` for compatible servers), `anthropic`, `gemini` and `ollama`",
+                ),
+            };
+            self.report(diagnostic);
+            return None;
+        }
+        let provider = if provider == "google" { "gemini" } else { provider };
+        Some((SmolStr::from(provider), SmolStr::from(model)))
+    }
+
+    /// Reads the value of a `model:` field.
+    fn model_id(&mut self, expr: &tree::Expr) -> Option<u32> {
+        match &expr.kind {
+            ExprKind::Literal(Literal::String(text)) => {
+                self.provider(text, expr.span)?;
+                Some(self.uses.add(Use::Inline(text.clone()), expr.span))
+            }
+            ExprKind::Name(name) => {
+                if let (Some(Entry::Value(symbol)), Some(Sig::Model)) =
+                    (self.module.scope.get(name), self.sig_of(name))
+                {
+                    let symbol = symbol.clone();
+                    self.used.insert(name.clone());
+                    return Some(self.uses.add(Use::Model(symbol), expr.span));
+                }
+                if !self.is_broken(name) {
+                    self.unknown_model(name, expr.span);
+                }
+                None
+            }
+            ExprKind::Error => None,
+            _ => {
+                let diagnostic = self
+                    .error(Code::BadSetting, expr.span, "this is no model")
+                    .help("name a declared model, or write `\"provider/model\"`");
+                self.report(diagnostic);
+                None
+            }
+        }
+    }
+
+    fn unknown_model(&mut self, name: &SmolStr, span: Span) {
+        let models: Vec<&str> = self
+            .module
+            .scope
+            .keys()
+            .filter(|own| matches!(self.sig_of(own), Some(Sig::Model)))
+            .map(SmolStr::as_str)
+            .collect();
+        let mut diagnostic: Diagnostic = self
+            .error(Code::UnknownModel, span, format!("unknown model `{name}`"))
+            .here("not declared or imported in this file");
+        diagnostic = match nearest(name, models.iter().copied()) {
+            Some(near) => diagnostic.help(format!("a model with a similar name exists: `{near}`")).fix(
+                format!("replace `{name}` by `{near}`"),
+                self.at(span),
+                near,
+            ),
+            None => diagnostic.help(format!("declare it: `model {name} = \"provider/model\"`")),
+        };
+        self.report(diagnostic);
+    }
+
+    /// Reads a `model:` field; without one it is the file's `model default`, else the run's.
+    pub fn model_ref(&mut self, expr: Option<&tree::Expr>, span: Span) -> ModelRef {
+        let id = match expr {
+            Some(expr) => self.model_id(expr),
+            None => match (self.module.scope.get("default"), self.sig_of("default")) {
+                (Some(Entry::Value(symbol)), Some(Sig::Model)) => {
+                    let symbol = symbol.clone();
+                    self.used.insert(SmolStr::from("default"));
+                    Some(self.uses.add(Use::Model(symbol), span))
+                }
+                _ => None,
+            },
+        };
+        id.map_or(ModelRef::Default, ModelRef::Model)
+    }
+
+    /// Reads what models and prompts have in common.
+    pub fn model_settings(&mut self, fields: &Fields) -> ModelSettings {
+        let mut settings = ModelSettings::default();
+        for (row, field) in fields.iter() {
+            let tree::FieldValue::Expr(expr) = &field.value else { continue };
+            match row.name {
+                "temperature" => settings.temperature = self.float_setting(expr, row),
+                "top_p" => settings.top_p = self.float_setting(expr, row),
+                "max_tokens" => settings.max_tokens = self.int_setting(expr, row).map(|number| number as u64),
+                "seed" => settings.seed = self.int_setting(expr, row),
+                "stop" => settings.stop = self.texts_setting(expr, row),
+                "base_url" => settings.base_url = self.base_url(expr),
+                "api_key" => settings.api_key = Some(self.secret_text(expr, row.name)),
+                "thinking" | "cache" => {
+                    self.not_runnable.push((field.span, format!("the setting `{}`", row.name)))
+                }
+                "headers" if setting(Kind::Model, "headers").is_some() && is_model(self.item) => {
+                    settings.headers = self.secret_texts(expr, row.name);
+                }
+                "timeout" if is_model(self.item) => {
+                    settings.timeout_ms = self.duration_setting(expr, row.name)
+                }
+                "retry" if is_model(self.item) => {
+                    settings.retry = self.int_setting(expr, row).map(|number| number as u32);
+                }
+                _ => {}
+            }
+        }
+        settings
+    }
+
+    fn base_url(&mut self, expr: &tree::Expr) -> Option<String> {
+        let url = self.text_setting(expr, "base_url")?;
+        if !(url.starts_with("http://") || url.starts_with("https://")) {
+            let diagnostic = self
+                .error(Code::BadSetting, expr.span, "this is no value of `base_url`")
+                .help("write a URL that starts with `http://` or `https://`");
+            self.report(diagnostic);
+            return None;
+        }
+        Some(url)
+    }
+}
+
+fn is_model(item: &tree::Item) -> bool {
+    matches!(item.kind, tree::ItemKind::Model(_))
+}

@@ -1,0 +1,90 @@
+//! Prompts: one model call.
+
+use flow_diagnostics::Code;
+use flow_ir::plan::{Node, NodeKind, Prompt};
+use flow_ir::types::{Field, Literal, Record};
+use flow_ir::{Expr, Type};
+use flow_syntax::tree::{self, FieldValue};
+
+use super::settings::{Kind, setting};
+use crate::cx::Cx;
+use crate::items::NodeBody;
+use crate::types::docs;
+
+/// How often an answer of the wrong type is asked again, unless the prompt says otherwise.
+pub const REPAIR: u32 = 1;
+
+impl Cx<'_> {
+    /// Checks `prompt draft(topic: string) -> string { user: "…" }`.
+    pub fn prompt(&mut self, node: &tree::Node) -> Option<NodeBody> {
+        let params = self.bind_params(&node.name.text, &node.params, false);
+        let returns = self.read_type(|reader| reader.read(&node.returns));
+        self.returnable(&returns, &node.returns);
+        let fields = self.fields(Kind::Prompt, &node.fields);
+        let model = self.model_ref(fields.expr("model"), node.name.span);
+        let system = fields.expr("system").map(|expr| self.text_field(expr, "system"));
+        let history = fields.expr("history").map(|expr| self.value(expr, &history_type(), "`history`"));
+        let user = fields.expr("user").map(|expr| self.text_field(expr, "user"));
+        let assistant = fields.expr("assistant").map(|expr| self.text_field(expr, "assistant"));
+        let settings = self.model_settings(&fields);
+        let timeout_ms = fields.expr("timeout").and_then(|expr| self.duration_setting(expr, "timeout"));
+        let retry = self.count_field(fields.expr("retry"), "retry");
+        let repair = self.count_field(fields.expr("repair"), "repair").unwrap_or(REPAIR);
+        let written_user = fields.get("user");
+        if written_user.is_none() {
+            self.missing_setting(node.name.span, "a prompt", "user", "say what is asked: `user: \"…\"`");
+        }
+        if matches!(written_user, Some(tree::Field { value: FieldValue::Error, .. })) {
+            return None;
+        }
+        Some(NodeBody {
+            node: Node {
+                name: node.name.text.clone(),
+                doc: docs(&self.item.docs),
+                params,
+                returns,
+                timeout_ms: 0,
+                retry: 0,
+                kind: NodeKind::Prompt(Prompt {
+                    model,
+                    system,
+                    history,
+                    user: user?,
+                    assistant,
+                    repair,
+                    settings,
+                }),
+            },
+            timeout_ms,
+            retry,
+        })
+    }
+
+    fn returnable(&mut self, returns: &Type, written: &tree::TypeExpr) {
+        if matches!(returns, Type::Media(_) | Type::Bytes | Type::Null) {
+            let diagnostic = self
+                .error(Code::BadType, written.span, format!("a model cannot answer with `{returns}`"))
+                .help("models answer with text, numbers, records and lists");
+            self.report(diagnostic);
+        }
+    }
+
+    /// Reads `retry` or `repair`.
+    pub fn count_field(&mut self, expr: Option<&tree::Expr>, name: &str) -> Option<u32> {
+        let row = setting(Kind::Prompt, name)?;
+        self.int_setting(expr?, row).map(|number| number as u32)
+    }
+
+    /// Reads a text with splices.
+    pub fn text_field(&mut self, expr: &tree::Expr, name: &str) -> Expr {
+        self.value(expr, &Type::STRING, &format!("`{name}`"))
+    }
+}
+
+fn history_type() -> Type {
+    let roles = ["system", "user", "assistant"].map(|role| Literal::String(role.into()));
+    let field = |name: &str, ty: Type| Field { name: name.into(), ty, trust: None, doc: String::new() };
+    let role = field("role", Type::Literals(std::sync::Arc::new(roles)));
+    let fields = vec![role, field("content", Type::STRING)];
+    Type::list(Type::Record(std::sync::Arc::new(Record { fields })))
+}

@@ -1,0 +1,448 @@
+//! Tools: HTTP requests are checked whole; programs, MCP and Python as far as their fields go.
+
+use flow_diagnostics::Code;
+use flow_ir::expr::Piece;
+use flow_ir::plan::{Decode, Grant, Http, Node, NodeKind, SecretPiece, SecretText};
+use flow_ir::{Expr, Type};
+use flow_source::Span;
+use flow_syntax::tree::{self, Entry, ExprKind, FieldValue, Key, Literal};
+use smol_str::SmolStr;
+
+use super::settings::{Fields, Kind, setting};
+use crate::cx::{Cx, Typed};
+use crate::items::NodeBody;
+use crate::types::docs;
+
+/// The longest answer, unless the tool says otherwise.
+pub const LIMIT_BYTES: u64 = 1 << 20;
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+const KINDS: [&str; 8] = ["get", "post", "put", "patch", "delete", "run", "mcp", "python"];
+
+/// Fields that only an HTTP tool has.
+const HTTP_ONLY: [&str; 4] = ["query", "headers", "body", "decode"];
+
+impl Cx<'_> {
+    /// Checks `tool charges(id: string) -> [Charge] { get: "https://…" }`.
+    pub fn tool(&mut self, node: &tree::Node) -> Option<NodeBody> {
+        let params = self.bind_params(&node.name.text, &node.params, false);
+        let returns = self.read_type(|reader| reader.read(&node.returns));
+        let fields = self.fields(Kind::Tool, &node.fields);
+        let mut kinds = fields.iter().filter(|(row, _)| KINDS.contains(&row.name));
+        let Some((kind, url)) = kinds.next() else {
+            self.missing_setting(
+                node.name.span,
+                "a tool",
+                "get",
+                "say what it does: `get`, `post`, `put`, `patch` or `delete` with a URL, `run`, `mcp` or `python`",
+            );
+            self.use_every_name();
+            return None;
+        };
+        if let Some((other, field)) = kinds.next() {
+            let diagnostic = self
+                .error(
+                    Code::BadSetting,
+                    field.key.span,
+                    format!("a tool does one thing: `{}` or `{}`", kind.name, other.name),
+                )
+                .label(self.at(url.key.span), format!("it has `{}` already", kind.name))
+                .help("make two tools of it");
+            self.report(diagnostic);
+        }
+        if !METHODS.contains(&kind.name) {
+            return self.other_tool(node, kind.name, &fields);
+        }
+        let FieldValue::Expr(url) = &url.value else { return None };
+        self.http(node, params, returns, kind.name, url, &fields)
+    }
+
+    fn other_tool(&mut self, node: &tree::Node, kind: &str, fields: &Fields) -> Option<NodeBody> {
+        for (row, field) in fields.iter() {
+            if HTTP_ONLY.contains(&row.name) {
+                let diagnostic = self
+                    .error(
+                        Code::BadSetting,
+                        field.key.span,
+                        format!("`{}` belongs to an HTTP tool", row.name),
+                    )
+                    .help(format!("a `{kind}` tool has no request"));
+                self.report(diagnostic);
+            }
+        }
+        if let Some(expr) = fields.expr("timeout") {
+            self.duration_setting(expr, "timeout");
+        }
+        self.count_field(fields.expr("retry"), "retry");
+        if kind == "run"
+            && let Some(tree::Expr { kind: ExprKind::List(words), .. }) = fields.expr("run")
+            && let Some(tree::Expr { kind: ExprKind::Literal(Literal::String(program)), span }) =
+                words.first().map(|word| &word.value)
+        {
+            self.needs.push((Grant::Exec(program.to_string()), *span));
+        }
+        if kind == "mcp"
+            && let Some(tree::Expr { kind: ExprKind::Literal(Literal::String(path)), span }) =
+                fields.expr("mcp")
+        {
+            let server = path.split('/').next().unwrap_or_default();
+            self.needs.push((Grant::Mcp(server.to_string()), *span));
+        }
+        self.use_every_name();
+        self.not_runnable.push((node.name.span, format!("the `{kind}` tool `{}`", node.name.text)));
+        None
+    }
+
+    fn http(
+        &mut self,
+        node: &tree::Node,
+        params: Vec<flow_ir::plan::Param>,
+        returns: Type,
+        method: &str,
+        url_expr: &tree::Expr,
+        fields: &Fields,
+    ) -> Option<NodeBody> {
+        let url = self.secret_text(url_expr, method);
+        self.url(&url, url_expr.span);
+        let (query, query_map) = match fields.expr("query") {
+            Some(expr) => self.query(expr),
+            None => (Vec::new(), None),
+        };
+        let headers =
+            fields.expr("headers").map(|expr| self.secret_texts(expr, "headers")).unwrap_or_default();
+        let body = fields.expr("body").map(|expr| {
+            let typed = self.expr(expr, Some(&Type::Error).filter(|_| false));
+            let (expr, ty) = self.storable(typed);
+            (expr, ty)
+        });
+        if let (Some(field), "get" | "delete") = (fields.get("body"), method)
+            && method == "get"
+        {
+            let diagnostic = self
+                .error(Code::BadSetting, field.key.span, "a GET request has no body")
+                .help("use `query`, or `post`");
+            self.report(diagnostic);
+        }
+        let decode = self.decode(fields, &returns, node);
+        let idempotent = fields.get("idempotent").and_then(|field| self.idempotent(field));
+        let limit_bytes = match (fields.expr("limit"), setting(Kind::Tool, "limit")) {
+            (Some(expr), Some(row)) => self.size_setting(expr, row).unwrap_or(LIMIT_BYTES),
+            _ => LIMIT_BYTES,
+        };
+        let timeout_ms = fields.expr("timeout").and_then(|expr| self.duration_setting(expr, "timeout"));
+        let retry = self.count_field(fields.expr("retry"), "retry");
+        let writes = method != "get";
+        if writes
+            && idempotent.is_none()
+            && fields.get("idempotent").is_none()
+            && retry.is_some_and(|count| count > 0)
+        {
+            let span = fields.get("retry").map_or(node.name.span, |field| field.span);
+            self.unsafe_retry(&node.name.text, span);
+        }
+        for (row, field) in fields.iter() {
+            if matches!(row.name, "stdin" | "cwd" | "env" | "exit" | "limits" | "runtime") {
+                let diagnostic = self
+                    .error(Code::BadSetting, field.key.span, format!("`{}` belongs to a program", row.name))
+                    .help("an HTTP tool has `query`, `headers`, `body` and `decode`");
+                self.report(diagnostic);
+            }
+        }
+        Some(NodeBody {
+            node: Node {
+                name: node.name.text.clone(),
+                doc: docs(&self.item.docs),
+                params,
+                returns,
+                timeout_ms: 0,
+                retry: 0,
+                kind: NodeKind::Http(Http {
+                    method: SmolStr::from(method.to_uppercase()),
+                    url,
+                    query,
+                    query_map,
+                    headers,
+                    body,
+                    decode,
+                    idempotent,
+                    limit_bytes,
+                }),
+            },
+            timeout_ms,
+            retry,
+        })
+    }
+
+    /// Reports a retry of what must not happen twice.
+    pub fn unsafe_retry(&mut self, name: &str, span: Span) {
+        let diagnostic = self
+            .error(Code::RetryOfUnsafeWriter, span, format!("`{name}` writes, and a retry may write twice"))
+            .here("tried again after a failure")
+            .help("say what makes a call unique, `idempotent: by x`, or remove `retry`");
+        self.report(diagnostic);
+    }
+
+    fn decode(&mut self, fields: &Fields, returns: &Type, node: &tree::Node) -> Decode {
+        let base = returns.base();
+        let by_type = match base.non_null() {
+            Type::String(_) => Decode::Text,
+            Type::Bytes => Decode::Bytes,
+            _ => Decode::Json,
+        };
+        let (Some(expr), Some(row)) = (fields.expr("decode"), setting(Kind::Tool, "decode")) else {
+            return by_type;
+        };
+        let decode = match self.word_setting(expr, row) {
+            Some("json") => Decode::Json,
+            Some("text") => Decode::Text,
+            Some("bytes") => Decode::Bytes,
+            Some(other) => {
+                self.not_runnable.push((expr.span, format!("`decode: {other}`")));
+                return by_type;
+            }
+            None => return by_type,
+        };
+        let fits = match decode {
+            Decode::Json => true,
+            Decode::Text => matches!(base, Type::String(_) | Type::Error),
+            Decode::Bytes => matches!(base, Type::Bytes | Type::Error),
+        };
+        if !fits {
+            let needed = if decode == Decode::Text { "string" } else { "bytes" };
+            let diagnostic = self
+                .error(
+                    Code::BadSetting,
+                    expr.span,
+                    format!("this gives `{needed}`, and `{}` returns `{returns}`", node.name.text),
+                )
+                .help("use `decode: json`, or change the result's type");
+            self.report(diagnostic);
+        }
+        decode
+    }
+
+    fn idempotent(&mut self, field: &tree::Field) -> Option<Expr> {
+        match &field.value {
+            FieldValue::By(expr) => {
+                let typed = self.expr(expr, None);
+                let base = typed.ty.base();
+                if !matches!(base, Type::String(_) | Type::Int(_) | Type::Named(_) | Type::Error) {
+                    let diagnostic = self
+                        .error(Code::BadSetting, expr.span, format!("a `{base}` makes no key"))
+                        .help("use a text, an int or an enum");
+                    self.report(diagnostic);
+                }
+                Some(text_of(typed))
+            }
+            FieldValue::Error => None,
+            _ => {
+                let diagnostic = self
+                    .error(Code::BadSetting, field.span, "`idempotent` says what makes a call unique")
+                    .help("write `idempotent: by x`");
+                self.report(diagnostic);
+                None
+            }
+        }
+    }
+
+    /// Finds the host that a URL reaches.
+    fn url(&mut self, url: &SecretText, span: Span) {
+        let prefix = match url.0.first() {
+            Some(SecretPiece::Text(text)) => text.as_str(),
+            _ => "",
+        };
+        let rest = prefix.strip_prefix("https://").or_else(|| prefix.strip_prefix("http://"));
+        let Some(rest) = rest else {
+            if url.0.is_empty() {
+                return;
+            }
+            let dynamic = !matches!(url.0.first(), Some(SecretPiece::Text(_)));
+            let help = match dynamic {
+                true => {
+                    "write scheme and host as they are, and splice only what follows: `\"https://api.example.com/${id}\"`"
+                }
+                false => "write a URL that starts with `https://` or `http://`",
+            };
+            let diagnostic = self.error(Code::BadSetting, span, "this URL has no constant host").help(help);
+            self.report(diagnostic);
+            return;
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let whole = end < rest.len() || url.0.len() == 1;
+        let authority = rest[..end].rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+        if !whole || authority.is_empty() {
+            let diagnostic = self
+                .error(Code::BadSetting, span, "this URL has no constant host")
+                .help("write scheme and host as they are, and splice only what follows: `\"https://api.example.com/${id}\"`");
+            self.report(diagnostic);
+            return;
+        }
+        self.needs.push((Grant::Net(authority), span));
+    }
+
+    fn query(&mut self, expr: &tree::Expr) -> (Vec<(String, SecretText)>, Option<Expr>) {
+        let ExprKind::Record(record) = &expr.kind else {
+            let typed = self.expr(expr, None);
+            if !matches!(typed.ty.base(), Type::Map(..) | Type::Record(_) | Type::Named(_) | Type::Error) {
+                let diagnostic = self
+                    .error(Code::BadSetting, expr.span, format!("a `{}` is no query", typed.ty))
+                    .help("write a record: `query: {q: text}`");
+                self.report(diagnostic);
+            }
+            return (Vec::new(), Some(typed.expr));
+        };
+        let pairs: Option<Vec<(&tree::Name, &tree::Expr)>> = record
+            .entries
+            .iter()
+            .map(|entry| match entry {
+                Entry::Pair { optional: false, key: Key::Name(name), value } => Some((name, value)),
+                _ => None,
+            })
+            .collect();
+        let Some(pairs) = pairs else {
+            let typed = self.expr(expr, None);
+            return (Vec::new(), Some(typed.expr));
+        };
+        // A null is left out and a list repeats its name, which only the whole record can say.
+        let (found, mark) = (self.diagnostics.len(), self.secrets.len());
+        let scalars = pairs.iter().all(|(_, value)| {
+            has_secret(value)
+                || !matches!(
+                    self.expr(value, None).ty.base(),
+                    Type::Nullable(_) | Type::List(..) | Type::Optional(_)
+                )
+        });
+        self.diagnostics.truncate(found);
+        self.secrets.truncate(mark);
+        if !scalars {
+            let typed = self.expr(expr, None);
+            return (Vec::new(), Some(typed.expr));
+        }
+        let texts = pairs
+            .into_iter()
+            .map(|(name, value)| (name.text.to_string(), self.secret_text(value, "query")))
+            .collect();
+        (texts, None)
+    }
+
+    /// Reads `{authorization: "Bearer ${secret.KEY}"}`.
+    pub fn secret_texts(&mut self, expr: &tree::Expr, name: &str) -> Vec<(String, SecretText)> {
+        let ExprKind::Record(record) = &expr.kind else {
+            if !matches!(expr.kind, ExprKind::Error) {
+                let diagnostic = self
+                    .error(Code::BadSetting, expr.span, format!("this is no value of `{name}`"))
+                    .help(format!("write a record of texts: `{name}: {{a: \"…\"}}`"));
+                self.report(diagnostic);
+            }
+            return Vec::new();
+        };
+        let mut texts = Vec::with_capacity(record.entries.len());
+        for entry in &record.entries {
+            match entry {
+                Entry::Pair { optional: false, key: Key::Name(key), value } => {
+                    let text = self.secret_text(value, name);
+                    texts.push((key.text.to_string(), text));
+                }
+                Entry::Pair { value, .. } | Entry::Spread(value) => {
+                    let diagnostic = self
+                        .error(Code::BadSetting, value.span, format!("`{name}` has constant names"))
+                        .help(format!("write a record of texts: `{name}: {{a: \"…\"}}`"));
+                    self.report(diagnostic);
+                }
+            }
+        }
+        texts
+    }
+
+    /// Reads a text in which secrets may stand.
+    pub fn secret_text(&mut self, expr: &tree::Expr, name: &str) -> SecretText {
+        if let Some(secret) = self.secret(expr) {
+            return SecretText(vec![SecretPiece::Secret(secret)]);
+        }
+        match &expr.kind {
+            ExprKind::Template(template) if template.pieces.iter().all(is_plain) => {
+                let mut pieces = Vec::with_capacity(template.pieces.len());
+                for piece in &template.pieces {
+                    match piece {
+                        tree::Piece::Text(text) => pieces.push(SecretPiece::Text(text.to_string())),
+                        tree::Piece::Splice(splice) => match self.secret(splice) {
+                            Some(secret) => pieces.push(SecretPiece::Secret(secret)),
+                            None => {
+                                let typed = self.spliced(splice, name);
+                                pieces.push(SecretPiece::Expr(typed));
+                            }
+                        },
+                        tree::Piece::For(_) | tree::Piece::If(_) => {}
+                    }
+                }
+                SecretText(pieces)
+            }
+            ExprKind::Literal(Literal::String(text)) => SecretText(vec![SecretPiece::Text(text.to_string())]),
+            _ => {
+                let text = self.spliced(expr, name);
+                match text {
+                    Expr::Const(flow_ir::Value::String(text)) => {
+                        SecretText(vec![SecretPiece::Text(text.to_string())])
+                    }
+                    text => SecretText(vec![SecretPiece::Expr(text)]),
+                }
+            }
+        }
+    }
+
+    fn spliced(&mut self, expr: &tree::Expr, name: &str) -> Expr {
+        let typed = self.expr(expr, None);
+        match typed.ty.base() {
+            Type::Error => typed.expr,
+            Type::Nullable(_) | Type::Optional(_) | Type::Null => {
+                self.may_be_null(&typed.ty, expr.span, &format!("`{name}`"));
+                typed.expr
+            }
+            Type::String(_) => typed.expr,
+            Type::Int(_) | Type::Float(_) | Type::Bool | Type::Uint | Type::Duration | Type::Timestamp => {
+                text_of(typed)
+            }
+            Type::Named(enum_name) if self.program.enum_values(&enum_name).is_some() => text_of(typed),
+            other => {
+                let diagnostic = self
+                    .error(Code::TypeMismatch, expr.span, format!("`{other}` cannot stand in `{name}`"))
+                    .help("splice a text, a number or an enum");
+                self.report(diagnostic);
+                typed.expr
+            }
+        }
+    }
+
+    /// Returns the name in `secret.NAME`.
+    fn secret(&mut self, expr: &tree::Expr) -> Option<SmolStr> {
+        let name = secret_name(expr).filter(|_| !self.visible.contains_key("secret"))?;
+        self.secrets.push((name.clone(), expr.span));
+        self.needs.push((Grant::Secret(name.to_string()), expr.span));
+        Some(name)
+    }
+}
+
+fn secret_name(expr: &tree::Expr) -> Option<SmolStr> {
+    let ExprKind::Member(member) = &expr.kind else { return None };
+    match &member.object.kind {
+        ExprKind::Name(name) if name == "secret" => Some(member.name.text.clone()),
+        _ => None,
+    }
+}
+
+fn has_secret(expr: &tree::Expr) -> bool {
+    let mut found = secret_name(expr).is_some();
+    crate::sig::children(expr, &mut |child| found = found || has_secret(child));
+    found
+}
+
+fn is_plain(piece: &tree::Piece) -> bool {
+    matches!(piece, tree::Piece::Text(_) | tree::Piece::Splice(_))
+}
+
+fn text_of(typed: Typed) -> Expr {
+    match typed.ty.base() {
+        Type::String(_) => typed.expr,
+        _ => Expr::Template(vec![Piece::Splice { value: typed.expr, ty: typed.ty }]),
+    }
+}

@@ -1,0 +1,496 @@
+//! Modules, what they declare and import, and the symbols of a whole program.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::types::Literal;
+use flow_ir::{Type, TypeDefs, TypeName, Value};
+use flow_source::{FileId, FileSpan, Span};
+use flow_syntax::tree::{self, ItemKind};
+use indexmap::IndexMap;
+use smol_str::SmolStr;
+
+use crate::suggest::nearest;
+
+/// A file of the program as it comes in: its name (the path beneath the root), its tree, and for each import path as
+/// written the name of the module it denotes.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// The path beneath the project's root, `/` between its parts: `lib/review.flow`.
+    pub name: SmolStr,
+    /// The tree.
+    pub tree: Arc<tree::File>,
+    /// The module that each import path denotes; an `Err` says why there is none.
+    pub imports: HashMap<SmolStr, Result<SmolStr, String>>,
+}
+
+/// A declared thing other than a type: the module that declares it, and its name there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Symbol {
+    /// The module.
+    pub module: SmolStr,
+    /// The declared name.
+    pub name: SmolStr,
+}
+
+/// What kind of thing can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallKind {
+    /// `prompt`.
+    Prompt,
+    /// `agent`.
+    Agent,
+    /// `tool`.
+    Tool,
+    /// `human`.
+    Human,
+    /// `event`.
+    Event,
+    /// `flow`.
+    Flow,
+    /// `code`: pure.
+    Code,
+}
+
+impl CallKind {
+    /// The keyword: `prompt`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CallKind::Prompt => "prompt",
+            CallKind::Agent => "agent",
+            CallKind::Tool => "tool",
+            CallKind::Human => "human",
+            CallKind::Event => "event",
+            CallKind::Flow => "flow",
+            CallKind::Code => "code",
+        }
+    }
+}
+
+/// What callers see of a parameter.
+#[derive(Clone, Debug)]
+pub struct ParamSig {
+    /// Its name.
+    pub name: SmolStr,
+    /// Its type with refinements.
+    pub ty: Type,
+    /// Its default, folded; `Null` with type error if it could not be.
+    pub default: Option<flow_ir::Expr>,
+    /// Its label.
+    pub trust: Option<flow_ir::types::Trust>,
+    /// Its doc comment.
+    pub doc: SmolStr,
+    /// Where it stands in its item.
+    pub span: Span,
+}
+
+/// What callers see of a node, flow or code.
+#[derive(Clone, Debug)]
+pub struct CallSig {
+    /// Which kind.
+    pub kind: CallKind,
+    /// In written order.
+    pub params: Vec<ParamSig>,
+    /// Its result; `Null` for a flow without one.
+    pub returns: Type,
+    /// A tool that writes and isn't declared idempotent.
+    pub unsafe_writer: bool,
+}
+
+/// What others see of a declaration.
+#[derive(Clone, Debug)]
+pub enum Sig {
+    /// A node, flow or code.
+    Call(Arc<CallSig>),
+    /// A constant and its folded value; `None` if it could not be folded.
+    Const(Type, Option<Value>),
+    /// A model.
+    Model,
+    /// A memory: what it holds, and whether it is `kv`.
+    Memory(Type, bool),
+    /// An MCP server.
+    Server,
+    /// A trigger, eval or variant.
+    Other,
+    /// What could not be read.
+    Error,
+}
+
+/// What a name of a module's scope stands for.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// A type.
+    Type(TypeName),
+    /// Anything else.
+    Value(Symbol),
+    /// An import that failed: silent.
+    Error,
+}
+
+/// A module.
+#[derive(Debug)]
+pub struct Module {
+    /// Its name.
+    pub name: SmolStr,
+    /// Its file.
+    pub file: FileId,
+    /// Its tree.
+    pub tree: Arc<tree::File>,
+    /// All names it sees, its own and imported.
+    pub scope: HashMap<SmolStr, Entry>,
+    /// Its own declarations by name: the index of the item.
+    pub items: HashMap<SmolStr, usize>,
+    /// What others see of its declarations that are no types.
+    pub sigs: HashMap<SmolStr, Sig>,
+    /// Imported names: the local name, where it stands, and the symbol's home.
+    pub imported: Vec<ImportedName>,
+    /// The modules it imports and where.
+    pub requires: Vec<(SmolStr, FileSpan)>,
+    /// `allow` of the file.
+    pub allow: Vec<(flow_ir::plan::Grant, FileSpan)>,
+    /// Where the list of `allow` stands, with whether it is empty.
+    pub allow_at: Option<FileSpan>,
+    /// `allow` has an entry that could not be read.
+    pub allow_broken: bool,
+}
+
+/// A name brought in by an import.
+#[derive(Debug)]
+pub struct ImportedName {
+    /// The name it has here.
+    pub local: SmolStr,
+    /// All of `review as judge`.
+    pub span: FileSpan,
+    /// The whole import if this is its only name.
+    pub whole: FileSpan,
+    /// Whether it is the import's only name.
+    pub alone: bool,
+}
+
+/// All modules of a project and their types.
+#[derive(Debug, Default)]
+pub struct Program {
+    /// By name.
+    pub modules: IndexMap<SmolStr, Module>,
+    /// By qualified name: `lib/review.flow::Review`.
+    pub types: TypeDefs,
+    /// For each record type, the unions that have it as a member.
+    pub unions_of: HashMap<TypeName, Vec<TypeName>>,
+    /// Where each type is declared.
+    pub type_places: HashMap<TypeName, FileSpan>,
+    /// Aliases, resolved away in all other types.
+    pub aliases: HashMap<TypeName, Type>,
+}
+
+impl Program {
+    /// Returns a declared thing's signature.
+    pub fn sig(&self, symbol: &Symbol) -> Option<&Sig> {
+        self.modules.get(&symbol.module)?.sigs.get(&symbol.name)
+    }
+
+    /// Returns the item that declares a symbol.
+    pub fn item(&self, symbol: &Symbol) -> Option<(&Module, &tree::Item)> {
+        let module = self.modules.get(&symbol.module)?;
+        Some((module, module.tree.items.get(*module.items.get(&symbol.name)?)?))
+    }
+
+    /// Returns the values of an enum, by its name.
+    pub fn enum_values(&self, name: &TypeName) -> Option<&Arc<[flow_ir::types::EnumValue]>> {
+        match &self.types.get(name)?.body {
+            flow_ir::types::TypeBody::Enum { values } => Some(values),
+            _ => None,
+        }
+    }
+
+    /// Returns the fields of a named or bare record.
+    pub fn record_of<'a>(&'a self, ty: &'a Type) -> Option<&'a Arc<flow_ir::types::Record>> {
+        match ty {
+            Type::Record(record) => Some(record),
+            Type::Where(rule) => self.record_of(&rule.base),
+            Type::Named(name) => match &self.types.get(name)?.body {
+                flow_ir::types::TypeBody::Record { record, .. } => Some(record),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Returns the members of a tagged union.
+    pub fn members_of(&self, ty: &Type) -> Option<&[TypeName]> {
+        match ty {
+            Type::Where(rule) => self.members_of(&rule.base),
+            Type::Named(name) => match &self.types.get(name)?.body {
+                flow_ir::types::TypeBody::Union { members } => Some(members),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Returns the declared part of a qualified name: `Review` of `lib/review.flow::Review`.
+pub fn short(name: &str) -> &str {
+    name.rsplit("::").next().unwrap_or(name)
+}
+
+/// Returns the name that a module's type has in the program.
+pub fn qualified(module: &str, name: &str) -> TypeName {
+    TypeName::from(format!("{module}::{name}"))
+}
+
+/// Returns the type of a literal, if literals of its kind can be types.
+pub fn literal_type(literal: &tree::Literal) -> Option<Literal> {
+    match literal {
+        tree::Literal::String(text) => Some(Literal::String(text.clone())),
+        tree::Literal::Int(number) | tree::Literal::Size(number) => Some(Literal::Int(*number)),
+        tree::Literal::Bool(value) => Some(Literal::Bool(*value)),
+        _ => None,
+    }
+}
+
+/// Declares and links all modules: duplicates, imports, cycles. Types and signatures come next.
+pub fn link(units: &[Unit], diagnostics: &mut Vec<Diagnostic>) -> Program {
+    let mut program = Program::default();
+    let mut taken = HashMap::new();
+    for unit in units {
+        let module = declare(unit, diagnostics, &mut taken);
+        program.modules.insert(unit.name.clone(), module);
+    }
+    for unit in units {
+        let (scope, imported, requires) = resolve_imports(unit, &program, diagnostics);
+        if let Some(module) = program.modules.get_mut(&unit.name) {
+            for (name, entry) in scope {
+                module.scope.entry(name).or_insert(entry);
+            }
+            module.imported = imported;
+            module.requires = requires;
+        }
+    }
+    cycles(&program, diagnostics);
+    program
+}
+
+fn item_types(kind: &ItemKind) -> Vec<&tree::Name> {
+    match kind {
+        ItemKind::Type(decl) => {
+            let mut all = vec![&decl.name];
+            if let tree::TypeBody::Union(union) = &decl.body {
+                all.extend(union.members.iter().filter_map(|member| match member {
+                    tree::UnionMember::Variant(variant) => Some(&variant.name),
+                    tree::UnionMember::Type(_) => None,
+                }));
+            }
+            all
+        }
+        ItemKind::Enum(decl) => vec![&decl.name],
+        ItemKind::Error(item) => {
+            item.name.iter().filter(|name| name.text.starts_with(|c: char| c.is_ascii_uppercase())).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn declare(unit: &Unit, diagnostics: &mut Vec<Diagnostic>, taken: &mut HashMap<SmolStr, FileSpan>) -> Module {
+    let file = unit.tree.file;
+    taken.clear();
+    let mut module = Module {
+        name: unit.name.clone(),
+        file,
+        tree: unit.tree.clone(),
+        scope: HashMap::new(),
+        items: HashMap::new(),
+        sigs: HashMap::new(),
+        imported: Vec::new(),
+        requires: Vec::new(),
+        allow: Vec::new(),
+        allow_at: None,
+        allow_broken: false,
+    };
+    for (index, item) in unit.tree.items.iter().enumerate() {
+        let types = item_types(&item.kind);
+        let is_type = !types.is_empty();
+        let names = if is_type { types } else { item.kind.name().into_iter().collect() };
+        for name in names {
+            let at = item.locate(file, name.span);
+            if let Some(first) = taken.get(&name.text) {
+                diagnostics.push(duplicate(&name.text, at, *first));
+                continue;
+            }
+            taken.insert(name.text.clone(), at);
+            module.items.insert(name.text.clone(), index);
+            let entry = if is_type {
+                Entry::Type(qualified(&unit.name, &name.text))
+            } else {
+                Entry::Value(Symbol { module: unit.name.clone(), name: name.text.clone() })
+            };
+            module.scope.insert(name.text.clone(), entry);
+        }
+    }
+    module
+}
+
+/// A name declared twice.
+pub fn duplicate(name: &str, at: FileSpan, first: FileSpan) -> Diagnostic {
+    Diagnostic::new(Code::DuplicateName, at, format!("`{name}` is declared twice"))
+        .here("declared again here")
+        .label(first, "first declared here")
+        .help("rename one of the two")
+}
+
+type Links = (HashMap<SmolStr, Entry>, Vec<ImportedName>, Vec<(SmolStr, FileSpan)>);
+
+fn resolve_imports(unit: &Unit, program: &Program, diagnostics: &mut Vec<Diagnostic>) -> Links {
+    let file = unit.tree.file;
+    let (mut scope, mut imported, mut requires) = (HashMap::new(), Vec::new(), Vec::new());
+    let own = &program.modules[&unit.name];
+    let mut first: HashMap<SmolStr, FileSpan> = HashMap::new();
+    for item in &unit.tree.items {
+        let ItemKind::Import(import) = &item.kind else { continue };
+        let from = item.locate(file, import.from.span);
+        let target = match unit.imports.get(&import.from.text) {
+            Some(Ok(name)) if program.modules.contains_key(name) => Some(&program.modules[name]),
+            Some(Ok(_)) => None,
+            Some(Err(why)) => {
+                diagnostics.push(
+                    Diagnostic::new(
+                        Code::BadImport,
+                        from,
+                        format!("cannot import from `{}`", import.from.text),
+                    )
+                    .here(why.clone())
+                    .help("paths start with `./` or `../`, end with `.flow` and stay inside the project; `std/…` is the standard library"),
+                );
+                None
+            }
+            None => None,
+        };
+        if let Some(target) = target {
+            requires.push((target.name.clone(), from));
+        }
+        for name in &import.names {
+            let local = name.alias.as_ref().unwrap_or(&name.name);
+            let at = item.locate(file, local.span);
+            let span = item.locate(file, name.name.span.to(local.span));
+            if let Some(&own_item) = own.items.get(&local.text) {
+                let other = &unit.tree.items[own_item];
+                let place = other.kind.name().map_or(other.span, |declared| declared.span);
+                diagnostics.push(duplicate(&local.text, other.locate(file, place), at));
+                continue;
+            }
+            if let Some(before) = first.get(&local.text) {
+                diagnostics.push(duplicate(&local.text, at, *before));
+                continue;
+            }
+            first.insert(local.text.clone(), at);
+            let entry = match target {
+                None => Entry::Error,
+                Some(target) => {
+                    import_name(name, target, item.locate(file, name.name.span), program, diagnostics)
+                }
+            };
+            let failed = matches!(entry, Entry::Error);
+            scope.insert(local.text.clone(), entry);
+            if !failed {
+                imported.push(ImportedName {
+                    local: local.text.clone(),
+                    span,
+                    whole: item.locate(file, item.span),
+                    alone: import.names.len() == 1,
+                });
+            }
+        }
+    }
+    (scope, imported, requires)
+}
+
+fn import_name(
+    name: &tree::Imported,
+    target: &Module,
+    at: FileSpan,
+    program: &Program,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Entry {
+    let wanted = &name.name.text;
+    // Only a module's own declarations can be imported, so its scope is looked up through its items.
+    let Some(&index) = target.items.get(wanted) else {
+        let names = target.items.keys().map(SmolStr::as_str);
+        let mut diagnostic =
+            Diagnostic::new(Code::BadImport, at, format!("`{}` has no `{wanted}`", target.name))
+                .here("not declared there");
+        if let Some(near) = nearest(wanted, names) {
+            diagnostic = diagnostic.help(format!("a similar name is declared there: `{near}`")).fix(
+                format!("import `{near}`"),
+                at,
+                near,
+            );
+        }
+        diagnostics.push(diagnostic);
+        return Entry::Error;
+    };
+    let item = &target.tree.items[index];
+    if matches!(item.kind, ItemKind::Trigger(_) | ItemKind::Eval(_)) {
+        diagnostics.push(
+            Diagnostic::new(Code::BadImport, at, format!("`{wanted}` cannot be imported"))
+                .here("a trigger or an eval")
+                .label(item.locate(target.file, item.span), "declared here")
+                .help("import the flow instead"),
+        );
+        return Entry::Error;
+    }
+    match program.modules[&target.name].scope.get(wanted) {
+        Some(entry) => entry.clone(),
+        None => Entry::Error,
+    }
+}
+
+/// Reports each circle of imports once, at the import that closes it.
+fn cycles(program: &Program, diagnostics: &mut Vec<Diagnostic>) {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let count = program.modules.len();
+    let mut marks = vec![Mark::New; count];
+    for start in 0..count {
+        if marks[start] != Mark::New {
+            continue;
+        }
+        marks[start] = Mark::Open;
+        let mut path = vec![(start, 0_usize)];
+        while let Some((at, next)) = path.last_mut() {
+            let module = &program.modules[*at];
+            let Some((name, span)) = module.requires.get(*next) else {
+                marks[*at] = Mark::Done;
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            let Some(to) = program.modules.get_index_of(name) else { continue };
+            match marks[to] {
+                Mark::New => {
+                    marks[to] = Mark::Open;
+                    path.push((to, 0));
+                }
+                Mark::Open => {
+                    let from = path.iter().position(|(index, _)| *index == to).unwrap_or(0);
+                    let mut ring: Vec<&str> =
+                        path[from..].iter().map(|(index, _)| program.modules[*index].name.as_str()).collect();
+                    ring.push(name);
+                    diagnostics.push(
+                        Diagnostic::new(
+                            Code::ImportCycle,
+                            *span,
+                            format!("files import each other in a circle: `{}`", ring.join("` → `")),
+                        )
+                        .here("closes the circle")
+                        .help("move what both need into a file of its own"),
+                    );
+                }
+                Mark::Done => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Names that were probably meant.
+
+/// Returns the candidate nearest to `name`: one letter off for short names, up to a third for longer ones, or equal but
+/// for case and underscores.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (name.chars().count() / 3).max(1);
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in candidates {
+        if candidate == name {
+            continue;
+        }
+        let distance = if same_letters(name, candidate) { 0 } else { distance(name, candidate, limit) };
+        let closer = best.is_none_or(|(least, text)| {
+            distance < least || distance == least && (candidate.len(), candidate) < (text.len(), text)
+        });
+        if distance <= limit && closer {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, text)| text)
+}
+
+fn same_letters(a: &str, b: &str) -> bool {
+    let letters = |text: &str| -> Vec<char> {
+        text.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
+    };
+    a.len().abs_diff(b.len()) <= 4 && letters(a) == letters(b)
+}
+
+/// The optimal string alignment distance; anything above `limit` may come back as `limit + 1`.
+fn distance(a: &str, b: &str, limit: usize) -> usize {
+    let a: Vec<char> = a.chars().take(65).collect();
+    let b: Vec<char> = b.chars().take(65).collect();
+    if a.len().abs_diff(b.len()) > limit || a.len() > 64 || b.len() > 64 {
+        return limit + 1;
+    }
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let swap = usize::from(a[i - 1] != b[j - 1]);
+            row[j] = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + swap);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn finds_slips() {
+        assert_eq!(nearest("sumarize", ["draft", "summarize"]), Some("summarize"));
+        assert_eq!(nearest("Critique", ["critique"]), Some("critique"));
+        assert_eq!(nearest("reveiw", ["review", "text"]), Some("review"));
+        assert_eq!(nearest("x", ["text"]), None);
+        assert_eq!(nearest("topic", ["publish"]), None);
+    }
+}

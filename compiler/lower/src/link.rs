@@ -1,0 +1,310 @@
+//! Collects what a flow reaches, and gives each part its place in the plan.
+
+use std::collections::{HashMap, HashSet};
+
+use flow_check::{Body, Checked, CheckedProgram, NodeBody, Symbol, Use, short};
+use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::plan::{
+    Grant, Model, ModelKind, ModelRef, ModelSettings, Node, NodeKind, Places, Plan, VERSION,
+};
+use flow_ir::rewrite::{self, Rewrite};
+use flow_ir::types::TypeBody;
+use flow_ir::{Name, TypeName};
+use flow_source::{FileSpan, Span};
+
+/// Additional tries of a prompt, unless it or its model says otherwise.
+const PROMPT_RETRY: u32 = 2;
+/// The time of an attempt of a prompt (C4), in milliseconds.
+const PROMPT_TIMEOUT_MS: u64 = 120_000;
+/// The time of an attempt of a tool (C4), in milliseconds.
+const TOOL_TIMEOUT_MS: u64 = 30_000;
+
+/// A linked plan, and what stands in its way.
+pub(crate) struct Linked {
+    pub plan: Plan,
+    pub problems: Vec<Diagnostic>,
+    pub needs: Vec<(Symbol, Grant, FileSpan)>,
+    pub steps: Vec<(String, FileSpan)>,
+}
+
+pub(crate) struct Linker<'a> {
+    checked: &'a CheckedProgram,
+    nodes: Vec<Symbol>,
+    flows: Vec<Symbol>,
+    codes: Vec<Symbol>,
+    models: Vec<Use>,
+    index: HashMap<Use, u32>,
+    types: Types<'a>,
+}
+
+/// The types that a plan needs, under the names that it gives them.
+struct Types<'a> {
+    checked: &'a CheckedProgram,
+    names: HashMap<TypeName, TypeName>,
+    taken: HashSet<TypeName>,
+    order: Vec<TypeName>,
+}
+
+impl Types<'_> {
+    fn name(&mut self, qualified: &TypeName) -> TypeName {
+        if let Some(name) = self.names.get(qualified) {
+            return name.clone();
+        }
+        if !self.checked.program.types.contains_key(qualified) {
+            return qualified.clone();
+        }
+        let declared = short(qualified);
+        let mut name = TypeName::from(declared);
+        let mut number = 2;
+        while !self.taken.insert(name.clone()) {
+            name = TypeName::from(format!("{declared}#{number}"));
+            number += 1;
+        }
+        self.names.insert(qualified.clone(), name.clone());
+        self.order.push(qualified.clone());
+        name
+    }
+}
+
+/// Rewrites the references of one item: its own list tells what its indices mean.
+struct Own<'l, 'a> {
+    uses: &'l [(Use, Span)],
+    index: &'l HashMap<Use, u32>,
+    types: &'l mut Types<'a>,
+}
+
+impl Own<'_, '_> {
+    fn find(&self, id: u32) -> u32 {
+        self.uses.get(id as usize).and_then(|(what, _)| self.index.get(what)).copied().unwrap_or(0)
+    }
+}
+
+impl Rewrite for Own<'_, '_> {
+    fn type_name(&mut self, name: &TypeName) -> TypeName {
+        self.types.name(name)
+    }
+
+    fn code(&mut self, code: u32) -> u32 {
+        self.find(code)
+    }
+
+    fn node(&mut self, node: u32) -> u32 {
+        self.find(node)
+    }
+
+    fn flow(&mut self, flow: u32) -> u32 {
+        self.find(flow)
+    }
+
+    fn model(&mut self, model: u32) -> u32 {
+        self.find(model)
+    }
+}
+
+impl<'a> Linker<'a> {
+    pub fn new(checked: &'a CheckedProgram) -> Linker<'a> {
+        let types = Types { checked, names: HashMap::new(), taken: HashSet::new(), order: Vec::new() };
+        Linker {
+            checked,
+            nodes: Vec::new(),
+            flows: Vec::new(),
+            codes: Vec::new(),
+            models: Vec::new(),
+            index: HashMap::new(),
+            types,
+        }
+    }
+
+    pub fn run(mut self, entry: &Symbol) -> Linked {
+        let reached = self.reach(entry);
+        let mut problems = Vec::new();
+        let mut needs = Vec::new();
+        let mut steps = Vec::new();
+        for symbol in &reached {
+            let (Some(checked), Some((module, item))) =
+                (self.checked.items.get(symbol), self.checked.program.item(symbol))
+            else {
+                continue;
+            };
+            for (span, what) in &checked.not_runnable {
+                problems.push(
+                    Diagnostic::new(
+                        Code::NotRunnable,
+                        item.locate(module.file, *span),
+                        format!("{what} cannot run yet"),
+                    )
+                    .here(format!("`{}` needs it", entry.name))
+                    .help("this version of `flowc` checks it, and runs prompts, HTTP tools, code and flows"),
+                );
+            }
+            for (need, span) in &checked.needs {
+                needs.push((symbol.clone(), need.clone(), item.locate(module.file, *span)));
+            }
+            for (coordinate, span) in &checked.steps {
+                steps.push((coordinate.clone(), item.locate(module.file, *span)));
+            }
+        }
+        steps.sort();
+        let plan = self.plan(entry);
+        Linked { plan, problems, needs, steps }
+    }
+
+    /// Finds everything that the flow reaches and numbers it in order of first use.
+    fn reach(&mut self, entry: &Symbol) -> Vec<Symbol> {
+        let start = Use::Flow(entry.clone());
+        let mut reached = Vec::new();
+        let mut open = std::collections::VecDeque::from([start]);
+        while let Some(what) = open.pop_front() {
+            if self.index.contains_key(&what) {
+                continue;
+            }
+            let id = match &what {
+                Use::Node(symbol) => push(&mut self.nodes, symbol.clone()),
+                Use::Flow(symbol) => push(&mut self.flows, symbol.clone()),
+                Use::Code(symbol) => push(&mut self.codes, symbol.clone()),
+                Use::Model(_) | Use::Inline(_) => push(&mut self.models, what.clone()),
+            };
+            self.index.insert(what.clone(), id);
+            let (Use::Node(symbol) | Use::Flow(symbol) | Use::Code(symbol) | Use::Model(symbol)) = what
+            else {
+                continue;
+            };
+            if let Some(checked) = self.checked.items.get(&symbol) {
+                open.extend(checked.uses.iter().map(|(what, _)| what.clone()));
+            }
+            reached.push(symbol);
+        }
+        reached
+    }
+
+    fn plan(&mut self, entry: &Symbol) -> Plan {
+        let checked = self.checked;
+        let mut models = Vec::with_capacity(self.models.len());
+        for what in self.models.clone() {
+            models.push(self.model(&what));
+        }
+        let mut nodes = Vec::with_capacity(self.nodes.len());
+        for symbol in self.nodes.clone() {
+            if let Some(Checked { body: Body::Node(body), uses, .. }) = checked.items.get(&symbol) {
+                let mut node =
+                    finished(body, &models, &mut Own { uses, index: &self.index, types: &mut self.types });
+                node.name = unique(&symbol, &self.nodes);
+                nodes.push(node);
+            }
+        }
+        let mut codes = Vec::with_capacity(self.codes.len());
+        for symbol in self.codes.clone() {
+            if let Some(Checked { body: Body::Code(code), uses, .. }) = checked.items.get(&symbol) {
+                let mut code = code.clone();
+                rewrite::code(&mut code, &mut Own { uses, index: &self.index, types: &mut self.types });
+                codes.push(code);
+            }
+        }
+        let mut flows = Vec::with_capacity(self.flows.len());
+        for symbol in self.flows.clone() {
+            if let Some(Checked { body: Body::Flow(flow), uses, .. }) = checked.items.get(&symbol) {
+                let mut flow = (**flow).clone();
+                rewrite::flow(&mut flow, &mut Own { uses, index: &self.index, types: &mut self.types });
+                flow.name = unique(&symbol, &self.flows);
+                flows.push(flow);
+            }
+        }
+        let types = self.defs();
+        let allow = checked
+            .program
+            .modules
+            .get(&entry.module)
+            .map(|module| module.allow.iter().map(|(grant, _)| grant.clone()).collect())
+            .unwrap_or_default();
+        Plan {
+            version: VERSION,
+            entry: entry.name.clone(),
+            types,
+            codes,
+            models,
+            nodes,
+            flows,
+            allow,
+            places: Places::default(),
+        }
+    }
+
+    fn model(&mut self, what: &Use) -> Model {
+        let unset = ModelKind::Fallback(Vec::new());
+        match what {
+            Use::Model(symbol) => match self.checked.items.get(symbol) {
+                Some(Checked { body: Body::Model(model), uses, .. }) => {
+                    let mut model = model.clone();
+                    rewrite::model(&mut model, &mut Own { uses, index: &self.index, types: &mut self.types });
+                    model
+                }
+                _ => Model { name: symbol.name.clone(), kind: unset, settings: ModelSettings::default() },
+            },
+            Use::Inline(text) => {
+                let (provider, model) = text.split_once('/').unwrap_or(("", text));
+                let provider = if provider == "google" { "gemini" } else { provider };
+                Model {
+                    name: text.clone(),
+                    kind: ModelKind::Provider { provider: Name::from(provider), model: Name::from(model) },
+                    settings: ModelSettings::default(),
+                }
+            }
+            _ => Model { name: Name::default(), kind: unset, settings: ModelSettings::default() },
+        }
+    }
+
+    /// The definitions of the types that are named, and of those that they name.
+    fn defs(&mut self) -> flow_ir::TypeDefs {
+        let mut defs = flow_ir::TypeDefs::new();
+        let nothing = HashMap::new();
+        let mut at = 0;
+        while at < self.types.order.len() {
+            let qualified = self.types.order[at].clone();
+            at += 1;
+            let Some(def) = self.checked.program.types.get(&qualified) else { continue };
+            let mut def = def.clone();
+            let name = self.types.name(&qualified);
+            rewrite::type_def(&mut def, &mut Own { uses: &[], index: &nothing, types: &mut self.types });
+            if let TypeBody::Alias { .. } = def.body {
+                continue;
+            }
+            defs.insert(name, def);
+        }
+        defs
+    }
+}
+
+fn push<T>(list: &mut Vec<T>, item: T) -> u32 {
+    list.push(item);
+    list.len() as u32 - 1
+}
+
+/// Returns the declared name, or `name#2` for the second of that name.
+fn unique(symbol: &Symbol, all: &[Symbol]) -> Name {
+    let before =
+        all.iter().take_while(|other| *other != symbol).filter(|other| other.name == symbol.name).count();
+    match before {
+        0 => symbol.name.clone(),
+        n => Name::from(format!("{}#{}", symbol.name, n + 1)),
+    }
+}
+
+/// Fills in what a node takes from its model, and from the language's defaults.
+fn finished(body: &NodeBody, models: &[Model], own: &mut Own) -> Node {
+    let mut node = body.node.clone();
+    rewrite::node(&mut node, own);
+    let model = match &node.kind {
+        NodeKind::Prompt(prompt) => match prompt.model {
+            ModelRef::Model(id) => models.get(id as usize).map(|model| &model.settings),
+            ModelRef::Default => None,
+        },
+        NodeKind::Http(_) => None,
+    };
+    let (timeout_ms, retry) = match &node.kind {
+        NodeKind::Prompt(_) => (PROMPT_TIMEOUT_MS, PROMPT_RETRY),
+        NodeKind::Http(_) => (TOOL_TIMEOUT_MS, 0),
+    };
+    node.timeout_ms = body.timeout_ms.or(model.and_then(|model| model.timeout_ms)).unwrap_or(timeout_ms);
+    node.retry = body.retry.or(model.and_then(|model| model.retry)).unwrap_or(retry);
+    node
+}
