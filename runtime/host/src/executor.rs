@@ -185,12 +185,12 @@ impl Executor {
             .map(|(event, seq)| Record { seq, at: now, event: self.scrub(event) })
             .collect();
         let fence = self.keeper.lease().fence;
-        self.journal.append(&self.run, fence, records.clone()).await.map_err(Stop::Store)?;
-        self.next_seq += records.len() as u64;
-        for record in &records {
-            let shown = self.fold.apply(record);
-            self.show(shown);
-        }
+        let count = records.len() as u64;
+        // What is shown is worked out first, and sent only once it is on record; if that fails, so does the run.
+        let shown: Vec<_> = records.iter().map(|record| self.fold.apply(record)).collect();
+        self.journal.append(&self.run, fence, records).await.map_err(Stop::Store)?;
+        self.next_seq += count;
+        shown.into_iter().for_each(|event| self.show(event));
         Ok(())
     }
 

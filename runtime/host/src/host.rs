@@ -26,6 +26,9 @@ use crate::secrets::Secrets;
 use crate::time::{RunClock, WallClock};
 use crate::{HostError, HostSettings, ResumeOptions, RunHandle, RunOptions};
 
+/// The provider whose answers are made up.
+pub(crate) const SIMULATE: &str = "simulate";
+
 /// Records that are read at a time.
 const PAGE: u32 = 1000;
 
@@ -101,34 +104,33 @@ impl Host {
     pub async fn start(
         &self,
         plan: Plan,
-        inputs: Map<String, Json>,
+        mut inputs: Map<String, Json>,
         options: RunOptions,
     ) -> Result<RunHandle, HostError> {
         let plan = Arc::new(plan);
         let hash = plan.hash();
         let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_error)?;
-        let recorder =
-            options.record.as_deref().map(|path| Recorder::create(path, &hash, self.scrubber.clone()));
-        let ways =
-            Ways { simulate: options.simulate, tape, recorder: recorder.transpose().map_err(tape_error)? };
+        let mut ways = Ways { simulate: options.simulate, tape, recorder: None };
         let default = options.model.as_deref().or(self.settings.default_model.as_deref());
         let models = self.models(&plan, default, &ways)?;
 
         let run = RunId(uuid::Uuid::now_v7().to_string().into());
-        let mut inputs = Json::Object(inputs);
-        self.scrubber.scrub_json(&mut inputs);
-        let Json::Object(inputs) = inputs else { unreachable!("scrubbing changes strings only") };
+        inputs.values_mut().for_each(|input| self.scrubber.scrub_json(input));
         let now = self.clock.now();
         let settings = self.run_settings(&run, now, options.simulate, &models, options.jobs);
         let engine = Engine::start(plan.clone(), settings, inputs).map_err(refused)?;
 
         let text = serde_json::to_string(&*plan)
             .map_err(|error| HostError::usage(format!("the plan can't be written: {error}"), ""))?;
+        // Only a run that can begin may write over an old tape.
+        if let Some(path) = &options.record {
+            ways.recorder = Some(Recorder::create(path, &hash, self.scrubber.clone()).map_err(tape_error)?);
+        }
         let (lease, stored) = tokio::join!(self.take(&run), self.store.journal.put_plan(&hash, &text));
         stored.map_err(|error| HostError::of_store(error, None))?;
         let manner = Manner { stream: options.stream, wait_max_ms: options.wait_max_ms };
         let outside = self.outside(plan, models, ways);
-        Ok(self.execute(Box::new(engine), outside, lease?, Fold::new(run), Vec::new(), manner))
+        Ok(self.execute(Box::new(engine), outside, lease?, Fold::new(run), 0, manner))
     }
 
     /// Goes on with a run after a crash, an interruption or a suspension, from its journal alone.
@@ -162,12 +164,13 @@ impl Host {
         let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_error)?;
         let recorder =
             options.record.as_deref().map(|path| Recorder::append(path, &hash, self.scrubber.clone()));
+        let next_seq = records.len() as u64;
         let ways =
             Ways { simulate: trace.simulate, tape, recorder: recorder.transpose().map_err(tape_error)? };
         let default = trace.models.get(DEFAULT_MODEL).and_then(Json::as_str);
         let models = self.models(&plan, default, &ways)?;
         let settings = self.run_settings(&run, trace.started_at, trace.simulate, &models, options.jobs);
-        let engine = Engine::resume(plan.clone(), settings, records.clone()).map_err(|failure| {
+        let engine = Engine::resume(plan.clone(), settings, records).map_err(|failure| {
             HostError::environment(
                 format!("the run can't be gone on with: {}", failure.message),
                 "start it anew, or use the flowc that started it",
@@ -175,7 +178,7 @@ impl Host {
         })?;
         let manner = Manner { stream: options.stream, wait_max_ms: options.wait_max_ms };
         let outside = self.outside(plan, models, ways);
-        Ok(self.execute(Box::new(engine), outside, lease.clone(), fold, records, manner))
+        Ok(self.execute(Box::new(engine), outside, lease.clone(), fold, next_seq, manner))
     }
 
     /// Returns runs, the newest first, and whether each is being executed.
@@ -286,6 +289,16 @@ impl Host {
         // A simulated run needs no model to be set: the simulator answers as one of its own.
         let default = default.or(ways.simulate.is_some().then_some("simulate/default"));
         let models = Models::resolve(plan, default, &self.settings, &self.secrets, ways.asks())?;
+        if ways.asks() {
+            for provider in models.providers() {
+                if provider != SIMULATE && (self.parts.providers)(provider).is_none() {
+                    return Err(HostError::environment(
+                        format!("this flowc can't ask models of `{provider}`"),
+                        "use a model of openai, ollama or a compatible server, or try `--simulate`",
+                    ));
+                }
+            }
+        }
         if ways.fetches() {
             for node in &plan.nodes {
                 let NodeKind::Http(http) = &node.kind else { continue };
@@ -354,7 +367,7 @@ impl Host {
         outside: Outside,
         lease: Lease,
         fold: Fold,
-        records: Vec<Record>,
+        next_seq: u64,
         manner: Manner,
     ) -> RunHandle {
         let run = lease.run.clone();
@@ -369,15 +382,15 @@ impl Host {
             journal: self.store.journal.clone(),
             scrubber: self.scrubber.clone(),
             keeper,
-            clock: RunClock::new(self.clock.clone(), records.last().map_or(Time(0), |record| record.at)),
+            clock: RunClock::new(self.clock.clone(), fold.trace().updated_at),
             fold,
-            next_seq: records.len() as u64,
+            next_seq,
             events,
             interrupted,
             stream: manner.stream,
             wait_max_ms: manner.wait_max_ms,
         };
-        let task = tokio::spawn(executor.execute(!records.is_empty()));
+        let task = tokio::spawn(executor.execute(next_seq > 0));
         RunHandle::new(run, shown, task, interrupter)
     }
 }

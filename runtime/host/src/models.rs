@@ -58,6 +58,11 @@ impl Models {
         }
     }
 
+    /// Returns the providers that may be asked.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &Name> {
+        self.declared.iter().flatten().chain(&self.default).map(|resolved| &resolved.model.provider)
+    }
+
     /// Returns what the engine is told of the declared models.
     pub(crate) fn facts(&self) -> Vec<Option<ModelFacts>> {
         self.declared.iter().map(|model| model.as_ref().map(|model| model.facts.clone())).collect()

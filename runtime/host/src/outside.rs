@@ -17,6 +17,7 @@ use serde_json::Value as Json;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::host::SIMULATE;
 use crate::models::Models;
 use crate::secrets::Secrets;
 use crate::{HostError, ProviderLimit};
@@ -139,6 +140,10 @@ impl Outside {
             return ((Err(failure), None), 0);
         };
         let model = &resolved.model;
+        if model.provider == SIMULATE {
+            let how = Simulation { models_only: true, seed: 0 };
+            return (self.simulated_answer(ask, how, deltas), 0);
+        }
         let Some(provider) = (self.parts.providers)(&model.provider) else {
             let failure =
                 Failure::new(Kind::Unavailable, format!("this flowc can't ask `{}`", model.provider));

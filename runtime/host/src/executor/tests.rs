@@ -139,8 +139,7 @@ async fn begin(
     let models = Models::of_default(Resolved { model, facts: Default::default() });
     let outside = host.outside_of(plan(), models);
     let manner = Manner { stream: true, wait_max_ms: 200 };
-    let handle =
-        host.execute(Box::new(Script(script)), outside, lease.clone(), Fold::new(run), Vec::new(), manner);
+    let handle = host.execute(Box::new(Script(script)), outside, lease.clone(), Fold::new(run), 0, manner);
     (handle, lease)
 }
 

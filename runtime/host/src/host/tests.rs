@@ -300,11 +300,19 @@ async fn a_tape_replays_a_run_and_never_hides_a_change() {
 async fn wrong_inputs_are_refused_before_anything_happens() {
     let provider = Arc::new(Loud::default());
     let host = host(&provider, &KEY);
+    let folder = tempfile::tempdir().unwrap();
+    let tape = folder.path().join("a.tape");
+    std::fs::write(&tape, "an old tape").unwrap();
     for wrong in [Map::new(), Map::from_iter([(String::from("text"), json!(3))])] {
-        let error = host.start(main_plan(), wrong, RunOptions::default()).await.err().unwrap();
+        let error = host
+            .start(main_plan(), wrong, RunOptions { record: Some(tape.clone()), ..RunOptions::default() })
+            .await
+            .err()
+            .unwrap();
         assert_eq!(error.exit_code(), 2, "{error}");
         assert!(error.to_string().contains("text"), "{error}");
     }
+    assert_eq!(std::fs::read_to_string(&tape).unwrap(), "an old tape");
     assert!(host.runs(&RunFilter::default()).await.unwrap().is_empty());
 }
 
@@ -325,7 +333,12 @@ async fn what_can_not_be_asked_is_said() {
     let model = RunOptions { model: Some(String::from("gpt")), ..RunOptions::default() };
     assert_eq!(said(default.clone(), model).await, "2: `gpt` is no model");
     let model = RunOptions { model: Some(String::from("openai/gpt-4.1")), ..RunOptions::default() };
-    assert!(run(&host(&provider, &KEY), default, model).await.is_ok());
+    assert!(run(&host(&provider, &KEY), default.clone(), model).await.is_ok());
+    asked(&provider);
+    let model = RunOptions { model: Some(String::from("simulate/any")), ..RunOptions::default() };
+    let outcome = run(&host(&provider, &KEY), default, model).await.unwrap();
+    assert_eq!(outcome.trace.steps[0].model.as_deref(), Some("simulate/any"));
+    assert!(asked(&provider).is_empty());
 }
 
 #[tokio::test]
