@@ -85,9 +85,19 @@ pub(crate) fn expression(file: FileId, outline: &Outline<'_>, at: usize) -> Diag
     if let Some(found) = habits::in_expression(&place) {
         return found;
     }
-    let expected =
-        if at > 0 && outline.ends_operand(at - 1) { "an operator or the end" } else { "an expression" };
-    unexpected(&place, expected)
+    let expected = match at.checked_sub(1) {
+        None => "an expression".to_owned(),
+        Some(before) if !outline.ends_operand(before) => {
+            format!("a value after `{}`", clipped(place.word(before)))
+        }
+        Some(_) => match innermost_open(&place).map(|i| place.word(i)) {
+            Some("(") => "`,` or `)`".to_owned(),
+            Some("[") => "`,` or `]`".to_owned(),
+            Some(_) => "`,` or `}`".to_owned(),
+            None => "an operator or the end".to_owned(),
+        },
+    };
+    unexpected(&place, &expected)
 }
 
 /// The diagnostic of text that starts no item.
