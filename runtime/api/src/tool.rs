@@ -30,7 +30,10 @@ pub struct HttpRequest {
     /// The header by which a server knows a repeated request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// Hosts that may be reached, also by redirects: `host` or `host:port`, `*.host`.
+    /// Whether it may be sent again when its outcome isn't known: it only reads, or is declared `idempotent`.
+    #[serde(default)]
+    pub repeatable: bool,
+    /// Hosts that may be reached, also by redirects: `host` at any port, `host:port`, `*.host` for every host beneath.
     pub allow: Vec<String>,
     /// The answer's body at most, in bytes.
     pub limit_bytes: u64,
@@ -47,7 +50,7 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
 }
 
-/// What carries out a tool's request. Dropping a future closes its connection.
+/// What carries out a tool's request. An answer is one of success; any other status is a failure. Dropping a future closes its connection.
 #[async_trait]
 pub trait Tool: Send + Sync {
     /// Sends a request. `secrets` holds a value for each [`mark`] in the URL's query and the headers; bodies have none.

@@ -57,6 +57,7 @@ impl Run {
             body,
             content_type: content_type.filter(|_| !has_type),
             idempotency_key: (!is_safe(http)).then_some(key),
+            repeatable: is_repeatable(http),
             allow: plan.allow.iter().filter_map(host).collect(),
             limit_bytes: http.limit_bytes,
         };
