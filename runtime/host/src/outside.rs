@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use flow_engine::{AttemptId, Input};
 use flow_ir::Name;
+use flow_ir::catalogue;
 use flow_ir::plan::{ModelRef, Plan};
 use flow_providers::tape::{Entry, Recorder, Response, Tape};
 use flow_runtime_api::{
-    Answer, Call, Coordinate, Deltas, Failure, HttpAnswer, HttpRequest, Kind, Provider, Scrubber, Simulation,
-    Tool, Usage,
+    Answer, Call, Coordinate, Delta, Deltas, Failure, HttpAnswer, HttpRequest, Kind, Provider, Scrubber,
+    Simulation, Tool, Usage,
 };
 use indexmap::IndexMap;
 use serde_json::Value as Json;
@@ -53,6 +54,9 @@ pub(crate) struct Slots {
 
 impl Slots {
     pub(crate) fn new(limits: IndexMap<Name, ProviderLimit>) -> Slots {
+        // A provider goes by its own name here, whatever it is called in the settings.
+        let own = |name: Name| catalogue::provider(&name).map_or(name, |known| Name::new_static(known.name));
+        let limits = limits.into_iter().map(|(name, limit)| (own(name), limit)).collect();
         Slots { limits, open: Mutex::new(HashMap::new()) }
     }
 
@@ -129,6 +133,9 @@ impl Outside {
     async fn answer(&self, ask: &Ask, deltas: &mut dyn Deltas) -> (Asked, u64) {
         if let Some(tape) = &self.tape {
             let answer = tape.replay::<Answer>(&ask.step.0, ask.tries, "prompt", &ask.fingerprint);
+            if let Ok(answer) = &answer {
+                deltas.delta(Delta::Text(answer.text.clone()));
+            }
             return ((answer, tape.usage(&ask.step.0, ask.tries)), 0);
         }
         if let Some(simulate) = self.simulate {
