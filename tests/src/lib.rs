@@ -1,3 +1,13 @@
-//! Suite, architecture and end-to-end tests.
+//! What the tests of the workspace share: cases in Markdown, a run without a clock, a built `flowc`, servers and peers.
+//!
+//! In: Markdown files and programs. Out: what the compiler and the engine make of them, as text to compare. It must not
+//! know how any room does its work: it sees what users and the other rooms see.
 
+pub mod case;
+pub mod compile;
+pub mod drive;
+pub mod forms;
 pub mod peers;
+pub mod program;
+pub mod script;
+pub mod server;

@@ -1,0 +1,95 @@
+//! The compiler as the cases use it: files in, diagnostics or a plan out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flow_diagnostics::{Code, Diagnostic, Severity};
+use flow_ir::Plan;
+use flow_project::{MemoryWorld, PlanError, Project};
+
+/// Where the files of a case lie.
+const ROOT: &str = "/project";
+
+/// A problem and its place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// As the user sees it: `parts/note.flow`.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
+    /// What it is.
+    pub code: Code,
+}
+
+impl Found {
+    /// Returns `E0412 non-exhaustive-route @7:9`, with the file if it isn't `main.flow`.
+    pub fn short(&self) -> String {
+        let info = self.code.info();
+        let file = if self.file == "main.flow" { String::new() } else { format!("{}:", self.file) };
+        format!("{} {} @{file}{}:{}", info.code, info.name, self.line, self.column)
+    }
+}
+
+/// Checks a program, and if it has no errors plans its flow: what is found, in order of place.
+pub fn check(files: &[(String, Vec<u8>)]) -> Vec<Found> {
+    let project = open(files);
+    let mut all = project.check().to_vec();
+    if all.iter().all(|one| one.severity() == Severity::Warning)
+        && let Err(PlanError::Problems(more)) = plan_of(&project)
+    {
+        all.extend(more);
+    }
+    let mut found: Vec<_> = all.iter().map(|one| placed(&project, one)).collect();
+    found.sort();
+    found
+}
+
+/// Writes a line per problem.
+pub fn listed(found: &[Found]) -> String {
+    found.iter().map(|one| one.short() + "\n").collect()
+}
+
+/// Plans a program's flow: `main`, else the first one.
+///
+/// # Errors
+/// What is wrong with the program.
+pub fn plan(files: &[(String, Vec<u8>)]) -> anyhow::Result<Arc<Plan>> {
+    let project = open(files);
+    let wrong: Vec<_> =
+        project.check().iter().filter(|one| one.severity() == Severity::Error).cloned().collect();
+    anyhow::ensure!(wrong.is_empty(), "the program has errors\n{}", told(&project, &wrong));
+    match plan_of(&project) {
+        Ok(plan) => Ok(Arc::new(plan)),
+        Err(PlanError::Problems(wrong)) => anyhow::bail!("no plan\n{}", told(&project, &wrong)),
+        Err(error) => anyhow::bail!("no plan: {error:?}"),
+    }
+}
+
+fn plan_of(project: &Project) -> Result<Plan, PlanError> {
+    match project.plan(None) {
+        Err(PlanError::Ambiguous { known }) => project.plan(known.first().map(String::as_str)),
+        other => other,
+    }
+}
+
+fn told(project: &Project, wrong: &[Diagnostic]) -> String {
+    let line = |one: &Diagnostic| format!("{}: {}\n", placed(project, one).short(), one.message);
+    wrong.iter().map(line).collect()
+}
+
+fn open(files: &[(String, Vec<u8>)]) -> Project {
+    let world =
+        MemoryWorld::new(files.iter().map(|(name, bytes)| (Path::new(ROOT).join(name), bytes.clone())));
+    Project::open(&world, Path::new(ROOT)).expect("the files are there")
+}
+
+fn placed(project: &Project, one: &Diagnostic) -> Found {
+    let sources = project.sources();
+    let at = one.primary.at;
+    let place = sources.position(at.file, at.span.start);
+    let name = PathBuf::from(sources.name(at.file));
+    let name = name.strip_prefix(ROOT).unwrap_or(&name);
+    Found { file: name.display().to_string(), line: place.line, column: place.column, code: one.code }
+}

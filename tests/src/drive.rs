@@ -1,0 +1,356 @@
+//! A run without an executor: virtual time, scripted answers, everything in one order.
+//!
+//! What is due first comes first; of what is due at one time, what was asked first. So a case has one trace.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use anyhow::{bail, ensure};
+use base64::Engine as _;
+use flow_engine::{AttemptId, Command, Engine, Input, ModelFacts, RunSettings, TimerId};
+use flow_ir::catalogue;
+use flow_ir::plan::{Decode, ModelKind, NodeKind, Plan};
+use flow_runtime_api::{
+    Answer, Call, Event, Failure, FinishReason, HttpAnswer, HttpRequest, Part, Record, Role, RunId,
+    RunStatus, Time, Usage,
+};
+use serde_json::Value as Json;
+
+use crate::script::{Reply, ReplyKind, Script};
+
+/// Inputs to the engine at most: a case is small, so more is a run that goes in a circle.
+const INPUTS_MAX: usize = 100_000;
+/// When every run starts: 2026-01-01T00:00:00Z.
+const START: Time = Time(1_767_225_600_000);
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct End {
+    /// How.
+    pub status: RunStatus,
+    /// The result.
+    pub result: Option<Json>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its journal.
+    pub records: Vec<Record>,
+    /// How it ended.
+    pub end: End,
+    /// What was asked, by coordinate: a prompt's question, a tool's request.
+    asked: HashMap<String, String>,
+}
+
+/// Runs a plan to its end.
+///
+/// # Errors
+/// The inputs aren't the flow's, a step has no answer in the script, or the run doesn't end.
+pub fn run(plan: &Arc<Plan>, script: &Script) -> anyhow::Result<Outcome> {
+    let engine = Engine::start(plan.clone(), settings(plan), script.inputs.clone())?;
+    Driver::new(plan, script, engine, Vec::new(), START).drive()
+}
+
+/// Goes on with a run of which only the first records are left, as after a crash, and runs it to its end. `None` if it
+/// waits for somebody to say what came of a step that mustn't be repeated.
+///
+/// # Errors
+/// See [`run`].
+pub fn resume(plan: &Arc<Plan>, script: &Script, records: &[Record]) -> anyhow::Result<Option<Outcome>> {
+    let now = records.last().map_or(START, |record| record.at);
+    let engine = Engine::resume(plan.clone(), settings(plan), records.to_vec())?;
+    match Driver::new(plan, script, engine, records.to_vec(), now).drive() {
+        Err(_) if has_uncertain_step(records) => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
+fn has_uncertain_step(records: &[Record]) -> bool {
+    let mut open = Vec::new();
+    for record in records {
+        match &record.event {
+            Event::StepStarted { step, repeatable: false, .. } => open.push(step),
+            Event::StepFinished { step, .. } | Event::StepFailed { step, .. } => {
+                open.retain(|open| *open != step)
+            }
+            _ => {}
+        }
+    }
+    !open.is_empty()
+}
+
+fn settings(plan: &Plan) -> RunSettings {
+    let facts = |provider: &str, model: &str, url: Option<&str>| ModelFacts {
+        name: format!("{provider}/{model}").into(),
+        price: catalogue::price_at(provider, model, url, None),
+        output_tokens_max: catalogue::limits(provider, model).output_tokens,
+    };
+    let models = plan.models.iter().map(|model| match &model.kind {
+        ModelKind::Provider { provider, model: name } => {
+            Some(facts(provider, name, model.settings.base_url.as_deref()))
+        }
+        ModelKind::Fallback(_) | ModelKind::RoundRobin(_) => None,
+    });
+    RunSettings {
+        run: RunId("00000000-0000-7000-8000-000000000000".into()),
+        started_at: START,
+        simulate: None,
+        default_model: Some(facts("ollama", "llama3.2", None)),
+        models: models.collect(),
+        prices: String::from("test"),
+        jobs_default: 8,
+    }
+}
+
+/// What is due.
+enum Due {
+    Answered(AttemptId, Result<Answer, Failure>, Option<Usage>, u64),
+    Fetched(AttemptId, Result<HttpAnswer, Failure>, u64),
+    Timer(TimerId),
+}
+
+struct Driver<'a> {
+    plan: &'a Plan,
+    script: &'a Script,
+    engine: Engine,
+    records: Vec<Record>,
+    /// How many answers of each coordinate are used.
+    used: HashMap<String, usize>,
+    asked: HashMap<String, String>,
+    /// By time, then by the order of asking.
+    queue: BTreeMap<(Time, u64), Due>,
+    count: u64,
+    now: Time,
+    end: Option<End>,
+}
+
+impl<'a> Driver<'a> {
+    fn new(
+        plan: &'a Plan,
+        script: &'a Script,
+        engine: Engine,
+        records: Vec<Record>,
+        now: Time,
+    ) -> Driver<'a> {
+        let mut used = HashMap::<String, usize>::new();
+        for record in &records {
+            if let Event::AttemptFailed { step, .. }
+            | Event::StepFinished { step, .. }
+            | Event::StepFailed { step, .. }
+            | Event::StepCancelled { step, .. } = &record.event
+            {
+                *used.entry(step.0.to_string()).or_default() += 1;
+            }
+        }
+        let (asked, queue) = (HashMap::new(), BTreeMap::new());
+        Driver { plan, script, engine, records, used, asked, queue, count: 0, now, end: None }
+    }
+
+    fn drive(mut self) -> anyhow::Result<Outcome> {
+        let mut input = Input::Start;
+        for _ in 0..INPUTS_MAX {
+            let commands = self.engine.apply(input, self.now);
+            for command in commands {
+                self.carry_out(command)?;
+            }
+            if let Some(end) = self.end.take() {
+                ensure!(self.engine.is_over(), "the run has ended, and the engine says that it goes on");
+                return Ok(Outcome { records: self.records, end, asked: self.asked });
+            }
+            let Some(((at, _), due)) = self.queue.pop_first() else {
+                bail!(
+                    "nothing is in flight and the run isn't over; its last record: {:?}",
+                    self.records.last()
+                );
+            };
+            self.now = self.now.max(at);
+            input = match due {
+                Due::Answered(attempt, result, usage, duration_ms) => {
+                    Input::Answered { attempt, result, usage, duration_ms }
+                }
+                Due::Fetched(attempt, result, duration_ms) => Input::Fetched { attempt, result, duration_ms },
+                Due::Timer(timer) => Input::Due { timer },
+            };
+        }
+        bail!("the run doesn't end")
+    }
+
+    fn carry_out(&mut self, command: Command) -> anyhow::Result<()> {
+        match command {
+            Command::Append(events) => {
+                for event in events {
+                    let seq = self.records.len() as u64;
+                    self.records.push(Record { seq, at: self.now, event });
+                }
+            }
+            Command::Ask { attempt, step, call, timeout_ms, .. } => {
+                self.asked.insert(step.0.to_string(), question(&call));
+                let reply = self.reply(&step.0)?;
+                let usage = reply.usage.map(|(input_tokens, output_tokens)| Usage {
+                    input_tokens,
+                    output_tokens,
+                    ..Usage::default()
+                });
+                let result = match (in_time(&reply, timeout_ms), &reply.kind) {
+                    (Err(late), _) => Err(late),
+                    (_, ReplyKind::Failure(kind, message)) => Err(failure(kind, message)),
+                    (_, ReplyKind::Status(status, text)) => {
+                        Err(failure("unavailable", &format!("{status}: {text}")))
+                    }
+                    (_, ReplyKind::Raw(text)) => Ok(answer(text.clone(), usage)),
+                    (_, ReplyKind::Value(Json::String(text))) if call.schema.is_none() => {
+                        Ok(answer(text.clone(), usage))
+                    }
+                    (_, ReplyKind::Value(value)) => Ok(answer(value.to_string(), usage)),
+                };
+                let took = reply.after_ms.min(timeout_ms);
+                self.push(took, Due::Answered(attempt, result, usage, took));
+            }
+            Command::Fetch { attempt, step, node, request, timeout_ms, .. } => {
+                self.asked.insert(step.0.to_string(), shown(&request)?);
+                let reply = self.reply(&step.0)?;
+                let node = self.plan.nodes.iter().find(|known| known.name == node);
+                let json = node.is_none_or(|node| match &node.kind {
+                    NodeKind::Http(http) => http.decode == Decode::Json,
+                    NodeKind::Prompt(_) => true,
+                });
+                let ok = |status, body: String| {
+                    let content_type = if json { "application/json" } else { "text/plain" };
+                    Ok(HttpAnswer { status, content_type: content_type.to_owned(), body: body.into_bytes() })
+                };
+                let result = match (in_time(&reply, timeout_ms), &reply.kind) {
+                    (Err(late), _) => Err(late),
+                    (_, ReplyKind::Failure(kind, message)) => Err(failure(kind, message)),
+                    (_, ReplyKind::Status(status, text)) => ok(*status, text.clone()),
+                    (_, ReplyKind::Raw(text)) => ok(200, text.clone()),
+                    (_, ReplyKind::Value(Json::String(text))) if !json => ok(200, text.clone()),
+                    (_, ReplyKind::Value(value)) => ok(200, value.to_string()),
+                };
+                let took = reply.after_ms.min(timeout_ms);
+                self.push(took, Due::Fetched(attempt, result, took));
+            }
+            Command::Abort(gone) => self.queue.retain(|_, due| match due {
+                Due::Answered(attempt, ..) | Due::Fetched(attempt, ..) => *attempt != gone,
+                Due::Timer(_) => true,
+            }),
+            Command::SetTimer(timer, at) => {
+                self.count += 1;
+                self.queue.insert((at, self.count), Due::Timer(timer));
+            }
+            Command::ClearTimer(gone) => {
+                self.queue.retain(|_, due| !matches!(due, Due::Timer(timer) if *timer == gone));
+            }
+            Command::Show(_) | Command::Idle { .. } => {}
+            Command::Finish { status, result, failure } => self.end = Some(End { status, result, failure }),
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, after_ms: u64, due: Due) {
+        self.count += 1;
+        self.queue.insert((self.now.after_ms(after_ms), self.count), due);
+    }
+
+    fn reply(&mut self, step: &str) -> anyhow::Result<Reply> {
+        let used = self.used.entry(step.to_owned()).or_default();
+        let reply = self.script.replies.get(step).and_then(|replies| replies.get(*used));
+        let Some(reply) = reply else { bail!("the script has no answer number {} for {step}", *used + 1) };
+        *used += 1;
+        Ok(reply.clone())
+    }
+}
+
+fn in_time(reply: &Reply, timeout_ms: u64) -> Result<(), Failure> {
+    if reply.after_ms <= timeout_ms {
+        return Ok(());
+    }
+    Err(failure("timeout", &format!("no answer within {}", seconds(timeout_ms))))
+}
+
+fn failure(kind: &str, message: &str) -> Failure {
+    Failure { kind: kind.into(), message: message.to_owned(), step: None, retry_at: None }
+}
+
+fn answer(text: String, usage: Option<Usage>) -> Answer {
+    Answer { text, usage, finish: FinishReason::Stop, ..Answer::default() }
+}
+
+/// The last thing that the program says to a model before the model's own words.
+fn question(call: &Call) -> String {
+    let asked = call.messages.iter().find(|message| message.role == Role::User);
+    let parts = asked.map(|message| message.parts.as_slice()).unwrap_or_default();
+    let text: String = parts
+        .iter()
+        .filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None })
+        .collect();
+    Json::from(text).to_string()
+}
+
+fn shown(request: &HttpRequest) -> anyhow::Result<String> {
+    let mut out = format!("{} {}", request.method, request.url);
+    for (index, (name, value)) in request.query.iter().enumerate() {
+        out.push_str(&format!("{}{name}={value}", if index == 0 { "?" } else { "&" }));
+    }
+    if let Some(body) = &request.body {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(body)?;
+        out.push_str(&format!(" {}", String::from_utf8_lossy(&bytes)));
+    }
+    Ok(out)
+}
+
+fn seconds(ms: u64) -> String {
+    if ms.is_multiple_of(1000) { format!("{}s", ms / 1000) } else { format!("{ms}ms") }
+}
+
+impl Outcome {
+    /// Prints what happened: a line per end of an attempt, a step or a wait, then the result.
+    pub fn trace(&self) -> String {
+        let mut lines = Vec::new();
+        let mut waits = HashMap::new();
+        for record in &self.records {
+            let asked =
+                |step: &str| self.asked.get(step).map(|asked| format!(" {asked}")).unwrap_or_default();
+            match &record.event {
+                Event::AttemptFailed { step, failure, .. } => {
+                    lines.push(format!("{step}{} => again after {}", asked(&step.0), told(failure)));
+                }
+                Event::StepFinished { step, result, .. } => {
+                    lines.push(format!("{step}{} => {result}", asked(&step.0)))
+                }
+                Event::StepFailed { step, failure, .. } => {
+                    lines.push(format!("{step}{} => ! {}", asked(&step.0), told(failure)));
+                }
+                Event::StepCancelled { step, .. } => {
+                    lines.push(format!("{step}{} => cancelled", asked(&step.0)))
+                }
+                Event::WaitStarted { step, until } => {
+                    waits.insert(step, seconds(until.since(record.at)));
+                }
+                Event::WaitFinished { step } => {
+                    lines.push(format!("{step} {} => done", waits.remove(step).unwrap_or_default()));
+                }
+                Event::TimedOut { step } => lines.push(format!("{step} => timeout")),
+                Event::BudgetRefused { step, message } => {
+                    lines.push(format!("{step} => no budget: {message}"))
+                }
+                _ => {}
+            }
+        }
+        lines.push(match (&self.end.failure, &self.end.result) {
+            (Some(failure), _) => {
+                let step = failure.step.as_ref().map(|step| format!(" at {step}")).unwrap_or_default();
+                format!("=> ! {}{step}", told(failure))
+            }
+            (None, Some(result)) => format!("=> {result}"),
+            (None, None) => String::from("=>"),
+        });
+        lines.join("\n") + "\n"
+    }
+}
+
+fn told(failure: &Failure) -> String {
+    format!("{}: {}", failure.kind, failure.message)
+}

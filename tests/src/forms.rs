@@ -1,0 +1,114 @@
+//! The forms of statements that plans have, by a name each.
+
+use flow_ir::plan::{LoopTest, Plan, Statement, Step};
+
+/// Every form; the suite shows each.
+pub const ALL: &[&str] = &[
+    "set",
+    "add",
+    "step",
+    "step with",
+    "step extract",
+    "step catch",
+    "do",
+    "do catch",
+    "if",
+    "if value",
+    "route",
+    "route value",
+    "loop",
+    "loop while",
+    "loop until",
+    "loop else",
+    "for",
+    "for max",
+    "parallel",
+    "parallel for",
+    "parallel for by",
+    "parallel for max",
+    "parallel for jobs",
+    "parallel for collect",
+    "parallel for catch",
+    "try catch",
+    "try finally",
+    "fail",
+    "fail error",
+    "wait",
+    "wait until",
+    "return",
+    "yield",
+    "break",
+    "continue",
+    "state",
+    "state merge",
+    "budget",
+    "on error",
+];
+
+/// Returns the forms that a plan has, each as often as it occurs.
+pub fn of(plan: &Plan) -> Vec<&'static str> {
+    let mut forms = Vec::new();
+    for flow in &plan.flows {
+        forms.extend((flow.budget != Default::default()).then_some("budget"));
+        forms.extend(flow.on_error.as_ref().map(|_| "on error"));
+        forms.extend(flow.slots.iter().filter_map(|slot| slot.merge.map(|_| "state merge")));
+        for block in &flow.blocks {
+            forms.extend(block.state.iter().map(|_| "state"));
+            block.body.iter().for_each(|statement| of_statement(statement, &mut forms));
+        }
+    }
+    forms
+}
+
+fn of_statement(statement: &Statement, forms: &mut Vec<&'static str>) {
+    match statement {
+        Statement::Set { .. } => forms.push("set"),
+        Statement::Add { .. } => forms.push("add"),
+        Statement::Step(step) => of_step(step, forms),
+        Statement::Do { catch, .. } => {
+            forms.push("do");
+            forms.extend(catch.as_ref().map(|_| "do catch"));
+        }
+        Statement::If { into, .. } => forms.push(if into.is_some() { "if value" } else { "if" }),
+        Statement::Route { into, .. } => forms.push(if into.is_some() { "route value" } else { "route" }),
+        Statement::Loop { test, otherwise, .. } => {
+            forms.push(match test {
+                LoopTest::None => "loop",
+                LoopTest::While(_) => "loop while",
+                LoopTest::Until(_) => "loop until",
+            });
+            forms.extend(otherwise.map(|_| "loop else"));
+        }
+        Statement::For { max, .. } => {
+            forms.push("for");
+            forms.extend(max.as_ref().map(|_| "for max"));
+        }
+        Statement::Parallel { .. } => forms.push("parallel"),
+        Statement::ParallelFor(each) => {
+            forms.push("parallel for");
+            forms.extend(each.key.as_ref().map(|_| "parallel for by"));
+            forms.extend(each.max.as_ref().map(|_| "parallel for max"));
+            forms.extend(each.jobs.as_ref().map(|_| "parallel for jobs"));
+            forms.extend(each.collect.then_some("parallel for collect"));
+            forms.extend(each.catch.as_ref().map(|_| "parallel for catch"));
+        }
+        Statement::Try { catch, finally, .. } => {
+            forms.extend(catch.as_ref().map(|_| "try catch"));
+            forms.extend(finally.map(|_| "try finally"));
+        }
+        Statement::Fail { .. } => forms.push("fail"),
+        Statement::Rethrow { .. } => forms.push("fail error"),
+        Statement::Wait { until, .. } => forms.push(if *until { "wait until" } else { "wait" }),
+        Statement::Return { .. } => forms.push("return"),
+        Statement::Yield { .. } => forms.push("yield"),
+        Statement::Break => forms.push("break"),
+        Statement::Continue => forms.push("continue"),
+    }
+}
+
+fn of_step(step: &Step, forms: &mut Vec<&'static str>) {
+    forms.push("step");
+    forms.extend((step.with != Default::default()).then_some("step with"));
+    forms.extend(step.extract.as_ref().map(|_| "step extract"));
+    forms.extend(step.catch.as_ref().map(|_| "step catch"));
+}

@@ -1,0 +1,223 @@
+//! The built `flowc`, run as users run it.
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// What a command may take before it counts as hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Returns the path of `flowc`, built once in the profile of the tests.
+pub fn flowc() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args([
+            "build",
+            "--offline",
+            "--package",
+            "flowc",
+            "--message-format",
+            "json-render-diagnostics",
+        ]);
+        if !cfg!(debug_assertions) {
+            command.arg("--release");
+        }
+        let out = command.current_dir(workspace()).stderr(Stdio::inherit()).output().expect("cargo runs");
+        assert!(out.status.success(), "flowc can't be built");
+        let messages = String::from_utf8_lossy(&out.stdout);
+        let path = messages.lines().find_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            let of_flowc = message["target"]["name"] == "flowc";
+            message["executable"].as_str().filter(|_| of_flowc).map(PathBuf::from)
+        });
+        path.expect("cargo names the executable that it built")
+    })
+}
+
+/// Returns the root of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace")
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to stdout.
+    pub stdout: String,
+    /// What it wrote to stderr.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Fails the test unless the command ended with a code, and without a panic.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Ran {
+        assert!(!self.stderr.contains("panicked"), "a panic:\n{}", self.stderr);
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Fails the test unless stderr holds each of these.
+    #[track_caller]
+    pub fn says(self, parts: &[&str]) -> Ran {
+        for part in parts {
+            assert!(self.stderr.contains(part), "no `{part}` in stderr:\n{}", self.stderr);
+        }
+        self
+    }
+
+    /// Reads stdout as one JSON document.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error} in stdout:\n{}", self.stdout))
+    }
+
+    /// Reads stdout as JSON lines.
+    #[track_caller]
+    pub fn json_lines(&self) -> Vec<serde_json::Value> {
+        let read =
+            |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in line: {line}"));
+        self.stdout.lines().map(read).collect()
+    }
+}
+
+/// A place to run commands in: an empty folder, an environment with nothing in it but what the test sets.
+pub struct Place {
+    folder: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place::new()
+    }
+}
+
+impl Place {
+    /// Makes an empty place.
+    pub fn new() -> Place {
+        Place { folder: tempfile::tempdir().expect("a folder for temporary files"), variables: Vec::new() }
+    }
+
+    /// Returns the folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file.
+    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a file lies in a folder"))
+            .expect("a folder can be made");
+        std::fs::write(&path, bytes).expect("a file can be written");
+        path
+    }
+
+    /// Copies a folder of the workspace, hidden files aside.
+    pub fn copy(&self, folder: &Path) -> PathBuf {
+        let to = self.path().join(folder.file_name().expect("a folder has a name"));
+        copy_all(folder, &to);
+        to
+    }
+
+    /// Sets a variable of the environment.
+    pub fn set(mut self, name: &str, value: impl Into<String>) -> Place {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Prepares a command of `flowc` in this place.
+    pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        self.prepare(Command::new(flowc()), args)
+    }
+
+    /// Prepares a command of `flowc` under a limit of the shell's `ulimit`, such as `-f 64`.
+    pub fn limited<S: AsRef<OsStr>>(&self, limit: &str, args: impl IntoIterator<Item = S>) -> Command {
+        let mut shell = Command::new("sh");
+        // A write beyond the limit is an error of that write, not the end of the process.
+        shell.arg("-c").arg(format!("trap '' XFSZ; ulimit {limit}; exec \"$0\" \"$@\"")).arg(flowc());
+        self.prepare(shell, args)
+    }
+
+    fn prepare<S: AsRef<OsStr>>(&self, mut command: Command, args: impl IntoIterator<Item = S>) -> Command {
+        command.args(args).current_dir(self.path()).env_clear().env("HOME", self.path());
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs `flowc` to its end.
+    pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
+        finish(self.command(args), b"")
+    }
+
+    /// Runs `flowc` to its end, with a text on stdin.
+    pub fn run_with<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, stdin: &[u8]) -> Ran {
+        finish(self.command(args), stdin)
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder can be made");
+    for entry in std::fs::read_dir(from).expect("a folder can be read").flatten() {
+        let name = entry.file_name();
+        let (from, to) = (entry.path(), to.join(&name));
+        if name.to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if from.is_dir() {
+            copy_all(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).expect("a file can be copied");
+        }
+    }
+}
+
+/// Runs a command to its end; one that takes longer than a minute is killed and fails the test.
+pub fn finish(mut command: Command, stdin: &[u8]) -> Ran {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the command can be started");
+    let mut input = child.stdin.take().expect("stdin is a pipe");
+    let stdin = stdin.to_vec();
+    // Whoever doesn't read its input closes it: that is no error here.
+    std::thread::spawn(move || input.write_all(&stdin).ok());
+    let read = |mut pipe: Box<dyn Read + Send>| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            pipe.read_to_end(&mut bytes).ok();
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    };
+    let stdout = read(Box::new(child.stdout.take().expect("stdout is a pipe")));
+    let stderr = read(Box::new(child.stderr.take().expect("stderr is a pipe")));
+    let ended = wait(&mut child, PATIENCE);
+    let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+    assert!(ended.is_some(), "the command hangs; stdout:\n{stdout}\nstderr:\n{stderr}");
+    Ran { code: ended.flatten(), stdout, stderr }
+}
+
+/// Waits for a child; kills it and returns `None` if it takes longer. The inner `None` is an end by a signal.
+pub fn wait(child: &mut Child, patience: Duration) -> Option<Option<i32>> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return Some(status.code());
+        }
+        if start.elapsed() > patience {
+            child.kill().ok();
+            child.wait().ok();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,135 @@
+//! What the outside answers in a case: a line per input and per answer of a step.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Map, Value as Json};
+
+/// Inputs and answers.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// `input NAME = JSON`.
+    pub inputs: Map<String, Json>,
+    /// By coordinate; used in order.
+    pub replies: HashMap<String, Vec<Reply>>,
+}
+
+/// What comes of an attempt.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// What it is.
+    pub kind: ReplyKind,
+    /// How long it takes, in milliseconds of virtual time.
+    pub after_ms: u64,
+    /// Tokens read and written.
+    pub usage: Option<(u64, u64)>,
+}
+
+/// What an answer is.
+#[derive(Clone, Debug)]
+pub enum ReplyKind {
+    /// `= JSON`: a value; a model says it as JSON, or as it stands if it is asked for text.
+    Value(Json),
+    /// `~ "text"`: what a model or server says, to the letter.
+    Raw(String),
+    /// `! kind "message"`.
+    Failure(String, String),
+    /// `status 404 "text"`: an answer of a server.
+    Status(u16, String),
+}
+
+impl Script {
+    /// Reads a `script` block.
+    ///
+    /// # Errors
+    /// A line isn't of the form.
+    pub fn parse(text: &str) -> anyhow::Result<Script> {
+        let mut script = Script::default();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            script.line(line).with_context(|| format!("script line `{line}`"))?;
+        }
+        Ok(script)
+    }
+
+    fn line(&mut self, line: &str) -> anyhow::Result<()> {
+        let (first, rest) = line.split_once(' ').context("a coordinate and what comes of it")?;
+        if first == "input" {
+            let (name, value) = rest.split_once(" = ").context("`input NAME = JSON`")?;
+            self.inputs.insert(name.to_owned(), serde_json::from_str(value)?);
+            return Ok(());
+        }
+        let (sign, rest) = rest.split_once(' ').context("`= JSON`, `! kind \"message\"`")?;
+        let (kind, rest) = match sign {
+            "=" => json(rest).map(|(value, rest)| (ReplyKind::Value(value), rest))?,
+            "~" => text(rest).map(|(text, rest)| (ReplyKind::Raw(text), rest))?,
+            "!" => {
+                let (kind, rest) = rest.split_once(' ').context("a kind and a message")?;
+                let (message, rest) = text(rest)?;
+                (ReplyKind::Failure(kind.to_owned(), message), rest)
+            }
+            "status" => {
+                let (code, rest) = rest.split_once(' ').context("a status and a text")?;
+                let (body, rest) = text(rest)?;
+                (ReplyKind::Status(code.parse()?, body), rest)
+            }
+            _ => bail!("`=`, `~`, `!` or `status` after the coordinate"),
+        };
+        let mut reply = Reply { kind, after_ms: 0, usage: None };
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        let mut words = words.as_slice();
+        while let [word, more @ ..] = words {
+            words = match (*word, more) {
+                ("after", [time, more @ ..]) => {
+                    let (number, scale) = match time.strip_suffix("ms") {
+                        Some(number) => (number, 1),
+                        None => (time.strip_suffix('s').context("`after 2s`")?, 1000),
+                    };
+                    reply.after_ms = number.parse::<u64>()? * scale;
+                    more
+                }
+                ("usage", [input, output, more @ ..]) => {
+                    reply.usage = Some((input.parse()?, output.parse()?));
+                    more
+                }
+                _ => bail!("`after 2s` or `usage 10 20`, not `{word}`"),
+            };
+        }
+        self.replies.entry(first.to_owned()).or_default().push(reply);
+        Ok(())
+    }
+}
+
+/// Reads a JSON value at the beginning of a text.
+fn json(text: &str) -> anyhow::Result<(Json, &str)> {
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Json>();
+    let value = stream.next().context("a JSON value")??;
+    Ok((value, &text[stream.byte_offset()..]))
+}
+
+fn text(from: &str) -> anyhow::Result<(String, &str)> {
+    let (value, rest) = json(from)?;
+    ensure!(value.is_string(), "a text in quotes");
+    Ok((value.as_str().unwrap_or_default().to_owned(), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_line() {
+        let script = Script::parse(
+            "input n = 3\nmain/a = {\"x\": 1} after 2s usage 10 20\nmain/a ~ \"{\" after 5ms\n\nmain/b ! timeout \"slow\"\nmain/c status 404 \"gone\"\n",
+        )
+        .expect("it is of the form");
+        assert_eq!(script.inputs["n"], 3);
+        let a = &script.replies["main/a"];
+        assert_eq!((a[0].after_ms, a[0].usage, a[1].after_ms), (2000, Some((10, 20)), 5));
+        assert!(
+            matches!(&script.replies["main/b"][0].kind, ReplyKind::Failure(kind, _) if kind == "timeout")
+        );
+        assert!(matches!(&script.replies["main/c"][0].kind, ReplyKind::Status(404, _)));
+        assert!(Script::parse("main/a").is_err() && Script::parse("main/a = {").is_err());
+        assert!(Script::parse("main/a = 1 later").is_err());
+    }
+}
