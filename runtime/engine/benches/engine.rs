@@ -162,17 +162,11 @@ fn drive(mut engine: Engine) {
 #[divan::bench(args = [1_000])]
 fn step(bencher: Bencher, count: usize) {
     let plan = walking(count);
-    bencher
-        .counter(ItemsCount::new(count))
-        .with_inputs(|| engine(plan.clone()))
-        .bench_values(drive);
+    bencher.counter(ItemsCount::new(count)).with_inputs(|| engine(plan.clone())).bench_values(drive);
 }
 
 #[divan::bench(args = [1_000, 10_000])]
 fn branch(bencher: Bencher, count: usize) {
     let plan = fanning(count);
-    bencher
-        .counter(ItemsCount::new(count))
-        .with_inputs(|| engine(plan.clone()))
-        .bench_values(drive);
+    bencher.counter(ItemsCount::new(count)).with_inputs(|| engine(plan.clone())).bench_values(drive);
 }

@@ -474,8 +474,8 @@ impl Run {
         }
     }
 
-    /// Whether waits end at once.
-    pub(crate) fn skips_waits(&self) -> bool {
+    /// Whether tools are simulated too, and waits end at once.
+    pub(crate) fn skips_effects(&self) -> bool {
         matches!(self.settings.simulate, Some(Simulation { models_only: false, .. }))
     }
 

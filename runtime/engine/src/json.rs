@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::engine::Run;
 
-/// `{kind, message, step}` (S7).
+/// `{kind, message, step}`, all texts (S7).
 static ERROR: LazyLock<Arc<Shape>> = LazyLock::new(|| shape(&["kind", "message", "step"]));
 
 /// Returns an unnamed shape.
@@ -25,14 +25,14 @@ pub(crate) fn record(shape: &Arc<Shape>, slots: Vec<Value>) -> Value {
 
 /// Returns a failure as the value that `as e` binds.
 pub(crate) fn error_value(failure: &Failure) -> Value {
-    let step = failure.step.as_ref().map_or(Value::Null, |step| Value::string(&step.0));
-    record(&ERROR, vec![Value::string(&failure.kind), Value::string(&failure.message), step])
+    let step = failure.step.as_ref().map_or("", |step| step.0.as_str());
+    record(&ERROR, [&*failure.kind, &*failure.message, step].map(Value::string).to_vec())
 }
 
 /// Returns the failure that such a value is.
 pub(crate) fn failure_of(error: &Value) -> Option<Failure> {
     let text = |name: &str| error.get(name)?.as_str();
-    let step = text("step").map(|step| Coordinate(step.into()));
+    let step = text("step").filter(|step| !step.is_empty()).map(|step| Coordinate(step.into()));
     Some(Failure { kind: text("kind")?.into(), message: text("message")?.into(), step, retry_at: None })
 }
 

@@ -92,7 +92,7 @@ pub enum Input {
     Settle {
         /// Which step.
         step: Coordinate,
-        /// Its result as JSON of the node's type; none to run it again.
+        /// Its result as JSON of the node's type, else nothing changes; none to run it again.
         answer: Option<serde_json::Value>,
     },
     /// Stop for good: run clean-up, then end as cancelled.

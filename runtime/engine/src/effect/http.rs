@@ -72,7 +72,7 @@ impl Run {
         secrets.sort();
         secrets.dedup();
         let request = Request::Fetch(Box::new(request), secrets);
-        Ok(Prepared { request, fingerprint, model: None, repeatable: is_repeatable(http) })
+        Ok(Prepared { request, fingerprint, model: None, repeatable: self.is_repeatable(plan, state.node) })
     }
 
     /// Renders a URL: what is spliced after the host is one component each.

@@ -311,6 +311,14 @@ impl Run {
         }
     }
 
+    /// Whether a node may be called again when the outcome of a call isn't known. What is simulated has none.
+    pub(super) fn is_repeatable(&self, plan: &Plan, node: NodeId) -> bool {
+        match &plan.nodes[node as usize].kind {
+            NodeKind::Prompt(_) => true,
+            NodeKind::Http(http) => http::is_repeatable(http) || self.skips_effects(),
+        }
+    }
+
     /// Adds to the sums of the run and of all flows around.
     pub(crate) fn charge(&mut self, task: &Task, usage: &Usage, cost: &Cost) {
         self.count(usage, cost);
@@ -424,8 +432,9 @@ impl Run {
                 self.tasks[id as usize] = Some(task);
                 continue;
             }
+            let repeatable = |node: NodeId| self.is_repeatable(plan, node);
             if let Some(state) = task.step_mut() {
-                if !is_repeatable(plan, state.node) {
+                if !repeatable(state.node) {
                     state.stage = Stage::Uncertain;
                 } else if state.starts >= STARTS_MAX {
                     let message = format!("started {STARTS_MAX} times without an end");
@@ -454,14 +463,6 @@ fn kind_name(kind: &NodeKind) -> &'static str {
     match kind {
         NodeKind::Prompt(_) => "prompt",
         NodeKind::Http(_) => "http",
-    }
-}
-
-/// Whether a node may be called again when the outcome of a call isn't known.
-pub(super) fn is_repeatable(plan: &Plan, node: NodeId) -> bool {
-    match &plan.nodes[node as usize].kind {
-        NodeKind::Prompt(_) => true,
-        NodeKind::Http(http) => http::is_repeatable(http),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flow_ir::plan::{ModelId, ModelKind, ModelRef, Node, NodeId, NodeKind, Prompt, Step};
+use flow_ir::plan::{ModelId, ModelKind, ModelRef, ModelSettings, Node, NodeId, NodeKind, Prompt, Step};
 use flow_ir::{Expr, Name, Plan, Type, Value};
 use flow_runtime_api::{Answer, Call, Failure, FinishReason, Kind, Message, Role, Sampling, Schema};
 use sha2::{Digest, Sha256};
@@ -77,14 +77,18 @@ impl Run {
             messages.push(Message::text(Role::Assistant, self.text(plan, state, assistant)?));
         }
         let schema = self.schema(plan, state.node, &node.returns);
-        let call = Call {
+        let mut call = Call {
             model: name.clone(),
             messages,
             schema: schema.as_deref().cloned(),
             tools: Vec::new(),
-            sampling: self.sampling(plan, state, model),
+            sampling: sampling(plan, state),
         };
         let fingerprint = fingerprint(&call);
+        // The model's own limit isn't the program's: a newer table of models must not make a run diverge.
+        if call.sampling.max_tokens.is_none() {
+            call.sampling.max_tokens = self.facts(Some(model)).and_then(|facts| facts.output_tokens_max);
+        }
         let request = Request::Ask(Box::new(call), model);
         Ok(Prepared { request, fingerprint, model: Some(name), repeatable: true })
     }
@@ -101,20 +105,6 @@ impl Run {
                 _ => Err(Failure::new(Kind::Unavailable, "no model can be asked")),
             },
             ModelRef::Default => Err(Failure::new(Kind::Unavailable, "no default model is set")),
-        }
-    }
-
-    fn sampling(&self, plan: &Plan, state: &StepState, model: ModelRef) -> Sampling {
-        let limit = self.facts(Some(model)).and_then(|facts| facts.output_tokens_max);
-        let stop = |settings: &flow_ir::plan::ModelSettings| {
-            (!settings.stop.is_empty()).then(|| settings.stop.clone())
-        };
-        Sampling {
-            temperature: setting(plan, state, |settings| settings.temperature),
-            top_p: setting(plan, state, |settings| settings.top_p),
-            max_tokens: setting(plan, state, |settings| settings.max_tokens).or(limit),
-            seed: setting(plan, state, |settings| settings.seed),
-            stop: setting(plan, state, stop).unwrap_or_default(),
         }
     }
 
@@ -209,6 +199,18 @@ impl Run {
                 Verdict::Wrong(cut(text), complaint)
             }
         }
+    }
+}
+
+/// Returns the sampling as the program sets it.
+fn sampling(plan: &Plan, state: &StepState) -> Sampling {
+    let stop = |settings: &ModelSettings| (!settings.stop.is_empty()).then(|| settings.stop.clone());
+    Sampling {
+        temperature: setting(plan, state, |settings| settings.temperature),
+        top_p: setting(plan, state, |settings| settings.top_p),
+        max_tokens: setting(plan, state, |settings| settings.max_tokens),
+        seed: setting(plan, state, |settings| settings.seed),
+        stop: setting(plan, state, stop).unwrap_or_default(),
     }
 }
 

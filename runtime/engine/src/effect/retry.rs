@@ -5,11 +5,15 @@ use flow_ir::{Name, Plan};
 use flow_runtime_api::{Cost, Event, Failure, Kind, Time, Usage};
 use sha2::{Digest, Sha256};
 
-use super::{Stage, StepState, is_repeatable};
+use super::{Stage, StepState};
 use crate::engine::{Run, TimerUse};
 use crate::port::ModelFacts;
 use crate::task::{Task, TaskId};
 
+/// The defaults of a prompt. A node that has them has said nothing itself, so that the model that is asked, maybe another
+/// than the node's own, decides.
+const PROMPT_RETRY: u32 = 2;
+const PROMPT_TIMEOUT_MS: u64 = 120_000;
 /// The first pause; each further one is twice as long.
 const PAUSE_MS: u64 = 500;
 /// A pause of our own is never longer.
@@ -32,7 +36,7 @@ impl Run {
     pub(crate) fn next_after(&self, plan: &Plan, step: &Step, state: &StepState, failure: &Failure) -> Next {
         let Some(kind) = failure.built_in().filter(|kind| kind.is_transient()) else { return Next::End };
         // A writer that was refused for its rate did nothing; of any other failure that isn't known.
-        if !is_repeatable(plan, state.node) && kind != Kind::RateLimited {
+        if !self.is_repeatable(plan, state.node) && kind != Kind::RateLimited {
             return Next::End;
         }
         if state.tries < self.retries(plan, step, state) {
@@ -94,7 +98,7 @@ impl Run {
     /// A writer without an answer may have done its work.
     fn last_failure(&self, plan: &Plan, state: &StepState, failure: Failure) -> Failure {
         match failure.built_in() {
-            Some(Kind::Timeout) if !is_repeatable(plan, state.node) => Failure {
+            Some(Kind::Timeout) if !self.is_repeatable(plan, state.node) => Failure {
                 kind: Name::new_static(Kind::Uncertain.name()),
                 message: format!("it was sent and not answered: {}", failure.message),
                 ..failure
@@ -200,14 +204,16 @@ impl Run {
     fn retries(&self, plan: &Plan, step: &Step, state: &StepState) -> u32 {
         let node = &plan.nodes[state.node as usize];
         let of = |settings: &ModelSettings| settings.retry;
-        step.with.retry.or_else(|| setting(plan, state, of)).unwrap_or(node.retry)
+        let own = (node.retry != PROMPT_RETRY).then_some(node.retry);
+        step.with.retry.or(own).or_else(|| setting(plan, state, of)).unwrap_or(node.retry)
     }
 
     /// Returns the time that an attempt has, in milliseconds.
     pub(super) fn timeout(&self, plan: &Plan, step: &Step, state: &StepState) -> u64 {
         let node = &plan.nodes[state.node as usize];
         let of = |settings: &ModelSettings| settings.timeout_ms;
-        step.with.timeout_ms.or_else(|| setting(plan, state, of)).unwrap_or(node.timeout_ms)
+        let own = (node.timeout_ms != PROMPT_TIMEOUT_MS).then_some(node.timeout_ms);
+        step.with.timeout_ms.or(own).or_else(|| setting(plan, state, of)).unwrap_or(node.timeout_ms)
     }
 }
 
