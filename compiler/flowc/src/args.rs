@@ -1,0 +1,299 @@
+//! The command line as types. Each subcommand's arguments stand beside their doc comments, which are its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::text;
+
+/// Checks and runs AI workflows written in .flow files.
+#[derive(Debug, Parser)]
+#[command(name = "flowc", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// Whether to use colours.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Makes a project that checks and runs at once
+    New(New),
+    /// Reports every problem of every file
+    Check(Check),
+    /// Runs a flow and prints its result as JSON
+    Run(Run),
+    /// Shows what has run
+    Runs(Runs),
+    /// Goes on with a run after a crash, an interruption or a wait
+    Resume(Resume),
+    /// Explains a diagnostic: what it means, a wrong and a right program
+    Explain(Explain),
+    /// Lists the models whose limits and prices are known
+    Models(Models),
+    /// Tells what is missing on this machine
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+pub struct New {
+    /// The folder to make; its name becomes the project's
+    pub name: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Files and folders; without one the folder you are in
+    pub paths: Vec<PathBuf>,
+    /// How problems are written
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// What else is an error
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub deny: Option<Deny>,
+}
+
+/// How problems are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Drawn, with the source.
+    Human,
+    /// A line each.
+    Short,
+    /// A JSON object each.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Deny {
+    Warnings,
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+#[command(override_usage = "flowc run PATH [FLOW] [name=value…] [OPTIONS]")]
+pub struct Run {
+    /// A file, or the folder of a project
+    #[arg(required_unless_present = "help")]
+    pub path: Option<PathBuf>,
+    /// The flow to run, else `main` or the only one; then its inputs as name=value
+    #[arg(value_name = "[FLOW] name=value")]
+    pub rest: Vec<String>,
+    /// Reads inputs from a JSON object in a file, or with `-` from stdin
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Answers everything without leaving the machine; `models` leaves tools real
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "all",
+        conflicts_with = "tape")]
+    pub simulate: Option<Simulate>,
+    /// Seeds what is simulated
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The default model, as provider/model
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    #[command(flatten)]
+    pub tapes: Tapes,
+    #[command(flatten)]
+    pub show: Show,
+    #[command(flatten)]
+    pub store: Store,
+    /// Prints this help; after a path, the inputs of its flow
+    #[arg(long, short)]
+    pub help: bool,
+}
+
+/// What is asked and answered, as a file.
+#[derive(Clone, Debug, Args)]
+pub struct Tapes {
+    /// Writes a tape of everything that is asked and answered
+    #[arg(long, value_name = "FILE", conflicts_with = "tape")]
+    pub record: Option<PathBuf>,
+    /// Answers from a tape instead of asking
+    #[arg(long, value_name = "FILE")]
+    pub tape: Option<PathBuf>,
+}
+
+/// What a run shows while it goes on.
+#[derive(Clone, Debug, Args)]
+pub struct Show {
+    /// Writes models' text to stderr as it comes
+    #[arg(long)]
+    pub stream: bool,
+    /// Prints events to stdout, one JSON object a line, instead of the result
+    #[arg(long)]
+    pub json: bool,
+    /// How long a `wait` may hold the terminal; a longer one suspends the run
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = text::parse_duration_ms)]
+    pub wait_max: u64,
+}
+
+/// Where runs are kept.
+#[derive(Clone, Debug, Args)]
+pub struct Store {
+    /// Where runs are kept: sqlite:PATH
+    #[arg(long = "store", value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Simulate {
+    /// Models, tools and waits.
+    All,
+    /// Only models.
+    Models,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Runs {
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+    #[command(flatten)]
+    pub list: RunsList,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// Lists runs, the newest first
+    List(RunsList),
+    /// Shows a run: its steps, what they took, its result
+    Show(RunsOne),
+    /// Prints the journal of a run
+    Events(RunsOne),
+}
+
+#[derive(Debug, Args)]
+pub struct RunsList {
+    /// Only runs of this flow
+    #[arg(long)]
+    pub flow: Option<String>,
+    /// Only runs in this state
+    #[arg(long, value_enum)]
+    pub status: Option<Status>,
+    /// So many at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+    /// Prints one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub store: Store,
+}
+
+#[derive(Debug, Args)]
+pub struct RunsOne {
+    /// The run's id, or its first characters
+    pub id: String,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub store: Store,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Status {
+    Running,
+    Interrupted,
+    Suspended,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// The run's id, or its first characters
+    pub id: String,
+    #[command(flatten)]
+    pub tapes: Tapes,
+    #[command(flatten)]
+    pub show: Show,
+    #[command(flatten)]
+    pub store: Store,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A code or its name: E0412, non-exhaustive-route; without one all are listed
+    pub code: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Models {
+    /// Only models whose name holds this text
+    pub filter: Option<String>,
+    /// Prints one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub store: Store,
+    /// Prints one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn run(line: &str) -> Run {
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));
+        match cli.command {
+            Command::Run(run) => run,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_table_of_arguments_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_takes_options_between_inputs() {
+        let run = run("flowc run a.flow main topic=x --simulate n=-3 --wait-max 1m30s");
+        assert_eq!(run.rest, ["main", "topic=x", "n=-3"]);
+        assert_eq!(run.simulate, Some(Simulate::All));
+        assert_eq!(run.show.wait_max, 90_000);
+    }
+
+    #[test]
+    fn what_is_simulated_needs_an_equals_sign() {
+        assert_eq!(run("flowc run a.flow --simulate=models x=1").simulate, Some(Simulate::Models));
+        assert_eq!(run("flowc run a.flow --simulate models").rest, ["models"]);
+    }
+
+    #[test]
+    fn help_after_a_path_is_the_flows() {
+        let run = run("flowc run a.flow --help");
+        assert!(run.help && run.path.is_some());
+    }
+
+    #[test]
+    fn runs_lists_by_default() {
+        let cli = Cli::try_parse_from(["flowc", "runs", "--status", "failed"]).expect("valid");
+        let Command::Runs(runs) = cli.command else { panic!() };
+        assert!(runs.command.is_none() && runs.list.status == Some(Status::Failed));
+    }
+}

@@ -1,0 +1,46 @@
+//! `flowc doctor`: what is missing on this machine, a line each.
+
+use flow_host::{Fact, FactStatus};
+use serde_json::json;
+
+use crate::args::Doctor;
+use crate::exit::{Code, Outcome};
+use crate::place::{self, Place};
+use crate::terminal::{self, GREEN, RED, Stream, YELLOW};
+use flow_diagnostics::escape;
+
+pub fn run(args: &Doctor) -> Outcome {
+    let place = Place::here()?;
+    let host = place.host(&args.store)?;
+    let facts = place::runtime()?.block_on(host.doctor());
+    for fact in &facts {
+        terminal::out(if args.json { object(fact) } else { line(fact, terminal::unicode()) })?;
+    }
+    let missing = facts.iter().any(|fact| fact.status == FactStatus::Missing);
+    if Stream::Err.is_terminal() && !args.json {
+        terminal::err(match missing {
+            true => "\nsomething is missing; what is marked tells what to do\n",
+            false => "\neverything that is needed is here\n",
+        });
+    }
+    Ok(if missing { Code::Environment } else { Code::Done })
+}
+
+fn line(fact: &Fact, unicode: bool) -> String {
+    let (style, sign, ascii) = match fact.status {
+        FactStatus::Ok => (GREEN, "✓", "+"),
+        FactStatus::Warn => (YELLOW, "!", "!"),
+        FactStatus::Missing => (RED, "✗", "x"),
+    };
+    let sign = if unicode { sign } else { ascii };
+    format!("{style}{sign}{style:#} {:<10} {}\n", escape(&fact.name), escape(&fact.text))
+}
+
+fn object(fact: &Fact) -> String {
+    let status = match fact.status {
+        FactStatus::Ok => "ok",
+        FactStatus::Warn => "warn",
+        FactStatus::Missing => "missing",
+    };
+    format!("{}\n", json!({"name": fact.name, "status": status, "text": fact.text}))
+}

@@ -1,0 +1,10 @@
+//! The subcommands, one per file.
+
+pub mod check;
+pub mod doctor;
+pub mod explain;
+pub mod models;
+pub mod new;
+pub mod resume;
+pub mod run;
+pub mod runs;

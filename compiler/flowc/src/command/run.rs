@@ -1,0 +1,112 @@
+//! `flowc run PATH`: checks the program, reads the inputs, runs the flow.
+
+use std::io::Read;
+use std::path::Path;
+
+use clap::CommandFactory;
+use flow_diagnostics::escape;
+use flow_host::RunOptions;
+use flow_ir::plan::{Flow, Plan};
+use flow_project::World;
+use flow_runtime_api::Simulation;
+use serde_json::{Map, Value as Json};
+
+use crate::args::{Cli, Run, Simulate};
+use crate::disk::Disk;
+use crate::exit::{Code, Outcome, Stop};
+use crate::follow::{self, Told};
+use crate::inputs::{self, Inputs};
+use crate::place::{self, Place};
+use crate::program::{self, Program};
+use crate::terminal::{self, Stream};
+use crate::{flow_help, values};
+
+/// Inputs at most, in bytes.
+const INPUT_MAX: u64 = 64 << 20;
+
+pub fn run(args: &Run) -> Outcome {
+    let Some(path) = &args.path else {
+        let mut command = Cli::command();
+        let run = command.find_subcommand_mut("run").expect("it is in the table").clone();
+        terminal::out(run.bin_name("flowc run").disable_help_flag(true).render_help().ansi().to_string())?;
+        return Ok(Code::Done);
+    };
+    let (flow, pairs) = match args.rest.split_first() {
+        Some((first, rest)) if !first.contains('=') => (Some(first.as_str()), rest),
+        _ => (None, args.rest.as_slice()),
+    };
+    let Program { plan, settings, root } = program::load(path, flow)?;
+    if args.help {
+        terminal::out(help(&plan, path))?;
+        return Ok(Code::Done);
+    }
+    let inputs = read_inputs(&plan, args, pairs, path)?;
+    let place = Place::of(root, settings)?;
+    let host = place.host(&args.store)?;
+    let told = Told {
+        show: &args.show,
+        places: &plan.places.clone(),
+        flags: follow::flags(&place, &args.store, &args.tapes)?,
+    };
+    let options = RunOptions {
+        simulate: args
+            .simulate
+            .map(|what| Simulation { models_only: what == Simulate::Models, seed: args.seed }),
+        model: args.model.clone(),
+        record: args.tapes.record.clone(),
+        tape: args.tapes.tape.clone(),
+        stream: args.show.stream || args.show.json,
+        wait_max_ms: args.show.wait_max,
+        ..RunOptions::default()
+    };
+    place::runtime()?
+        .block_on(async { follow::follow(host.start(plan, inputs, options).await?, &told).await })
+}
+
+fn help(plan: &Plan, path: &Path) -> String {
+    let flow = plan.main();
+    let defaults: Vec<_> = flow.params.iter().map(|param| values::default(param, plan)).collect();
+    let width = Stream::Out.width().unwrap_or(100).min(100);
+    flow_help::help(flow, &plan.types, &path.to_string_lossy(), &defaults, width)
+}
+
+fn read_inputs(plan: &Plan, args: &Run, pairs: &[String], path: &Path) -> Result<Inputs, Stop> {
+    let flow = plan.main();
+    let json = args.input.as_deref().map(read_json).transpose()?;
+    let validate = |ty: &flow_ir::Type, json: &Json| values::violations(ty, json, plan);
+    inputs::read(&flow.params, &plan.types, json, pairs, &validate)
+        .map_err(|problems| wrong(flow, &problems, path))
+}
+
+/// Tells every problem with the inputs at once.
+fn wrong(flow: &Flow, problems: &[String], path: &Path) -> Stop {
+    let head = match problems {
+        [_] => format!("an input of `{}` is wrong", flow.name),
+        _ => format!("{} inputs of `{}` are wrong", problems.len(), flow.name),
+    };
+    Stop::usage(format_args!("{head}\n{}", problems.join("\n")))
+        .help(format_args!("`flowc run {} --help` tells what it takes", escape(&path.to_string_lossy())))
+}
+
+/// Reads a JSON object from a file, or with `-` from stdin.
+fn read_json(path: &Path) -> Result<Map<String, Json>, Stop> {
+    let name = if path == Path::new("-") { "stdin".into() } else { path.to_string_lossy() };
+    let name = escape(&name);
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().take(INPUT_MAX + 1).read_to_end(&mut bytes);
+        read.map_err(|error| Stop::usage(format_args!("stdin can't be read: {error}")))?;
+        if bytes.len() as u64 > INPUT_MAX {
+            return Err(Stop::usage(format_args!("stdin holds more than {INPUT_MAX} bytes")));
+        }
+        bytes
+    } else {
+        Disk.read(path, INPUT_MAX).map_err(|error| place::unreadable(path, &error))?
+    };
+    match serde_json::from_slice(&bytes) {
+        Ok(Json::Object(map)) => Ok(map),
+        Ok(_) => Err(Stop::usage(format_args!("{name} holds no JSON object"))
+            .help("write the inputs by name: {\"topic\": \"…\"}")),
+        Err(error) => Err(Stop::usage(format_args!("{name} holds no JSON: {error}"))),
+    }
+}

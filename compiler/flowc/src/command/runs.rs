@@ -1,0 +1,90 @@
+//! `flowc runs`: what has run, from the store.
+
+use flow_host::Host;
+use flow_runtime_api::{RunFilter, RunId, RunStatus};
+use flow_trace::{Fold, RunEvent};
+
+use crate::args::{Runs, RunsCommand, RunsList, RunsOne, Status, Store};
+use crate::clock;
+use crate::exit::{Code, Outcome, Stop};
+use crate::place::{self, Place};
+use crate::show;
+use crate::terminal::{self, Stream};
+
+pub fn run(args: &Runs) -> Outcome {
+    match &args.command {
+        None => list(&args.list),
+        Some(RunsCommand::List(args)) => list(args),
+        Some(RunsCommand::Show(args)) => show_one(args),
+        Some(RunsCommand::Events(args)) => events(args),
+    }
+}
+
+fn host(store: &Store) -> Result<(Host, tokio::runtime::Runtime), Stop> {
+    Ok((Place::here()?.host(store)?, place::runtime()?))
+}
+
+fn list(args: &RunsList) -> Outcome {
+    let (host, runtime) = host(&args.store)?;
+    let filter = RunFilter {
+        flow: args.flow.clone(),
+        status: args.status.map(status),
+        since: None,
+        limit: args.limit,
+    };
+    let runs = runtime.block_on(host.runs(&filter))?;
+    if args.json {
+        for run in &runs {
+            terminal::out(format!("{}\n", serde_json::to_string(run).unwrap_or_default()))?;
+        }
+    } else if runs.is_empty() {
+        terminal::err(format!("no runs in {}\n", Place::here()?.store(&args.store)?));
+    } else {
+        let runs: Vec<_> = runs.into_iter().map(|run| (run.summary, run.alive)).collect();
+        terminal::out(show::list(&runs, clock::now(), Stream::Out.width()))?;
+    }
+    Ok(Code::Done)
+}
+
+fn show_one(args: &RunsOne) -> Outcome {
+    let (host, runtime) = host(&args.store)?;
+    let run = runtime.block_on(host.find(&args.id))?;
+    let trace = runtime.block_on(host.trace(&run))?;
+    if args.json {
+        terminal::out(format!("{}\n", serde_json::to_string(&trace).unwrap_or_default()))?;
+    } else {
+        let alive = runtime.block_on(host.alive(&run))?;
+        terminal::out(show::run(&trace, alive, Stream::Out.width(), terminal::unicode()))?;
+    }
+    Ok(Code::Done)
+}
+
+fn events(args: &RunsOne) -> Outcome {
+    let (host, runtime) = host(&args.store)?;
+    let run = runtime.block_on(host.find(&args.id))?;
+    let events = journal(&run, &runtime.block_on(host.records(&run))?);
+    if args.json {
+        for event in &events {
+            terminal::out(event.to_line() + "\n")?;
+        }
+    } else {
+        terminal::out(show::events(&events, Stream::Out.width()))?;
+    }
+    Ok(Code::Done)
+}
+
+fn journal(run: &RunId, records: &[flow_runtime_api::Record]) -> Vec<RunEvent> {
+    let mut fold = Fold::new(run.clone());
+    records.iter().map(|record| fold.apply(record)).collect()
+}
+
+fn status(status: Status) -> RunStatus {
+    match status {
+        Status::Running => RunStatus::Running,
+        Status::Interrupted => RunStatus::Interrupted,
+        Status::Suspended => RunStatus::Suspended,
+        Status::Succeeded => RunStatus::Succeeded,
+        Status::Failed => RunStatus::Failed,
+        Status::Cancelled => RunStatus::Cancelled,
+    }
+}

@@ -1,0 +1,98 @@
+//! From a path to the plan of a flow; what is wrong on the way is told on stderr.
+
+use std::path::{Path, PathBuf};
+
+use flow_diagnostics::escape;
+use flow_ir::plan::Plan;
+use flow_project::{PlanError, Project, Settings, World, WorldError};
+use flow_source::Sources;
+
+use crate::disk::Disk;
+use crate::exit::{Code, Stop};
+use crate::place;
+use crate::problems;
+use crate::text;
+
+/// A program that can be run.
+pub struct Program {
+    pub plan: Plan,
+    pub settings: Settings,
+    /// The folder of its `flow.toml`, if it has one.
+    pub root: Option<PathBuf>,
+}
+
+/// Checks a file or a project and returns the plan of the flow to run.
+pub fn load(path: &Path, flow: Option<&str>) -> Result<Program, Stop> {
+    let project = open(path)?;
+    let mut diagnostics = project.check().to_vec();
+    flow_diagnostics::render::sort(&mut diagnostics, project.sources());
+    if problems::has_errors(&diagnostics) {
+        problems::tell(&diagnostics, project.sources());
+        return Err(Stop::new(Code::Problems, ""));
+    }
+    let plan = project.plan(flow).map_err(|error| unplanned(error, project.sources(), path))?;
+    Ok(Program { plan, settings: project.settings().clone(), root: project.root().map(Path::to_owned) })
+}
+
+/// Opens the project that a path belongs to.
+pub fn open(path: &Path) -> Result<Project, Stop> {
+    let unreadable = |error: &WorldError| place::unreadable(path, error);
+    let shown = path.to_string_lossy();
+    let shown = escape(&shown);
+    if !Disk.is_folder(path).map_err(|error| unreadable(&error))? {
+        // What a project can't read is a diagnostic; what was named is wrong usage.
+        readable(path).map_err(|error| unreadable(&error))?;
+        if path.extension().is_none_or(|extension| extension != "flow") {
+            return Err(Stop::usage(format_args!("`{shown}` is no `.flow` file")));
+        }
+    }
+    let project = Project::open(&Disk, path).map_err(|error| unreadable(&error))?;
+    match project.layout().files.is_empty() {
+        true => Err(Stop::usage(format_args!("`{shown}` holds no `.flow` file"))
+            .help("`flowc new NAME` makes a project to begin with")),
+        false => Ok(project),
+    }
+}
+
+fn readable(path: &Path) -> Result<(), WorldError> {
+    match Disk.read(path, 0) {
+        Ok(_) | Err(WorldError::TooLarge(_)) => {}
+        Err(error) => return Err(error),
+    }
+    std::fs::File::open(path).map(drop).map_err(|error| WorldError::Unreadable(error.to_string()))
+}
+
+/// Why there is no plan: no such flow, several to choose from, or something that can't be run yet.
+fn unplanned(error: PlanError, sources: &Sources, path: &Path) -> Stop {
+    let shown = path.to_string_lossy();
+    let shown = escape(&shown);
+    match error {
+        PlanError::NoFlow { asked: Some(asked), known } => {
+            let help = match text::similar(&asked, known.iter().map(String::as_str)) {
+                Some(similar) => format!("did you mean `{similar}`?"),
+                None if known.is_empty() => "it has no flows".into(),
+                None => format!("it has {}", list(&known)),
+            };
+            Stop::usage(format_args!("{shown} has no flow `{}`", escape(&asked))).help(help)
+        }
+        PlanError::NoFlow { asked: None, .. } => {
+            Stop::usage(format_args!("{shown} has no flow")).help("declare one: `flow main(…) -> T { … }`")
+        }
+        PlanError::Ambiguous { known } => Stop::usage(format_args!(
+            "{shown} has several flows and none is called `main`"
+        ))
+        .help(format_args!(
+            "name one: `flowc run {shown} {}`; it has {}",
+            known.first().map_or("", |name| name),
+            list(&known)
+        )),
+        PlanError::Problems(diagnostics) => {
+            problems::tell(&diagnostics, sources);
+            Stop::new(Code::Problems, "")
+        }
+    }
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,347 @@
+//! What is shown of runs that are on record, as pure functions: the list, one run, its journal.
+
+use std::fmt::Write;
+
+use flow_diagnostics::escape;
+use flow_runtime_api::{RunStatus, RunSummary, Time, Usage};
+use flow_trace::{RunEvent, StepStatus, Trace};
+use serde_json::Value as Json;
+
+use crate::progress;
+use crate::table::{Table, column, numbers, remarks};
+use crate::terminal::{BOLD, RED};
+use crate::text;
+
+/// Draws the list of runs. In a pipe ids are whole; on a terminal as long as it takes to tell them apart.
+pub fn list(runs: &[(RunSummary, bool)], now: Time, width: Option<usize>) -> String {
+    let ids: Vec<&str> = runs.iter().map(|(run, _)| run.run.0.as_str()).collect();
+    let length = if width.is_some() { telling_apart(&ids) } else { usize::MAX };
+    let mut table = Table::new([
+        column("RUN", 0),
+        column("FLOW", 1),
+        column("STATUS", 0),
+        column("STARTED", 2),
+        numbers("STEPS", 4),
+        numbers("TOKENS", 5),
+        numbers("COST", 3),
+        remarks("WHY", 6),
+    ]);
+    for (run, alive) in runs {
+        let why = run.failure.as_deref().map(|why| text::fit(why, 120).into_owned());
+        table.row([
+            run.run.0.chars().take(length).collect(),
+            run.flow.clone(),
+            status(run.status, *alive).into(),
+            text::ago(run.started_at, now),
+            text::number(run.steps),
+            sum(&run.usage),
+            if run.simulated { "simulated".into() } else { text::cost(&run.cost) },
+            why.unwrap_or_default(),
+        ]);
+    }
+    table.draw(width)
+}
+
+/// A run that says it is running while nobody holds it was cut off, and can be resumed.
+pub fn status(status: RunStatus, alive: bool) -> &'static str {
+    match status {
+        RunStatus::Running if alive => "running",
+        RunStatus::Running => "cut off",
+        RunStatus::Interrupted => "interrupted",
+        RunStatus::Suspended => "suspended",
+        RunStatus::Succeeded => "succeeded",
+        RunStatus::Failed => "failed",
+        RunStatus::Cancelled => "cancelled",
+    }
+}
+
+/// The length at which no two ids begin alike, 8 at least.
+fn telling_apart(ids: &[&str]) -> usize {
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable();
+    let shared = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let longest = sorted.windows(2).map(|pair| shared(pair[0], pair[1])).max().unwrap_or(0);
+    (longest + 1).max(8)
+}
+
+fn sum(usage: &Usage) -> String {
+    match usage.input_tokens.saturating_add(usage.output_tokens) {
+        0 => String::new(),
+        tokens => text::number(tokens),
+    }
+}
+
+/// Draws one run: what it was, its steps, what came of it.
+pub fn run(trace: &Trace, alive: bool, width: Option<usize>, unicode: bool) -> String {
+    let mut out = String::new();
+    // Writing to a string can't fail.
+    let _ = write_run(trace, alive, width, unicode, &mut out);
+    out
+}
+
+fn write_run(
+    trace: &Trace,
+    alive: bool,
+    width: Option<usize>,
+    unicode: bool,
+    out: &mut String,
+) -> std::fmt::Result {
+    let mut fact = |name: &str, value: &str| writeln!(out, "{BOLD}{name:<8}{BOLD:#} {}", escape(value));
+    fact("run", &trace.run.0)?;
+    fact("flow", &trace.flow)?;
+    fact("started", &trace.started_at.rfc3339())?;
+    if !trace.inputs.is_empty() {
+        let inputs: Vec<_> =
+            trace.inputs.iter().map(|(name, value)| format!("{name}={}", brief(value, 60))).collect();
+        fact("inputs", &inputs.join("  "))?;
+    }
+    fact("status", &progress::summary(status(trace.status, alive), trace, unicode))?;
+    if let Some(reason) = &trace.waits_for {
+        let due = trace.due_at.map(|at| format!(", due {}", at.rfc3339())).unwrap_or_default();
+        fact("waits", &format!("{reason}{due}"))?;
+    }
+    out.push('\n');
+    out.push_str(&steps(trace, width));
+    if let Some(failure) = &trace.failure {
+        let at = failure.step.as_ref().map(|step| format!("\n  at {}", escape(&step.0))).unwrap_or_default();
+        writeln!(out, "\n{RED}{}{RED:#}: {}{at}", escape(&failure.kind), escape(&failure.message))?;
+    }
+    if let Some(result) = &trace.result {
+        writeln!(out, "\n{BOLD}result{BOLD:#}\n{}", pretty(result))?;
+    }
+    Ok(())
+}
+
+fn steps(trace: &Trace, width: Option<usize>) -> String {
+    let mut table = Table::new([
+        column("STEP", 0),
+        column("STATUS", 0),
+        numbers("TIME", 1),
+        column("MODEL", 4),
+        numbers("TOKENS", 3),
+        numbers("COST", 2),
+        numbers("TRIES", 5),
+        remarks("WHY", 6),
+    ]);
+    for step in &trace.steps {
+        let model = step.model.as_deref().unwrap_or(&step.node);
+        let status = match step.status {
+            StepStatus::Running => "running",
+            StepStatus::Retrying => "retrying",
+            StepStatus::Waiting => "waiting",
+            StepStatus::Succeeded => "done",
+            StepStatus::Failed => "failed",
+            StepStatus::Cancelled => "stopped",
+        };
+        table.row([
+            step.step.0.to_string(),
+            status.into(),
+            text::duration(step.duration_ms),
+            model.into(),
+            sum(&step.usage),
+            step.model.as_ref().map(|_| text::cost(&step.cost)).unwrap_or_default(),
+            if step.attempts > 1 { step.attempts.to_string() } else { String::new() },
+            step.failure
+                .as_ref()
+                .map(|why| text::fit(&why.to_string(), 120).into_owned())
+                .unwrap_or_default(),
+        ]);
+    }
+    if trace.steps.is_empty() { "no steps\n".into() } else { table.draw(width) }
+}
+
+/// Draws a run's journal, a line for each record.
+pub fn events(events: &[RunEvent], width: Option<usize>) -> String {
+    let mut table =
+        Table::new([column("TIME", 2), column("EVENT", 0), column("STEP", 0), remarks("WHAT", 1)]);
+    for event in events {
+        let what = match (&event.error, &event.reason, &event.result) {
+            (Some(error), ..) => text::fit(&progress::reason(error), 80).into_owned(),
+            (_, Some(reason), _) => reason.clone(),
+            (_, _, Some(result)) => brief(result, 60),
+            _ => event
+                .model
+                .as_ref()
+                .or(event.node.as_ref())
+                .or(event.flow.as_ref())
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        };
+        // The day is the run's; its hour tells the rest.
+        let time = event.time.get(11..23).unwrap_or(&event.time).to_owned();
+        let step = event.step.as_ref().map(|step| step.0.to_string()).unwrap_or_default();
+        table.row([time, event.event.name().into(), step, what]);
+    }
+    table.draw(width)
+}
+
+/// A value on one line, cut.
+fn brief(value: &Json, width: usize) -> String {
+    text::fit(&value.to_string(), width).into_owned()
+}
+
+/// JSON for people: indented, with everything escaped that a terminal would act on.
+pub fn pretty(value: &Json) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let mut buffer = [0; 4];
+        match c {
+            '\n' => out.push(c),
+            c if matches!(escape(c.encode_utf8(&mut buffer)), std::borrow::Cow::Owned(_)) => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use flow_runtime_api::{Coordinate, Cost, Event, Failure, Kind, Record, RunId};
+    use flow_trace::Fold;
+    use serde_json::json;
+
+    use super::*;
+
+    fn summary(id: &str, flow: &str, status: RunStatus, failure: Option<&str>) -> RunSummary {
+        RunSummary {
+            run: RunId(id.into()),
+            flow: flow.into(),
+            status,
+            started_at: Time(1_000_000),
+            updated_at: Time(1_000_000),
+            steps: 12,
+            usage: Usage { input_tokens: 1_100, output_tokens: 200, ..Usage::default() },
+            cost: Cost { nanodollars: 12_345_678, complete: true },
+            simulated: false,
+            failure: failure.map(String::from),
+            plan: String::new(),
+        }
+    }
+
+    fn runs() -> Vec<(RunSummary, bool)> {
+        vec![
+            (
+                summary("0193ab12-4f21-7a31-8f00-5d2c1b7a9e01", "write_article", RunStatus::Succeeded, None),
+                false,
+            ),
+            (
+                summary("0193ab12-4f98-7c02-9b11-00aa3c4d5e6f", "write_article", RunStatus::Running, None),
+                false,
+            ),
+            (
+                summary(
+                    "0193ab0f-1c00-7be4-a2d3-778899aabbcc",
+                    "hello",
+                    RunStatus::Failed,
+                    Some("timeout: \u{1b}[2Jno answer"),
+                ),
+                false,
+            ),
+        ]
+    }
+
+    fn trace() -> (Trace, Vec<RunEvent>) {
+        let step = |name: &str| Coordinate(name.into());
+        let started = |name: &str, attempt| Event::StepStarted {
+            step: step(name),
+            node: "critique".into(),
+            kind: "prompt".into(),
+            attempt,
+            repair: 0,
+            fingerprint: String::new(),
+            model: Some("ollama/llama3.2".into()),
+            repeatable: true,
+        };
+        let usage = Usage { input_tokens: 312, output_tokens: 45, ..Usage::default() };
+        let failure =
+            Failure { step: Some(step("f/b")), ..Failure::new(Kind::Timeout, "no answer within 30s") };
+        let events = [
+            Event::RunStarted {
+                plan: "abc".into(),
+                flow: "f".into(),
+                inputs: json!({"topic": "brevity", "n": 3}).as_object().cloned().unwrap_or_default(),
+                models: Default::default(),
+                prices: String::new(),
+                simulate: None,
+            },
+            started("f/polish[0]/review", 0),
+            Event::AttemptFailed {
+                step: step("f/polish[0]/review"),
+                attempt: 0,
+                repair: 0,
+                failure: Failure::new(Kind::RateLimited, "slow down"),
+                usage: Usage::default(),
+                cost: Cost::ZERO,
+                duration_ms: 100,
+                next_at: Time(2_000),
+                answer: None,
+            },
+            started("f/polish[0]/review", 1),
+            Event::StepFinished {
+                step: step("f/polish[0]/review"),
+                result: json!({"score": 3}),
+                usage,
+                cost: Cost::ZERO,
+                duration_ms: 1_200,
+            },
+            started("f/b", 0),
+            Event::StepFailed {
+                step: step("f/b"),
+                failure: failure.clone(),
+                usage: Usage::default(),
+                cost: Cost::UNKNOWN,
+                duration_ms: 30_000,
+            },
+            Event::RunFinished {
+                status: RunStatus::Failed,
+                result: None,
+                failure: Some(failure),
+                usage,
+                cost: Cost::UNKNOWN,
+            },
+        ];
+        let mut fold = Fold::new(RunId("0193ab12-4f21-7a31-8f00-5d2c1b7a9e01".into()));
+        let shown = (0..)
+            .zip(events)
+            .map(|(seq, event)| fold.apply(&Record { seq, at: Time(1_000 * seq as i64), event }));
+        let shown = shown.collect();
+        (fold.into_trace(), shown)
+    }
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_list_fits_40_and_120_columns_and_a_pipe() {
+        let now = Time(1_000_000 + 200_000);
+        insta::assert_snapshot!("list_40", list(&runs(), now, Some(40)));
+        insta::assert_snapshot!("list_120", list(&runs(), now, Some(120)));
+        insta::assert_snapshot!("list_pipe", list(&runs(), now, None));
+    }
+
+    #[test]
+    fn a_run_fits_40_and_120_columns() {
+        let (trace, _) = trace();
+        insta::assert_snapshot!("run_40", plain(&run(&trace, false, Some(40), false)));
+        insta::assert_snapshot!("run_120", plain(&run(&trace, false, Some(120), true)));
+    }
+
+    #[test]
+    fn a_journal_fits_40_and_120_columns() {
+        let (_, shown) = trace();
+        insta::assert_snapshot!("events_40", events(&shown, Some(40)));
+        insta::assert_snapshot!("events_120", events(&shown, Some(120)));
+    }
+
+    #[test]
+    fn a_terminal_acts_on_nothing_in_a_result() {
+        assert_eq!(pretty(&json!("a\u{1b}[2J\u{9b}\u{202e}b\nc")), r#""a\u001b[2J\u009b\u202eb\nc""#);
+    }
+}

@@ -1,0 +1,429 @@
+//! The binary as its users meet it: exit codes, what goes to stdout and what to stderr, signals.
+
+#![allow(clippy::disallowed_methods, reason = "tests start processes and write files")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// A folder of its own, with a store of its own.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// A folder with one program.
+    fn with(program: &str) -> Folder {
+        let folder = Folder::new();
+        folder.write("main.flow", program);
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        fs::write(self.path(name), text).expect("written");
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flowc"));
+        command.args(args).current_dir(self.0.path()).env_clear();
+        command.env("HOME", self.0.path()).env("LANG", "C.UTF-8").stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args).output().expect("flowc starts"))
+    }
+
+    fn run_with_stdin(&self, args: &[&str], stdin: &str) -> Ran {
+        let mut child = self
+            .command(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("flowc starts");
+        child.stdin.take().expect("piped").write_all(stdin.as_bytes()).expect("read by flowc");
+        Ran::of(child.wait_with_output().expect("flowc ends"))
+    }
+}
+
+/// What came of a command.
+#[derive(Debug)]
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Ran {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    #[track_caller]
+    fn ends_with(self, code: i32) -> Ran {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        assert!(!self.err.contains("panicked") && !self.err.contains("mistake of its own"), "{}", self.err);
+        self
+    }
+
+    fn json(&self) -> Json {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {:?}", self.out))
+    }
+
+    fn lines(&self) -> Vec<Json> {
+        let read =
+            |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        self.out.lines().map(read).collect()
+    }
+}
+
+const DOUBLE: &str = "\
+/// Doubles a number.
+flow main(
+  /// What is doubled.
+  n: int(0..100),
+  /// How often.
+  times: int = 1,
+) -> int {
+  return n * 2 * times
+}
+";
+
+#[test]
+fn a_new_project_checks_and_runs_at_once() {
+    let folder = Folder::new();
+    folder.run(&["new", "greeter"]).ends_with(0);
+    let checked = folder.run(&["check", "greeter", "--deny", "warnings"]).ends_with(0);
+    assert_eq!(checked.out, "");
+    let ran = folder.run(&["run", "greeter", "name=Ada", "--simulate"]).ends_with(0);
+    assert!(ran.json()["text"].is_string(), "{}", ran.out);
+    assert!(ran.err.contains("simulated"), "{}", ran.err);
+    assert!(folder.path("greeter/.flow/flow.db").exists());
+    folder.run(&["new", "greeter"]).ends_with(2);
+}
+
+#[test]
+fn a_result_is_one_line_of_json_in_a_pipe() {
+    let folder = Folder::with(DOUBLE);
+    let ran = folder.run(&["run", ".", "n=20", "times=2"]).ends_with(0);
+    assert_eq!(ran.out, "80\n");
+    assert!(ran.err.contains("done in"), "{}", ran.err);
+}
+
+#[test]
+fn every_wrong_input_is_told_before_anything_runs() {
+    let folder = Folder::with(DOUBLE);
+    let ran = folder.run(&["run", "main.flow", "n=many", "tims=2", "loose"]).ends_with(2);
+    assert_eq!(ran.out, "");
+    for told in ["`n`: `many` is no whole number", "similar name is `times`", "`loose` is no input"] {
+        assert!(ran.err.contains(told), "{told}: {}", ran.err);
+    }
+    let ran = folder.run(&["run", "main.flow", "n=101"]).ends_with(2);
+    assert!(ran.err.contains("got 101"), "{}", ran.err);
+    let ran = folder.run(&["run", "main.flow"]).ends_with(2);
+    assert!(ran.err.contains("`n` is missing"), "{}", ran.err);
+}
+
+#[test]
+fn inputs_come_from_a_file_and_from_stdin() {
+    let folder = Folder::with(DOUBLE);
+    folder.write("in.json", r#"{"n": 4}"#);
+    assert_eq!(folder.run(&["run", ".", "--input", "in.json"]).ends_with(0).out, "8\n");
+    assert_eq!(folder.run(&["run", ".", "--input", "in.json", "n=5"]).ends_with(0).out, "10\n");
+    assert_eq!(folder.run_with_stdin(&["run", ".", "--input", "-"], r#"{"n": 6}"#).ends_with(0).out, "12\n");
+    for wrong in ["[1]", "{", "", "\u{0}"] {
+        folder.run_with_stdin(&["run", ".", "--input", "-"], wrong).ends_with(2);
+    }
+    folder.run(&["run", ".", "--input", "none.json"]).ends_with(2);
+    folder.run(&["run", ".", "--input", "/dev/zero"]).ends_with(2);
+}
+
+#[test]
+fn help_after_a_path_tells_the_inputs() {
+    let folder = Folder::with(DOUBLE);
+    let help = folder.run(&["run", "main.flow", "--help"]).ends_with(0).out;
+    for told in ["Doubles a number.", "n: int(0..100)", "What is doubled.", "times: int = 1", "Result: int"] {
+        assert!(help.contains(told), "{told}: {help}");
+    }
+    assert!(folder.run(&["run", "--help"]).ends_with(0).out.contains("--simulate"));
+}
+
+#[test]
+fn a_flow_is_chosen_by_name() {
+    let folder = Folder::with("flow one() -> int { return 1 }\nflow two() -> int { return 2 }\n");
+    assert_eq!(folder.run(&["run", "main.flow", "two"]).ends_with(0).out, "2\n");
+    assert!(folder.run(&["run", "main.flow", "tow"]).ends_with(2).err.contains("`two`"));
+    assert!(folder.run(&["run", "main.flow"]).ends_with(2).err.contains("`one`"));
+}
+
+#[test]
+fn events_are_all_that_stdout_has_under_json() {
+    let folder = Folder::with(DOUBLE);
+    let events = folder.run(&["run", ".", "n=1", "--json"]).ends_with(0).lines();
+    let names: Vec<_> = events.iter().map(|event| event["event"].as_str().expect("named")).collect();
+    assert_eq!((names.first(), names.last()), (Some(&"run_started"), Some(&"run_finished")));
+    assert!(
+        events.iter().all(|event| event["v"] == 1 && event["run"].is_string() && event["time"].is_string())
+    );
+    assert_eq!(events.last().expect("one")["result"], 2);
+}
+
+#[test]
+fn problems_are_told_in_three_forms() {
+    let folder = Folder::with("flow main(n: int) -> string {\n  return n\n}\n");
+    let human = folder.run(&["check"]).ends_with(1);
+    assert!(
+        human.out.contains("E0301 (type-mismatch)") && human.err.contains("1 error in 1 file"),
+        "{human:?}"
+    );
+    let short = folder.run(&["check", "main.flow", "--format", "short"]).ends_with(1);
+    assert!(short.out.starts_with("main.flow:2:10: error[E0301]: "), "{}", short.out);
+    let json = folder.run(&["check", ".", "--format", "json"]).ends_with(1).lines();
+    assert_eq!((json.len(), &json[0]["code"], &json[0]["span"]["line"]), (1, &"E0301".into(), &2.into()));
+    let ran = folder.run(&["run", ".", "n=1"]).ends_with(1);
+    assert!(ran.out.is_empty() && ran.err.contains("E0301"), "{ran:?}");
+}
+
+#[test]
+fn warnings_are_denied_on_demand() {
+    let folder = Folder::with("flow main(n: int) -> int {\n  let m = n\n  return n\n}\n");
+    assert!(folder.run(&["check"]).ends_with(0).out.contains("W0210"));
+    folder.run(&["check", "--deny", "warnings"]).ends_with(1);
+    assert_eq!(folder.run(&["run", ".", "n=1"]).ends_with(0).out, "1\n");
+}
+
+#[test]
+fn what_can_not_be_read_is_wrong_usage() {
+    let folder = Folder::with(DOUBLE);
+    for path in ["none.flow", "none", "/dev/null"] {
+        assert!(folder.run(&["check", path]).ends_with(2).err.contains("can't be read"), "{path}");
+        folder.run(&["run", path]).ends_with(2);
+    }
+    folder.write("note.txt", "text");
+    folder.run(&["check", "note.txt"]).ends_with(2);
+    fs::create_dir(folder.path("empty")).expect("made");
+    assert!(folder.run(&["check", "empty"]).ends_with(2).err.contains("holds no `.flow` file"));
+    // The other paths are checked all the same.
+    folder.write("wrong.flow", "flow main() -> int { return \"a\" }\n");
+    assert!(folder.run(&["check", "none.flow", "wrong.flow"]).ends_with(2).out.contains("E0301"));
+}
+
+#[test]
+fn hostile_files_end_in_a_diagnostic() {
+    let folder = Folder::new();
+    let cases: [(&str, Vec<u8>); 5] = [
+        ("latin1.flow", b"flow main() -> string { return \"caf\xe9\" }".to_vec()),
+        ("nul.flow", b"flow main() -> int { return 1 }\0".to_vec()),
+        ("brackets.flow", [b"flow main() -> int { return ".to_vec(), vec![b'('; 100_000]].concat()),
+        ("escape.flow", b"flow main() -> int { return \x1b[31m }".to_vec()),
+        ("large.flow", vec![b' '; 9 << 20]),
+    ];
+    for (name, bytes) in cases {
+        folder.write(name, bytes);
+        let ran = folder.run(&["check", name]).ends_with(1);
+        assert!(!ran.out.contains('\u{1b}') && !ran.out.contains('\0'), "{name}: {:?}", ran.out);
+        assert!(ran.out.len() < 20_000, "{name}: {} bytes", ran.out.len());
+        fs::remove_file(folder.path(name)).expect("removed");
+    }
+    folder.write("crlf.flow", "\u{feff}flow main() -> int {\r\n  return 1\r\n}\r\n");
+    folder.run(&["check", "crlf.flow"]).ends_with(0);
+}
+
+#[test]
+fn codes_are_explained() {
+    let folder = Folder::new();
+    assert!(folder.run(&["explain", "E0412"]).ends_with(0).out.contains("non-exhaustive-route"));
+    assert!(folder.run(&["explain", "non-exhaustive-route"]).ends_with(0).out.contains("E0412"));
+    assert!(folder.run(&["explain", "E9999"]).ends_with(2).err.contains("no diagnostic `E9999`"));
+}
+
+#[test]
+fn usage_is_checked() {
+    let folder = Folder::new();
+    folder.run(&[]).ends_with(2);
+    folder.run(&["nonsense"]).ends_with(2);
+    folder.run(&["run"]).ends_with(2);
+    assert!(folder.run(&["--version"]).ends_with(0).out.starts_with("flowc 0."));
+    folder.run(&["runs", "--store", "mysql://x"]).ends_with(2);
+}
+
+#[test]
+fn runs_are_listed_shown_and_found_by_prefix() {
+    let folder = Folder::with(DOUBLE);
+    assert!(folder.run(&["runs"]).ends_with(0).err.contains("no runs"));
+    folder.run(&["run", ".", "n=1"]).ends_with(0);
+    folder.run(&["run", ".", "n=2", "--simulate"]).ends_with(0);
+    let runs = folder.run(&["runs", "--json"]).ends_with(0).lines();
+    assert_eq!(runs.len(), 2);
+    assert_eq!((&runs[0]["simulated"], &runs[1]["simulated"]), (&true.into(), &false.into()));
+    let id = runs[1]["run"].as_str().expect("an id");
+    assert!(folder.run(&["runs", "list"]).ends_with(0).out.contains(id));
+    let shown = folder.run(&["runs", "show", id]).ends_with(0).out;
+    assert!(shown.contains("n=1") && shown.contains("result\n2"), "{shown}");
+    assert_eq!(folder.run(&["runs", "show", id, "--json"]).ends_with(0).json()["result"], 2);
+    let events = folder.run(&["runs", "events", id, "--json"]).ends_with(0).lines();
+    assert_eq!(events[0]["event"], "run_started");
+    folder.run(&["runs", "events", &id[..id.len() - 1]]).ends_with(0);
+    folder.run(&["runs", "show", "ffff"]).ends_with(2);
+    // Both ids begin with the same hour.
+    folder.run(&["runs", "show", &id[..4]]).ends_with(2);
+    folder.run(&["resume", id]).ends_with(2);
+}
+
+#[test]
+fn a_failed_run_tells_why_and_where() {
+    let folder =
+        Folder::with("flow main(n: int) -> int {\n  fail too_small(\"n is ${n}\") if n < 3\n  return n\n}\n");
+    let ran = folder.run(&["run", ".", "n=1"]).ends_with(3);
+    assert!(ran.out.is_empty() && ran.err.contains("too_small: n is 1"), "{ran:?}");
+    let events = folder.run(&["run", ".", "n=1", "--json"]).ends_with(3).lines();
+    let end = events.iter().find(|event| event["event"] == "run_finished").expect("it ended");
+    assert_eq!(end["error"]["kind"], "too_small");
+}
+
+#[test]
+fn a_long_wait_suspends_and_is_resumed() {
+    let folder = Folder::with("flow main() -> int {\n  wait 2h\n  return 7\n}\n");
+    let ran = folder.run(&["run", ".", "--wait-max", "0s"]).ends_with(4);
+    let id =
+        ran.err.split("flowc resume ").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("an id");
+    assert!(folder.run(&["runs"]).ends_with(0).out.contains("suspended"));
+    folder.run(&["resume", id, "--wait-max", "0s"]).ends_with(4);
+    // Simulated waits take no time.
+    assert_eq!(folder.run(&["run", ".", "--simulate"]).ends_with(0).out, "7\n");
+}
+
+#[test]
+fn a_missing_key_and_an_unreachable_server_are_told() {
+    let ask = |model: &str| {
+        format!(
+            "model default = {model}\nprompt ask() -> string {{ user: \"hi\" }}\nflow main() -> string {{\n  return ask()\n}}\n"
+        )
+    };
+    let folder = Folder::with(&ask("\"openai/gpt-4.1-mini\""));
+    let ran = folder.run(&["run", "."]).ends_with(5);
+    assert!(ran.err.contains("OPENAI_API_KEY"), "{}", ran.err);
+    folder.write(
+        "main.flow",
+        ask("\"openai/m\" { base_url: \"http://127.0.0.1:9/v1\", api_key: \"x\", retry: 0 }"),
+    );
+    let ran = folder.run(&["run", "."]);
+    assert!(matches!(ran.code, Some(3 | 5)) && ran.err.contains("127.0.0.1:9"), "{ran:?}");
+}
+
+#[test]
+fn a_key_is_in_no_output() {
+    let folder = Folder::new();
+    let mut command = folder.command(&["models", "gpt-4.1"]);
+    let ran =
+        Ran::of(command.env("OPENAI_API_KEY", "sk-very-secret").output().expect("flowc starts")).ends_with(0);
+    assert!(ran.err.contains("OPENAI_API_KEY") && ran.out.contains("openai/gpt-4.1"), "{ran:?}");
+    assert!(!format!("{ran:?}").contains("secret"));
+    let mut command = folder.command(&["doctor"]);
+    let ran = Ran::of(command.env("OPENAI_API_KEY", "sk-very-secret").output().expect("flowc starts"));
+    assert!(ran.out.lines().count() >= 3 && !format!("{ran:?}").contains("secret"), "{ran:?}");
+}
+
+/// A server that takes a question and never answers, and a program that asks it.
+fn hanging() -> (Folder, TcpListener) {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/v1", server.local_addr().expect("bound"));
+    let folder = Folder::with(&format!(
+        "model default = \"openai/m\" {{ base_url: \"{url}\" }}\nprompt ask() -> string {{ user: \"hi\" }}\nflow main() -> string {{\n  return ask()\n}}\n"
+    ));
+    (folder, server)
+}
+
+/// Starts a run that hangs, and returns once its question has arrived.
+fn start_hanging(folder: &Folder, server: &TcpListener) -> Child {
+    let child = folder
+        .command(&["run", "."])
+        .env("OPENAI_API_KEY", "none-needed")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("flowc starts");
+    let (stream, _) = server.accept().expect("a question");
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).expect("an HTTP request");
+    assert!(line.starts_with("POST "), "{line}");
+    // The connection stays open as long as the test.
+    std::mem::forget(stream);
+    child
+}
+
+fn send(child: &Child, signal: &str) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill starts");
+    assert!(sent.success());
+}
+
+#[test]
+fn ctrl_c_leaves_a_run_that_can_be_resumed() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let (folder, server) = hanging();
+        let child = start_hanging(&folder, &server);
+        send(&child, signal);
+        let ran = Ran::of(child.wait_with_output().expect("flowc ends")).ends_with(code);
+        assert!(ran.err.contains("flowc resume "), "{}", ran.err);
+        assert!(folder.run(&["runs"]).ends_with(0).out.contains("interrupted"));
+    }
+}
+
+#[test]
+fn a_killed_run_is_seen_as_cut_off() {
+    let (folder, server) = hanging();
+    let mut child = start_hanging(&folder, &server);
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert!(folder.run(&["runs"]).ends_with(0).out.contains("cut off"));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_mistake() {
+    let folder = Folder::new();
+    let mut child = folder
+        .command(&["models"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("flowc starts");
+    drop(child.stdout.take());
+    let mut err = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut err).expect("text");
+    child.wait().expect("ended");
+    assert!(!err.contains("error") && !err.contains("panicked"), "{err}");
+}
+
+#[test]
+fn the_readme_of_a_new_project_names_commands_that_work() {
+    let folder = Folder::new();
+    folder.run(&["new", "p"]).ends_with(0);
+    let readme = fs::read_to_string(folder.path("p/README.md")).expect("written");
+    let commands = readme.lines().filter_map(|line| line.strip_prefix("flowc "));
+    let mut count = 0;
+    for line in commands {
+        let words: Vec<_> = line.split('#').next().unwrap_or_default().split_whitespace().collect();
+        // The run on a real model needs one.
+        if words.first() == Some(&"run") && !words.iter().any(|word| word.starts_with("--")) {
+            continue;
+        }
+        let output =
+            folder.command(&words).current_dir(Path::new(&folder.path("p"))).output().expect("flowc starts");
+        Ran::of(output).ends_with(0);
+        count += 1;
+    }
+    assert!(count >= 4);
+}
