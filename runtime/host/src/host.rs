@@ -87,7 +87,7 @@ impl Host {
         let registry = flow_providers::Registry::new(scrubber.clone());
         let parts = Parts {
             providers: Arc::new(move |name| registry.provider(name)),
-            tool: Arc::new(crate::tools::NoTools),
+            tool: Arc::new(flow_tools::HttpTool::new(scrubber.clone())),
         };
         Ok(Host::of(settings, store, parts, scrubber))
     }

@@ -17,7 +17,6 @@ mod secrets;
 mod settings;
 mod simulated;
 mod time;
-mod tools;
 
 pub use environment::Environment;
 pub use error::HostError;

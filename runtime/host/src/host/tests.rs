@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use flow_ir::expr::Expr;
 use flow_ir::plan::{
-    Block, Budget, Flow, Model, ModelKind, ModelRef, ModelSettings, Node, Param, Places, Prompt, Slot,
-    Statement, Step, Target, VERSION, With,
+    Block, Budget, Decode, Flow, Grant, Http, Model, ModelKind, ModelRef, ModelSettings, Node, Param, Places,
+    Prompt, SecretText, Slot, Statement, Step, Target, VERSION, With,
 };
 use flow_ir::{Name, Type};
 use flow_runtime_api::{
@@ -372,4 +372,80 @@ async fn a_store_that_can_not_be_used_is_said_before_anything_happens() {
     assert!(Path::new(&path).exists());
     let facts = host.doctor().await;
     assert_eq!((facts[0].name.as_str(), facts[0].status), ("store", crate::FactStatus::Missing));
+}
+
+/// A server that tells what it was sent, once.
+async fn echo() -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let length = head.len();
+            let answer =
+                format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.write_all(&head).await.unwrap();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_tools_secret_is_sent_and_seen_nowhere() {
+    let address = echo().await;
+    let mut plan = main_plan();
+    let texts = |text: &str, secret: Option<&str>| {
+        let secret = secret.map(|name| SecretPiece::Secret(Name::new(name)));
+        SecretText([SecretPiece::Text(String::from(text))].into_iter().chain(secret).collect())
+    };
+    plan.nodes[0].kind = NodeKind::Http(Http {
+        method: Name::new("GET"),
+        url: texts(&format!("http://{address}/x"), None),
+        query: Vec::new(),
+        query_map: None,
+        headers: vec![(String::from("authorization"), texts("Bearer ", Some("TOKEN")))],
+        body: None,
+        decode: Decode::Text,
+        idempotent: None,
+        limit_bytes: 10_000,
+    });
+    plan.models.clear();
+    let flow = &mut plan.flows[0];
+    flow.blocks[0].body.remove(1);
+    flow.blocks[0].body[1] = Statement::Return { value: Some(Expr::Slot(1)) };
+    let open = |env: &[(&str, &str)]| {
+        let environment = Environment::of(env.iter().copied());
+        Host::open(HostSettings::new(StoreUrl::Memory, environment)).unwrap()
+    };
+    let token = [("TOKEN", "tok-123456789")];
+
+    let error = run(&open(&token), plan.clone(), RunOptions::default()).await.unwrap_err();
+    assert!(error.to_string().contains("without the authority"), "{error}");
+    plan.allow = vec![Grant::Secret(String::from("TOKEN")), Grant::Net(address.to_string())];
+    let error = run(&open(&[]), plan.clone(), RunOptions::default()).await.unwrap_err();
+    assert_eq!((error.exit_code(), error.to_string()), (5, String::from("the secret `TOKEN` is not there")));
+
+    let folder = tempfile::tempdir().unwrap();
+    let tape = folder.path().join("a.tape");
+    let host = open(&token);
+    let recorded = RunOptions { record: Some(tape.clone()), ..RunOptions::default() };
+    let outcome = run(&host, plan.clone(), recorded).await.unwrap();
+    let seen = outcome.result.as_str().unwrap();
+    assert!(seen.to_lowercase().contains("authorization: bearer ***"), "{seen}");
+    let records = host.records(&outcome.run).await.unwrap();
+    for text in
+        [format!("{records:?}"), std::fs::read_to_string(&tape).unwrap(), format!("{:?}", outcome.trace)]
+    {
+        assert!(!text.contains("tok-123456789"), "{text}");
+    }
+    let replay = RunOptions { tape: Some(tape), ..RunOptions::default() };
+    assert_eq!(run(&open(&[]), plan.clone(), replay).await.unwrap().result, outcome.result);
+    let simulate = Some(Simulation { models_only: false, seed: 0 });
+    let simulated = RunOptions { simulate, ..RunOptions::default() };
+    assert!(run(&open(&[]), plan, simulated).await.unwrap().result.is_string());
 }
