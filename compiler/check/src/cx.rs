@@ -218,6 +218,8 @@ pub(crate) struct Cx<'a> {
     pub branch_depth: u32,
     /// What no version of this runtime can do yet, and where.
     pub not_runnable: Vec<(Span, String)>,
+    /// Whether a part of the item could not be read: what it would have used, bound or left isn't known.
+    pub lost: bool,
     /// What branches beside this one bind.
     pub siblings: HashMap<SmolStr, Span>,
     /// What must be in `allow`.
@@ -249,6 +251,7 @@ impl<'a> Cx<'a> {
             constant_only: false,
             branch_depth: 0,
             not_runnable: Vec::new(),
+            lost: false,
             siblings: HashMap::new(),
             needs: Vec::new(),
             secrets: Vec::new(),
@@ -362,6 +365,9 @@ impl<'a> Cx<'a> {
 
     /// Warns of names that nothing reads. A leading underscore keeps it quiet.
     pub fn unused_bindings(&mut self) {
+        if self.lost {
+            return;
+        }
         for binding in std::mem::take(&mut self.bindings) {
             let what = match binding.kind {
                 BindingKind::Let => "this value",

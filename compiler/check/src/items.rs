@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::expr::Code as CodePlan;
-use flow_ir::plan::{Flow, Grant, Model, Node};
+use flow_ir::plan::{Flow, Grant, Model, ModelRef, Node, NodeKind as PlanKind};
 use flow_source::Span;
 use flow_syntax::tree::{self, ItemKind, NodeKind};
 use smol_str::SmolStr;
@@ -27,6 +27,8 @@ pub struct Checked {
     pub needs: Vec<(Grant, Span)>,
     /// Names of the module's scope that it uses.
     pub used: HashSet<SmolStr>,
+    /// Where it asks a model and names none.
+    pub no_model: Option<Span>,
     /// Its steps: coordinate without indices, and place.
     pub steps: Vec<(String, Span)>,
 }
@@ -107,8 +109,22 @@ pub fn check_item(program: &Program, module: &Module, item: &tree::Item) -> (Che
             cx.diagnostics.push(diagnostic);
         }
     }
+    let asks_default = match &body {
+        Body::Node(node) => matches!(
+            &node.node.kind,
+            PlanKind::Prompt(prompt) if prompt.model == ModelRef::Default
+        ),
+        _ => false,
+    };
+    // A model that is named and unknown is reported already.
+    let named = |node: &tree::Node| node.fields.iter().any(|field| field.key.text == "model");
+    let no_model = match &item.kind {
+        ItemKind::Node(node) if asks_default && !named(node) => Some(node.name.span),
+        _ => None,
+    };
     let checked = Checked {
         body,
+        no_model,
         uses: cx.uses.list,
         not_runnable: cx.not_runnable,
         needs: cx.needs,

@@ -24,7 +24,6 @@ use smol_str::SmolStr;
 pub use cx::{Use, Uses};
 pub use items::{Body, Checked, NodeBody, check_item};
 pub use node::allow::{covers, grant_text};
-pub use node::model::PROVIDERS;
 pub use node::settings;
 pub use program::{
     CallKind, CallSig, Entry, ImportedName, Module, ParamSig, Program, Sig, Symbol, Unit, short,
@@ -42,8 +41,9 @@ pub struct CheckedProgram {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Checks a program.
-pub fn check(units: &[Unit]) -> CheckedProgram {
+/// Checks a program. `has_default_model` says whether prompts without a model get one from outside: from `flow.toml`, the
+/// environment or a flag.
+pub fn check(units: &[Unit], has_default_model: bool) -> CheckedProgram {
     let mut diagnostics = Vec::new();
     let mut program = program::link(units, &mut diagnostics);
     let mut used = types::resolve(&mut program, &mut diagnostics);
@@ -54,6 +54,9 @@ pub fn check(units: &[Unit]) -> CheckedProgram {
     for module in program.modules.values() {
         for (index, item) in module.tree.items.iter().enumerate() {
             let (checked, found) = check_item(&program, module, item);
+            if let (false, Some(span)) = (has_default_model, checked.no_model) {
+                diagnostics.push(no_model(item.locate(module.file, span)));
+            }
             diagnostics.extend(found);
             let own = item.kind.name().map(|name| &name.text);
             for name in checked.used.iter().filter(|name| Some(*name) != own) {
@@ -81,6 +84,12 @@ pub fn check(units: &[Unit]) -> CheckedProgram {
     recursion(&program, &items, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.at, diagnostic.code));
     CheckedProgram { program, items, diagnostics }
+}
+
+fn no_model(at: flow_source::FileSpan) -> Diagnostic {
+    Diagnostic::new(Code::NoModel, at, "this prompt has no model")
+        .here("names none, and there is no default")
+        .help("declare one for the file, `model default = \"provider/model\"`, or set `default` under `[models]` in `flow.toml`")
 }
 
 /// Warns of entries of `allow` that neither the file nor what it imports needs.

@@ -55,6 +55,14 @@ impl Project {
     /// # Errors
     /// The path itself can't be read. A file that can't be is a diagnostic.
     pub fn open(world: &dyn World, path: &Path) -> Result<Project, WorldError> {
+        Project::open_for(world, path, false)
+    }
+
+    /// Reads and checks a project whose prompts may go without a model: a flag or the environment gives one.
+    ///
+    /// # Errors
+    /// See [`Project::open`].
+    pub fn open_for(world: &dyn World, path: &Path, has_default_model: bool) -> Result<Project, WorldError> {
         let layout = discover(world, path)?;
         let mut reader = Reader {
             world,
@@ -75,7 +83,7 @@ impl Project {
             reader.entry(entry, manifest);
         }
         let Reader { sources, mut diagnostics, units, .. } = reader;
-        let checked = flow_check::check(&units);
+        let checked = flow_check::check(&units, has_default_model || settings.default_model.is_some());
         diagnostics.extend(checked.diagnostics.iter().cloned());
         diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.at, diagnostic.code));
         let modules = units.iter().map(|unit| (unit.name.clone(), unit.tree.file)).collect();

@@ -132,6 +132,5 @@ flow research(topic: string) -> {text: string, count: int} {
   return {text: text, count: answers.size() - failed}
 }
 "#
-        .replace("    if hits.size() == 0 { failed += 1 }\n", "    if hits.size() == 0 { failed += 1 }\n")
     ));
 }

@@ -211,7 +211,10 @@ impl Cx<'_> {
             ExprKind::Ternary(ternary) => self.ternary(ternary, hint, expr.span),
             ExprKind::Is(value, variant) => self.is(value, variant),
             ExprKind::Cast(value, to) => self.cast(value, to),
-            ExprKind::Error => Typed::poison(),
+            ExprKind::Error => {
+                self.lost = true;
+                Typed::poison()
+            }
         }
     }
 
@@ -265,7 +268,7 @@ impl Cx<'_> {
         if kind != BindingKind::Variable || matches!(place, Expr::Slot(_)) {
             self.accesses.push(Access { binding: id, span, write: false });
         }
-        if kind == BindingKind::State && self.point.reachable && !self.point.assigned.contains(id) {
+        if kind == BindingKind::State && self.point.reachable && !self.lost && !self.point.assigned.contains(id) {
             let declared = self.at(self.bindings[id as usize].span);
             let diagnostic = self
                 .error(Code::UnassignedState, span, format!("`{name}` may have no value here"))

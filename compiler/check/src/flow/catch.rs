@@ -294,7 +294,10 @@ impl FlowCheck<'_> {
                     self.cx.point.reachable = false;
                 }
             }
-            ArmBody::Error => self.cx.point.reachable = false,
+            ArmBody::Error => {
+                self.cx.lost = true;
+                self.cx.point.reachable = false;
+            }
         }
         Vec::new()
     }

@@ -296,9 +296,8 @@ impl FlowCheck<'_> {
             StepKind::Fail(fail) => self.fail(fail),
             StepKind::Emit(emit) => self.emit_step(emit, step.span),
             StepKind::Wait(wait) => self.wait(wait, step.span),
-            StepKind::Error => {
-                // What could not be read may have left, assigned or bound anything.
-            }
+            // What could not be read may have left, assigned or bound anything.
+            StepKind::Error => self.cx.lost = true,
         }
     }
 
@@ -347,7 +346,8 @@ impl FlowCheck<'_> {
                 .as_ref()
                 .map(|value| self.value(value, &ty, &format!("`{}`", written.name.text)));
             let slot = self.slot(written.name.text.clone(), ty.clone());
-            let merge = written.merge.as_ref().and_then(|merge| self.merge_rule(merge, &ty));
+            // A rule that doesn't fit is reported once: the state counts as merged.
+            let merge = written.merge.as_ref().map(|merge| self.merge_rule(merge, &ty).unwrap_or(Merge::Append));
             self.cx.slots[slot as usize].merge = merge;
             let id = self.bind(&written.name, ty, BindingKind::State, Place::Slot(slot));
             self.cx.bindings[id as usize].merge = merge;

@@ -1,6 +1,7 @@
 //! Models: declared ones, and those that a field names.
 
 use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::catalogue;
 use flow_ir::plan::{Model, ModelKind, ModelRef, ModelSettings};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, Literal};
@@ -11,8 +12,8 @@ use crate::cx::{Cx, Use};
 use crate::program::{Entry, Sig};
 use crate::suggest::nearest;
 
-/// The providers of the language; `google` is another name of `gemini`.
-pub const PROVIDERS: &[&str] = &["openai", "anthropic", "gemini", "google", "ollama", "simulate"];
+/// What a provider's wire has no place for.
+const UNSUPPORTED: &[(&str, &str)] = &[("anthropic", "seed")];
 
 impl Cx<'_> {
     /// Checks `model fast = "ollama/llama3.2" { temperature: 0.2 }`.
@@ -31,6 +32,21 @@ impl Cx<'_> {
                 )
                 .help("give the settings where each model is declared");
             self.report(diagnostic);
+        }
+        if let ModelKind::Provider { provider, .. } = &kind {
+            for (row, field) in fields.iter() {
+                if UNSUPPORTED.contains(&(provider.as_str(), row.name)) {
+                    let diagnostic = self
+                        .error(
+                            Code::UnsupportedByProvider,
+                            field.span,
+                            format!("`{provider}` has no `{}`", row.name),
+                        )
+                        .here("would be ignored")
+                        .help("remove it, or choose a model of another provider");
+                    self.report(diagnostic);
+                }
+            }
         }
         Model { name: model.name.text.clone(), kind, settings }
     }
@@ -80,12 +96,13 @@ impl Cx<'_> {
             self.report(diagnostic);
             return None;
         };
-        if !PROVIDERS.contains(&provider) {
+        let Some(known) = catalogue::provider(provider) else {
             let mut diagnostic = self
                 .error(Code::UnknownModel, span, format!("unknown provider `{provider}`"))
                 .here("no such provider");
             let own = self.text(span);
-            diagnostic = match nearest(provider, PROVIDERS.iter().copied()) {
+            let names = catalogue::PROVIDERS.iter().map(|provider| provider.name);
+            diagnostic = match nearest(provider, names) {
                 Some(near) => diagnostic.help(format!("a provider with a similar name exists: `{near}`")).fix(
                     format!("replace `{provider}` by `{near}`"),
                     self.at(span),
@@ -97,9 +114,8 @@ impl Cx<'_> {
             };
             self.report(diagnostic);
             return None;
-        }
-        let provider = if provider == "google" { "gemini" } else { provider };
-        Some((SmolStr::from(provider), SmolStr::from(model)))
+        };
+        Some((SmolStr::from(known.name), SmolStr::from(model)))
     }
 
     /// Reads the value of a `model:` field.
