@@ -60,9 +60,16 @@ pub struct NodeBody {
     pub retry: Option<u32>,
 }
 
-/// Checks one item.
-pub fn check_item(program: &Program, module: &Module, item: &tree::Item) -> (Checked, Vec<Diagnostic>) {
+/// Checks the item of this index.
+pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked, Vec<Diagnostic>) {
+    let Some(item) = module.tree.items.get(index) else { return (Checked::default(), Vec::new()) };
     let mut cx = Cx::new(program, module, item);
+    cx.lost = module.broken.contains(&index);
+    if item.kind.name().is_some_and(|name| module.items.get(&name.text) != Some(&index)) {
+        // A second declaration of a name is reported already, and its signature is the first one's.
+        cx.use_every_name();
+        return (Checked { used: cx.used, ..Checked::default() }, Vec::new());
+    }
     let mut steps = Vec::new();
     let body = match &item.kind {
         ItemKind::Model(model) => Body::Model(cx.model(model)),
@@ -100,6 +107,9 @@ pub fn check_item(program: &Program, module: &Module, item: &tree::Item) -> (Che
     };
     if matches!(body, Body::Node(_) | Body::Flow(_) | Body::Code(_)) {
         cx.unused_bindings();
+    }
+    if cx.lost {
+        cx.use_every_name();
     }
     for (need, span) in &cx.needs {
         if !module.allow_broken

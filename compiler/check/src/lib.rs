@@ -53,7 +53,7 @@ pub fn check(units: &[Unit], has_default_model: bool) -> CheckedProgram {
     let mut called: HashSet<(SmolStr, SmolStr)> = HashSet::new();
     for module in program.modules.values() {
         for (index, item) in module.tree.items.iter().enumerate() {
-            let (checked, found) = check_item(&program, module, item);
+            let (checked, found) = check_item(&program, module, index);
             if let (false, Some(span)) = (has_default_model, checked.no_model) {
                 diagnostics.push(no_model(item.locate(module.file, span)));
             }

@@ -1,6 +1,6 @@
 //! Modules, what they declare and import, and the symbols of a whole program.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -21,6 +21,8 @@ pub struct Unit {
     pub name: SmolStr,
     /// The tree.
     pub tree: Arc<tree::File>,
+    /// The items of which a part could not be read, by index: what hangs on the lost part stays silent.
+    pub broken: HashSet<usize>,
     /// The module that each import path denotes; an `Err` says why there is none.
     pub imports: HashMap<SmolStr, Result<SmolStr, String>>,
 }
@@ -137,6 +139,8 @@ pub struct Module {
     pub file: FileId,
     /// Its tree.
     pub tree: Arc<tree::File>,
+    /// The items of which a part could not be read.
+    pub broken: HashSet<usize>,
     /// All names it sees, its own and imported.
     pub scope: HashMap<SmolStr, Entry>,
     /// Its own declarations by name: the index of the item.
@@ -298,6 +302,7 @@ fn declare(unit: &Unit, diagnostics: &mut Vec<Diagnostic>, taken: &mut HashMap<S
         name: unit.name.clone(),
         file,
         tree: unit.tree.clone(),
+        broken: unit.broken.clone(),
         scope: HashMap::new(),
         items: HashMap::new(),
         sigs: HashMap::new(),

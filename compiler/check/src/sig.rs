@@ -172,6 +172,12 @@ fn constants(program: &mut Program, diagnostics: &mut Vec<Diagnostic>, used: &mu
     for symbol in &all {
         visit(program, symbol, &mut marks, &mut order, diagnostics, 0);
     }
+    // Named before it is evaluated, as in a circle, a constant is silent.
+    for symbol in &all {
+        if let Some(module) = program.modules.get_mut(&symbol.module) {
+            module.sigs.insert(symbol.name.clone(), Sig::Error);
+        }
+    }
     for symbol in order {
         let Some((module, item)) = program.item(&symbol) else { continue };
         let ItemKind::Const(decl) = &item.kind else { continue };

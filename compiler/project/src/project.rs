@@ -1,6 +1,6 @@
 //! The façade: a path becomes a checked project, and its flows become plans.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -294,7 +294,12 @@ impl Reader<'_> {
                 let at = Span::default().within(file);
                 self.diagnostics
                     .push(Diagnostic::new(code, at, format!("this file can't be read: {error}")).help(help));
-                self.unit(name, path, tree::File { file, text: Arc::from(""), items: Vec::new() });
+                self.unit(
+                    name,
+                    path,
+                    tree::File { file, text: Arc::from(""), items: Vec::new() },
+                    HashSet::new(),
+                );
                 return;
             }
         };
@@ -302,17 +307,23 @@ impl Reader<'_> {
         match flow_syntax::decode(file, bytes) {
             Ok(text) => {
                 let (tree, problems) = flow_syntax::parse(file, &text);
+                let broken = broken_items(&tree, &problems);
                 self.diagnostics.extend(problems);
-                self.unit(name, path, tree);
+                self.unit(name, path, tree, broken);
             }
             Err(problem) => {
                 self.diagnostics.push(*problem);
-                self.unit(name, path, tree::File { file, text: Arc::from(""), items: Vec::new() });
+                self.unit(
+                    name,
+                    path,
+                    tree::File { file, text: Arc::from(""), items: Vec::new() },
+                    HashSet::new(),
+                );
             }
         }
     }
 
-    fn unit(&mut self, name: SmolStr, path: &Path, tree: tree::File) {
+    fn unit(&mut self, name: SmolStr, path: &Path, tree: tree::File, broken: HashSet<usize>) {
         let mut imports = HashMap::new();
         for item in &tree.items {
             let ItemKind::Import(import) = &item.kind else { continue };
@@ -322,7 +333,7 @@ impl Reader<'_> {
                 imports.insert(text, target);
             }
         }
-        self.units.push(Unit { name, tree: Arc::new(tree), imports });
+        self.units.push(Unit { name, tree: Arc::new(tree), broken, imports });
     }
 
     fn import(&mut self, from: &Path, import: &str) -> Result<SmolStr, String> {
@@ -344,6 +355,17 @@ impl Reader<'_> {
             Err(ImportError::Outside) => Err("lies outside of the project".into()),
         }
     }
+}
+
+/// Finds the items that an error of syntax lies in.
+fn broken_items(tree: &tree::File, problems: &[Diagnostic]) -> HashSet<usize> {
+    let mut broken = HashSet::new();
+    for problem in problems.iter().filter(|problem| problem.severity() == Severity::Error) {
+        let at = problem.primary.at.span.start;
+        let after = tree.items.partition_point(|item| item.start <= at);
+        broken.extend(after.checked_sub(1));
+    }
+    broken
 }
 
 /// Returns a file's path beneath the root, with `/` between its parts.

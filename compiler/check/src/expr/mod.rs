@@ -268,7 +268,11 @@ impl Cx<'_> {
         if kind != BindingKind::Variable || matches!(place, Expr::Slot(_)) {
             self.accesses.push(Access { binding: id, span, write: false });
         }
-        if kind == BindingKind::State && self.point.reachable && !self.lost && !self.point.assigned.contains(id) {
+        if kind == BindingKind::State
+            && self.point.reachable
+            && !self.lost
+            && !self.point.assigned.contains(id)
+        {
             let declared = self.at(self.bindings[id as usize].span);
             let diagnostic = self
                 .error(Code::UnassignedState, span, format!("`{name}` may have no value here"))

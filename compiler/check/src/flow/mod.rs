@@ -160,6 +160,7 @@ impl FlowCheck<'_> {
         });
         self.blocks[id as usize].state = state;
         if self.point.reachable
+            && !self.lost
             && self.returns.as_ref().is_some_and(|ty| !matches!(ty, Type::Null | Type::Error))
         {
             let returns = self.returns.clone().unwrap_or(Type::Null);
@@ -347,7 +348,8 @@ impl FlowCheck<'_> {
                 .map(|value| self.value(value, &ty, &format!("`{}`", written.name.text)));
             let slot = self.slot(written.name.text.clone(), ty.clone());
             // A rule that doesn't fit is reported once: the state counts as merged.
-            let merge = written.merge.as_ref().map(|merge| self.merge_rule(merge, &ty).unwrap_or(Merge::Append));
+            let merge =
+                written.merge.as_ref().map(|merge| self.merge_rule(merge, &ty).unwrap_or(Merge::Append));
             self.cx.slots[slot as usize].merge = merge;
             let id = self.bind(&written.name, ty, BindingKind::State, Place::Slot(slot));
             self.cx.bindings[id as usize].merge = merge;

@@ -278,7 +278,11 @@ impl Cx<'_> {
     }
 
     /// Reports a field that is needed and isn't there.
+    /// A setting with an unknown name is most likely the missing one.
     pub fn missing_setting(&mut self, span: Span, what: &str, name: &str, help: &str) {
+        if self.diagnostics.iter().any(|diagnostic| diagnostic.code == Code::UnknownSetting) {
+            return;
+        }
         let diagnostic = self
             .error(Code::MissingSetting, span, format!("{what} needs `{name}`"))
             .here(format!("has no `{name}`"))
