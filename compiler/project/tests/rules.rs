@@ -99,7 +99,7 @@ fn names() {
     check("const a = 1\nflow g(a: int) -> int { return a }", &["E0206@2"]);
     check("const a = 1\nflow g(b: int) -> int { return a + b }", &[]);
     check("prompt lone(t: string) -> string { user: t }", &["W0211@1"]);
-    check("code size(t: string) -> int = 1", &["E0206@1"]);
+    check("code size(t: string) -> int = t.size()", &["E0206@1", "W0211@1"]);
 }
 
 #[test]
