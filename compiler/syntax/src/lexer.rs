@@ -173,7 +173,10 @@ impl<'a> Lexer<'a> {
                 }
                 b'\n' if !block => {
                     self.string = None;
-                    self.flaw = Some(Flaw::OpenString { at: open, block });
+                    // Inside a splice of this line it is the splice that was to be closed.
+                    let splice = self.open.iter().find(|o| o.kind == OpenKind::Splice { block: false });
+                    self.flaw =
+                        Some(splice.map_or(Flaw::OpenString { at: open, block }, |s| Flaw::OpenSplice(s.at)));
                     self.drop_brackets_of_line();
                     if self.at == start {
                         return self.space();

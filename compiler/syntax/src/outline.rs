@@ -149,8 +149,46 @@ impl<'a> Outline<'a> {
 
     /// The element that is to blame when reading stops at a token.
     pub(crate) fn region(&self, i: usize) -> Option<Region> {
-        let n = self.block_around(i)?;
-        self.region_in(n, i)
+        let (mut n, mut i) = (self.block_around(i)?, i);
+        loop {
+            if let Some(region) = self.region_in(n, i) {
+                return Some(region);
+            }
+            // An empty block is part of the element around it.
+            i = self.blocks[n].open;
+            n = self.blocks[n].parent?;
+        }
+    }
+
+    /// Reading may stop right behind a keyword although the keyword itself is what can't stand there: after an operator, or as
+    /// the body of an arm. Returns the token to blame.
+    pub(crate) fn keyword_in_the_way(&self, at: usize) -> usize {
+        let Some(before) = at.checked_sub(2) else { return at };
+        let word = self.word(at - 1);
+        let asks = matches!(self.word(before), "wait" | "emit" | "if" | "while" | "in" | "expect")
+            && self.kind(before) == Some(TokenKind::Word);
+        let after_sign = self.kind(before) == Some(TokenKind::Punct);
+        if self.kind(at - 1) != Some(TokenKind::Word)
+            || !is_reserved(word)
+            || !(asks && word != "until" || after_sign)
+        {
+            return at;
+        }
+        let value =
+            matches!(word, "do" | "race" | "route" | "graph" | "parallel" | "true" | "false" | "null");
+        let clause = matches!(
+            word,
+            "else" | "when" | "catch" | "finally" | "as" | "with" | "undo" | "until" | "while" | "in" | "is"
+        );
+        let loop_value = word == "loop" && self.word(at) == ".";
+        let blame = match self.word(before) {
+            "." | "," | ":" => false,
+            "=>" => clause,
+            "?" if self.ends_operand(before) => false,
+            _ if asks => !(matches!(word, "true" | "false" | "null") || loop_value),
+            _ => !(value || loop_value),
+        };
+        if blame { at - 1 } else { at }
     }
 
     /// The closing brace of the item's own block, if more tokens follow it.
@@ -400,6 +438,7 @@ impl<'a> Outline<'a> {
                         | "try"
                         | "saga"
                 );
+                let opens = opens || (word == "if" && !after && self.kind(i - 1) == Some(TokenKind::Punct));
                 if keyword
                     && opens
                     && self.starts_line(i)
@@ -423,6 +462,9 @@ impl<'a> Outline<'a> {
                         false
                     }
                     "for" => self.word(i - 1) != "parallel",
+                    // `for x xs`: the word that `in` was forgotten before.
+                    _ if i >= 2 && self.word(i - 2) == "for" => false,
+                    _ if matches!(self.word(i - 1), "mock" | "expect") && !self.starts_line(i) => false,
                     _ if matches!(self.word(i - 1), "return" | "yield" | "break" | "continue")
                         && !self.starts_line(i) =>
                     {

@@ -11,7 +11,6 @@ use pest::iterators::Pair;
 
 use crate::build::Builder;
 use crate::explain;
-use crate::lexer::TokenKind;
 use crate::outline::{Outline, Region};
 use crate::scan::{FAULTS_MAX, FILE_BYTES_MAX, Fault, FaultKind, Stretch, scan};
 use crate::tree::{ErrorItem, Expr, ExprKind, File, Item, ItemKind, Name};
@@ -305,17 +304,11 @@ impl FileParser<'_> {
                 return lost_item(text);
             }
             let at = outline.token_at(furthest(read, Rule::one_item, &failed) as u32);
-            // `loop` is read as the head of `loop.index` where a value is asked for.
-            let is_value = at >= 2 && outline.word(at - 1) == "loop" && !outline.ends_operand(at - 2);
-            let at =
-                if is_value && outline.kind(at - 2) == Some(TokenKind::Punct) && outline.word(at - 2) != "=>"
-                {
-                    at - 1
-                } else {
-                    at
-                };
+            let keyword = outline.keyword_in_the_way(at);
+            let given = |i: usize| given_up.iter().any(|g| (g.first..g.end).contains(&i));
+            let at = if keyword > 0 && given(keyword - 1) { at } else { keyword };
             let region = outline.region(at);
-            let known = region.is_some_and(|r| given_up.iter().any(|g| overlap(&outline, *g, r)));
+            let known = given_up.iter().any(|g| (g.first..=g.end).contains(&at) || Some(*g) == region);
             if !known {
                 self.diagnostics.push(explain::refused(self.file, base, &outline, at, region));
             }
@@ -339,11 +332,6 @@ impl FileParser<'_> {
 fn build(builder: &mut Builder<'_>, top: Option<Pair<'_, Rule>>) -> Option<ItemKind> {
     let item = top?.into_inner().find(|p| !matches!(p.as_rule(), Rule::comment | Rule::EOI))?;
     Some(builder.item(item))
-}
-
-fn overlap(outline: &Outline<'_>, a: Region, b: Region) -> bool {
-    let (a, b) = (outline.span(a.first, a.end), outline.span(b.first, b.end));
-    a.start < b.end && b.start < a.end
 }
 
 fn give_up(patched: &mut [u8], outline: &Outline<'_>, given_up: &mut Vec<Region>, region: Region) {

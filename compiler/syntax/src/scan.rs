@@ -160,7 +160,9 @@ fn starts_item(text: &str, word: Span, inside: bool) -> bool {
     let next = skip_gap(bytes, end);
     let first = bytes.get(next).copied().unwrap_or(0);
     match kind {
-        b'{' | b'"' => return first == kind,
+        b'{' | b'"' if first == kind => return true,
+        b'{' => return !inside && next > end && first.is_ascii_alphabetic(),
+        b'"' => return false,
         b'[' => return first == kind && next > end,
         _ if next == end || !(first.is_ascii_alphabetic() || first == b'_') => return false,
         _ => {}

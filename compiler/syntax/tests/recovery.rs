@@ -125,3 +125,54 @@ fn divisions_are_asked_about() {
     assert_eq!(places("code half(n: int) -> int = n //(2 + 1)\n"), ["1:30"]);
     assert_eq!(places("flow f() {\n  g() // 3 times\n  // 2\n  h() // (why)!\n}\n"), Vec::<String>::new());
 }
+
+/// One fault in nearly every line.
+const MANY: &str = r#"flow main(name: string) -> string {
+  if a {
+    b()
+  } else if {
+    bar()
+  }
+  let x = foo(1, 2,, 3)
+  let y = {a: 1, b 2}
+  g(x, y: )
+  emit
+  let = 3
+  for x xs { g() }
+  parallel for x in xs jobs { g() }
+  try { g() } catch { }
+  wait
+  route a { }
+  fail "boom"
+  x.y = 3
+  return return
+}
+model a = "x" { temperature 0.2 }
+allow ["x"
+const q = 3
+import {a} from "b"
+import a from "b"
+agent a(q: string) -> string {
+  tools: [a, b
+  user: "x"
+}
+trigger t = cron("x") -> f()
+test "x" {
+  mock a = 1
+  expect
+  let a = f()
+}
+eval q of f {
+  gate "x" a > 1
+}
+enum K { a | b }
+type U = A { x: int } B { y: int }
+"#;
+
+#[test]
+fn each_of_many_faults_is_reported() {
+    let lines: Vec<_> =
+        places(MANY).iter().map(|p| p.split(':').next().unwrap_or("").parse().unwrap_or(0)).collect();
+    let expected = [4, 7, 8, 9, 11, 11, 12, 13, 14, 16, 17, 21, 22, 25, 27, 30, 32, 34, 38, 39, 40];
+    assert_eq!(lines, expected, "{}", shown(MANY));
+}

@@ -131,6 +131,13 @@ pub(super) fn of_catch(place: &Place<'_>) -> Option<Diagnostic> {
             place.error(place.span(i, i + 2), "`catch` takes arms").help("write `catch { else as e => … }`"),
         );
     }
+    if next == "{" && place.word(i + 2) == "}" {
+        return Some(
+            place
+                .error(place.span(i, i + 3), "this `catch` has no arms")
+                .help("write `catch { else as e => … }`"),
+        );
+    }
     let block = next == "{" && !matches!(place.word(i + 2), "when" | "else" | "}");
     block.then(|| {
         place

@@ -8,7 +8,7 @@ use crate::outline::{BlockKind, is_reserved};
 
 /// The first habit that explains why reading stopped.
 pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
-    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 24] = [
+    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 27] = [
         directive_in_line,
         while_step,
         unbounded,
@@ -17,6 +17,9 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
         other_statement,
         guard,
         late_state,
+        no_condition,
+        no_in,
+        thin_arrow,
         lone_else,
         jump_value,
         clause_order,
@@ -171,6 +174,48 @@ fn late_state(place: &Place<'_>) -> Option<Diagnostic> {
                 .error(place.span(first, first + 1), format!("`{word}` stands at the head of its block"))
                 .help("a flow starts with `budget { … }`, then `state { … }`, then its steps; inner blocks have `state` only")
         })
+}
+
+/// `for x xs { … }`, `for x of xs { … }`
+fn no_in(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = place.tokens().find(|&i| place.word(i) == "for" && (i == 0 || place.word(i - 1) != "."))?;
+    let next = place.word(i + 2);
+    let named = place.outline.kind(i + 1) == Some(TokenKind::Word)
+        && place.outline.kind(i + 2) == Some(TokenKind::Word);
+    if !named || next == "in" || place.at > i + 3 {
+        return None;
+    }
+    let at = place.span(i, i + 2);
+    let diagnostic = place.error(at, "this `for` has no `in`").help("write `for x in xs { … }`");
+    Some(if next == "of" {
+        diagnostic.fix("write `in`", place.span(i + 2, i + 3), "in")
+    } else {
+        diagnostic.fix("add `in`", place.after(i + 1), " in")
+    })
+}
+
+/// `trigger t = cron("…") -> f()`, `mock f -> 1`
+fn thin_arrow(place: &Place<'_>) -> Option<Diagnostic> {
+    let asks = place.word(0) == "trigger" || place.word(place.tokens().start) == "mock";
+    (asks && place.word(place.at) == "->").then(|| {
+        let at = place.span(place.at, place.at + 1);
+        place.error(at, "`->` stands before a type").help("write `=>`").fix("write `=>`", at, "=>")
+    })
+}
+
+/// `if { … }`
+fn no_condition(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = place.tokens().take_while(|&i| i < place.at).find(|&i| {
+        matches!(place.word(i), "if" | "while" | "until")
+            && place.word(i + 1) == "{"
+            && (i == 0 || place.word(i - 1) != ".")
+    })?;
+    let word = place.word(i);
+    (place.kind() == Some(BlockKind::Steps)).then(|| {
+        place
+            .error(place.span(i, i + 1), format!("this `{word}` has no condition"))
+            .help(format!("write `{word} condition {{ … }}`"))
+    })
 }
 
 /// `{ g() }` as a step.

@@ -172,6 +172,7 @@ fn general(place: &Place<'_>) -> Diagnostic {
         && first < place.at
         && outline.kind(first) == Some(TokenKind::Word)
         && !is_reserved(place.word(first))
+        && !matches!(place.word(first), "mock" | "expect")
         && (place.region.is_some_and(|r| place.at >= r.end)
             || !matches!(place.word(first + 1), "=" | "+=" | "(" | "."))
         && (first + 1..place.at).all(|i| !matches!(place.word(i), "(" | "{" | "="))
@@ -187,7 +188,7 @@ fn general(place: &Place<'_>) -> Diagnostic {
 
 fn unexpected(place: &Place<'_>, expected: &str) -> Diagnostic {
     // "expected a step or `}`, found `}`" would help nobody: something before it isn't complete.
-    let found_word = format!("`{}`", place.word(place.at));
+    let found_word = format!("or `{}`", place.word(place.at));
     let expected = if expected.ends_with(&found_word) { "the rest of this" } else { expected };
     let at = if place.at < place.outline.tokens.len() {
         place.span(place.at, place.at + 1)
@@ -240,6 +241,7 @@ fn expected(place: &Place<'_>) -> String {
         "." => return "a field or a function".to_owned(),
         "else" => return "`{` or `if`".to_owned(),
         "when" => return "a pattern".to_owned(),
+        "expect" => return "a condition".to_owned(),
         "catch" => return "a value, a call or arms: `catch { when timeout => …  else => … }`".to_owned(),
         "do" | "try" | "saga" | "finally" => return "`{`".to_owned(),
         _ => {}
@@ -274,6 +276,13 @@ fn expected(place: &Place<'_>) -> String {
             "prompt" | "agent" | "tool" | "human" | "event" | "flow" | "code" if before == 1 => {
                 "its parameters: `(…)`".to_owned()
             }
+            "prompt" | "agent" | "tool" | "human" | "event"
+                if (0..place.at).any(|i| place.word(i) == "->") =>
+            {
+                "`{` and its fields".to_owned()
+            }
+            "import" if before == 0 => "`{`: write `import { name } from \"./file.flow\"`".to_owned(),
+            "type" => "`|` or the end of this declaration".to_owned(),
             "const" | "model" | "trigger" | "memory" if before == 1 => "`=` or `:`".to_owned(),
             _ => "the end of this declaration".to_owned(),
         };
@@ -284,6 +293,8 @@ fn expected(place: &Place<'_>) -> String {
 fn in_block(place: &Place<'_>, kind: BlockKind) -> String {
     let first = place.region.map_or(place.at, |r| r.first);
     match place.word(first) {
+        "mock" if !(first..place.at).any(|i| place.word(i) == "=>") => "`=>` and the answer".to_owned(),
+        "gate" => "`else warn`, `else fail` or `else block`".to_owned(),
         "let" if place.at == first + 2 => "`=` or `:`".to_owned(),
         "if" | "for" | "loop" | "graph" | "route" if !(first..place.at).any(|i| place.word(i) == "{") => {
             "`{`".to_owned()
