@@ -27,7 +27,7 @@ pub fn fit(program: &Program, from: &Type, to: &Type) -> Fit {
     match (from, to) {
         (Type::Error | Type::Never, _) | (_, Type::Error) => Fit::Same,
         (Type::Json, Type::Json) => Fit::Same,
-        (_, Type::Json) => to_json(program, from),
+        (_, Type::Json) => to_json(from),
         (Type::Optional(a), Type::Optional(b)) => fit(program, a, b),
         (from, Type::Optional(b)) => fit(program, from, b).max(Fit::Widen),
         (Type::Null, Type::Nullable(_) | Type::Null) => Fit::Same,
@@ -140,10 +140,10 @@ fn named_fit(program: &Program, from: &TypeName, to: &TypeName) -> Fit {
     }
 }
 
-fn to_json(program: &Program, from: &Type) -> Fit {
+fn to_json(from: &Type) -> Fit {
     match from {
         Type::Uint | Type::Type | Type::Media(_) => Fit::No,
-        Type::List(of, _) | Type::Nullable(of) | Type::Optional(of) => to_json(program, of).max(Fit::Widen),
+        Type::List(of, _) | Type::Nullable(of) | Type::Optional(of) => to_json(of).max(Fit::Widen),
         _ => Fit::Widen,
     }
 }

@@ -15,6 +15,10 @@ use smol_str::SmolStr;
 use crate::program::{Entry, Module, Program, literal_type, qualified, short};
 use crate::suggest::nearest;
 
+/// Checks the rule of a `where` over a base type; notes problems and the names it uses.
+pub(crate) type RuleCheck<'a> =
+    dyn FnMut(&Type, &tree::Expr, &mut Vec<Diagnostic>, &mut HashSet<SmolStr>) -> Expr + 'a;
+
 /// Reads the types of one item.
 pub(crate) struct TypeReader<'a> {
     pub module: &'a Module,
@@ -25,7 +29,7 @@ pub(crate) struct TypeReader<'a> {
     /// What a declared name stands for.
     pub lookup: &'a mut dyn FnMut(&TypeName) -> Type,
     /// Checks the rule of a `where`.
-    pub rule: &'a mut dyn FnMut(&Type, &tree::Expr, &mut Vec<Diagnostic>, &mut HashSet<SmolStr>) -> Expr,
+    pub rule: &'a mut RuleCheck<'a>,
 }
 
 impl TypeReader<'_> {
@@ -259,7 +263,7 @@ impl TypeReader<'_> {
             Type::Error
         };
         let ends = [&range.from, &range.to];
-        let ranged = match &bare {
+        match &bare {
             Type::Int(_) => {
                 let mut found = [None, None];
                 for (index, end) in ends.into_iter().enumerate() {
@@ -307,7 +311,7 @@ impl TypeReader<'_> {
                     _ => Type::String(size),
                 }
             }
-            Type::Error => return Type::Error,
+            Type::Error => Type::Error,
             _ => {
                 self.report(
                     Code::BadRefinement,
@@ -315,10 +319,9 @@ impl TypeReader<'_> {
                     format!("`{bare}` takes no range"),
                     "ranges go with `int`, `float`, `string` and lists; other rules are written with `where`",
                 );
-                return bare;
+                bare
             }
-        };
-        ranged
+        }
     }
 
     fn empty(&mut self, range: &tree::Range) -> Type {

@@ -328,10 +328,7 @@ impl Reader<'_> {
         for item in &tree.items {
             let ItemKind::Import(import) = &item.kind else { continue };
             let text = import.from.text.clone();
-            if !imports.contains_key(&text) {
-                let target = self.import(path, &text);
-                imports.insert(text, target);
-            }
+            imports.entry(text).or_insert_with_key(|text| self.import(path, text));
         }
         self.units.push(Unit { name, tree: Arc::new(tree), broken, imports });
     }

@@ -13,12 +13,15 @@ use crate::cx::Cx;
 use crate::program::{Entry, short};
 use crate::suggest::nearest;
 
+/// The fields that a pattern binds: index, name and type.
+type Binds = Vec<(u32, tree::Name, Type)>;
+
 /// What is checked of an arm's head.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ArmPatterns {
     pub patterns: Vec<Pattern>,
     /// The fields that are bound: index, name and type.
-    pub binds: Vec<(u32, tree::Name, Type)>,
+    pub binds: Binds,
     /// The type that the value has in the arm, if it is narrower.
     pub narrowed: Option<Type>,
     /// The first pattern as a segment names it.
@@ -212,12 +215,7 @@ impl Cx<'_> {
         }
     }
 
-    fn pattern(
-        &mut self,
-        cases: &Cases,
-        pattern: &tree::Pattern,
-        many: bool,
-    ) -> Option<(Case, Vec<(u32, tree::Name, Type)>)> {
+    fn pattern(&mut self, cases: &Cases, pattern: &tree::Pattern, many: bool) -> Option<(Case, Binds)> {
         let inner = strip(&cases.ty);
         match &pattern.kind {
             PatternKind::Literal(tree::Literal::Null) => {
@@ -307,12 +305,7 @@ impl Cx<'_> {
         self.report(diagnostic);
     }
 
-    fn enum_pattern(
-        &mut self,
-        inner: &Type,
-        name: &tree::Name,
-        span: Span,
-    ) -> Option<(Case, Vec<(u32, tree::Name, Type)>)> {
+    fn enum_pattern(&mut self, inner: &Type, name: &tree::Name, span: Span) -> Option<(Case, Binds)> {
         let enum_name = match inner {
             Type::Named(enum_name) if self.program.enum_values(enum_name).is_some() => enum_name.clone(),
             Type::Error => return None,
@@ -364,7 +357,7 @@ impl Cx<'_> {
         name: &tree::Name,
         parts: &Option<Vec<tree::PatternPart>>,
         many: bool,
-    ) -> Option<(Case, Vec<(u32, tree::Name, Type)>)> {
+    ) -> Option<(Case, Binds)> {
         if self.is_type(&name.text) {
             self.used.insert(name.text.clone());
         }

@@ -185,12 +185,6 @@ impl FlowCheck<'_> {
         if let Some(target) = plan_target {
             self.emit(Statement::Step(Box::new(Step { segment, target, args, with, into, extract, catch })));
         }
-        if let Some(into) = into
-            && matches!(ty, Type::Null)
-            && !matches!(plan_target, None)
-        {
-            let _ = into;
-        }
         Got::Stored(ty)
     }
 

@@ -88,6 +88,8 @@ pub fn grant_text(grant: &Grant) -> String {
 /// Whether an entry of `allow` covers a need. A host without a port covers all of its ports.
 pub fn covers(grant: &Grant, need: &Grant) -> bool {
     match (grant, need) {
+        // A host that is known in a run only is held against the list then.
+        (Grant::Net(_), Grant::Net(host)) if host == "*" => true,
         (Grant::Net(allowed), Grant::Net(host)) => {
             let bare = match host.rsplit_once(':') {
                 Some((bare, port)) if port.bytes().all(|b| b.is_ascii_digit()) => bare,
@@ -112,6 +114,7 @@ pub fn covers(grant: &Grant, need: &Grant) -> bool {
 pub(crate) fn missing(module: &Module, item: &tree::Item, need: &Grant, span: Span) -> Diagnostic {
     let at = item.locate(module.file, span);
     let what = match need {
+        Grant::Net(host) if host == "*" => "reaches a host that a parameter names".to_string(),
         Grant::Net(host) => format!("reaches `{host}`"),
         Grant::Secret(name) => format!("uses the secret `{name}`"),
         Grant::Exec(program) => format!("runs `{program}`"),

@@ -3,7 +3,8 @@
 use flow_diagnostics::Code;
 use flow_ir::expr::Piece;
 use flow_ir::plan::{Decode, Grant, Http, Node, NodeKind, SecretPiece, SecretText};
-use flow_ir::{Expr, Type};
+use flow_ir::types::Trust;
+use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
 use flow_syntax::tree::{self, Entry, ExprKind, FieldValue, Key, Literal};
 use smol_str::SmolStr;
@@ -11,6 +12,7 @@ use smol_str::SmolStr;
 use super::settings::{Fields, Kind, setting};
 use crate::cx::{Cx, Typed};
 use crate::items::NodeBody;
+use crate::program::Sig;
 use crate::types::docs;
 
 /// The longest answer, unless the tool says otherwise.
@@ -245,39 +247,50 @@ impl Cx<'_> {
         }
     }
 
-    /// Finds the host that a URL reaches.
+    /// Finds the host that a URL reaches: written as it is, or given whole by a `trusted` parameter (R7).
     fn url(&mut self, url: &SecretText, span: Span) {
         let prefix = match url.0.first() {
             Some(SecretPiece::Text(text)) => text.as_str(),
-            _ => "",
-        };
-        let rest = prefix.strip_prefix("https://").or_else(|| prefix.strip_prefix("http://"));
-        let Some(rest) = rest else {
-            if url.0.is_empty() {
+            Some(SecretPiece::Expr(Expr::Slot(slot))) if self.is_trusted_param(*slot) => {
+                self.needs.push((Grant::Net("*".into()), span));
                 return;
             }
-            let dynamic = !matches!(url.0.first(), Some(SecretPiece::Text(_)));
-            let help = match dynamic {
-                true => {
-                    "write scheme and host as they are, and splice only what follows: `\"https://api.example.com/${id}\"`"
-                }
-                false => "write a URL that starts with `https://` or `http://`",
-            };
-            let diagnostic = self.error(Code::BadSetting, span, "this URL has no constant host").help(help);
-            self.report(diagnostic);
-            return;
+            Some(SecretPiece::Expr(Expr::Const(_))) | None => return,
+            Some(_) => "",
         };
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let whole = end < rest.len() || url.0.len() == 1;
-        let authority = rest[..end].rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
-        if !whole || authority.is_empty() {
-            let diagnostic = self
-                .error(Code::BadSetting, span, "this URL has no constant host")
-                .help("write scheme and host as they are, and splice only what follows: `\"https://api.example.com/${id}\"`");
-            self.report(diagnostic);
-            return;
+        let rest = prefix.strip_prefix("https://").or_else(|| prefix.strip_prefix("http://"));
+        let authority = rest.map(|rest| {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let whole = end < rest.len() || url.0.len() == 1;
+            let authority = rest[..end].rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+            if whole { authority } else { String::new() }
+        });
+        match authority {
+            Some(authority) if !authority.is_empty() => self.needs.push((Grant::Net(authority), span)),
+            None if !prefix.is_empty() => {
+                let diagnostic = self
+                    .error(Code::BadSetting, span, "this is no URL")
+                    .help("write a URL that starts with `https://` or `http://`");
+                self.report(diagnostic);
+            }
+            _ => {
+                let diagnostic = self
+                    .error(Code::BadSetting, span, "this URL has no constant host")
+                    .here("anyone could say where it leads")
+                    .help("write scheme and host as they are, `\"https://api.example.com/${id}\"`, or take both from a `trusted string` parameter");
+                self.report(diagnostic);
+            }
         }
-        self.needs.push((Grant::Net(authority), span));
+    }
+
+    fn is_trusted_param(&self, slot: u32) -> bool {
+        let Some(name) = self.item.kind.name() else { return false };
+        match self.module.sigs.get(&name.text) {
+            Some(Sig::Call(sig)) => {
+                sig.params.get(slot as usize).is_some_and(|param| param.trust == Some(Trust::Trusted))
+            }
+            _ => false,
+        }
     }
 
     fn query(&mut self, expr: &tree::Expr) -> (Vec<(String, SecretText)>, Option<Expr>) {
@@ -367,15 +380,17 @@ impl Cx<'_> {
                         tree::Piece::Text(text) => pieces.push(SecretPiece::Text(text.to_string())),
                         tree::Piece::Splice(splice) => match self.secret(splice) {
                             Some(secret) => pieces.push(SecretPiece::Secret(secret)),
-                            None => {
-                                let typed = self.spliced(splice, name);
-                                pieces.push(SecretPiece::Expr(typed));
-                            }
+                            None => match self.spliced(splice, name) {
+                                Expr::Const(Value::String(text)) => {
+                                    pieces.push(SecretPiece::Text(text.to_string()));
+                                }
+                                text => pieces.push(SecretPiece::Expr(text)),
+                            },
                         },
                         tree::Piece::For(_) | tree::Piece::If(_) => {}
                     }
                 }
-                SecretText(pieces)
+                SecretText(merged(pieces))
             }
             ExprKind::Literal(Literal::String(text)) => SecretText(vec![SecretPiece::Text(text.to_string())]),
             _ => {
@@ -420,6 +435,18 @@ impl Cx<'_> {
         self.needs.push((Grant::Secret(name.to_string()), expr.span));
         Some(name)
     }
+}
+
+/// Texts beside each other become one.
+fn merged(pieces: Vec<SecretPiece>) -> Vec<SecretPiece> {
+    let mut all: Vec<SecretPiece> = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        match (all.last_mut(), piece) {
+            (Some(SecretPiece::Text(before)), SecretPiece::Text(text)) => before.push_str(&text),
+            (_, piece) => all.push(piece),
+        }
+    }
+    all
 }
 
 fn secret_name(expr: &tree::Expr) -> Option<SmolStr> {
