@@ -67,14 +67,14 @@ fn run(bencher: Bencher<'_, '_>, expr: Expr) {
 }
 
 /// `score >= 7 && count < 3`
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn a_numbers(bencher: Bencher<'_, '_>) {
     let left = call("greater_equal_int", vec![Expr::Slot(0), int(7)]);
     run(bencher, Expr::And(left.into(), call("less_int", vec![Expr::Slot(1), int(3)]).into()));
 }
 
 /// `status == "done" || (retries < max_retries && !failed)`
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn b_texts(bencher: Bencher<'_, '_>) {
     let retries = call("less_int", vec![Expr::Slot(3), Expr::Slot(4)]);
     let right = Expr::And(retries.into(), call("not", vec![Expr::Slot(5)]).into());
@@ -82,7 +82,7 @@ fn b_texts(bencher: Bencher<'_, '_>) {
 }
 
 /// `review.score >= 8.0 && review.tags.exists(t, t == "ok")`
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn c_exists(bencher: Bencher<'_, '_>) {
     let left = call("greater_equal_float", vec![field(Expr::Slot(6), 0), float(8.0)]);
     let exists = Expr::Macro {
@@ -95,7 +95,7 @@ fn c_exists(bencher: Bencher<'_, '_>) {
 }
 
 /// `items.filter(i, i.price > 10.0).map(i, i.name)` over 20 items
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn d_filter_map(bencher: Bencher<'_, '_>) {
     let filter = Expr::Macro {
         op: MacroOp::Filter,
@@ -113,7 +113,7 @@ fn d_filter_map(bencher: Bencher<'_, '_>) {
 }
 
 /// `(v0 * 3 - 0) + (v1 * 4 - 1) + …`, 50 times
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn e_arithmetic(bencher: Bencher<'_, '_>) {
     let term = |i: u32| {
         let product = call("multiply_int", vec![Expr::Slot(8 + i % 8), int(i64::from(i) + 3)]);

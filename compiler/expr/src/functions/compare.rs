@@ -76,8 +76,7 @@ const fn equals(same: bool) -> Overload {
     }
 }
 
-static ALL: [Overload; PAIRS * 4 + 2] = flat();
-pub(super) static ROWS: &[Overload] = &ALL;
+pub(super) const ROWS: &[Overload] = &flat();
 
 #[inline]
 fn are_equal(env: &Env<'_>, args: &[&Value]) -> Result<bool, Error> {

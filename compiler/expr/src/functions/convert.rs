@@ -10,7 +10,7 @@ use super::time::{duration_text, parse_duration, timestamp_text};
 use super::{Overload, bool, bytes, duration, float, int, no_overload, row, string, text, timestamp, uint};
 use crate::{Env, Error, values};
 
-pub(super) static ROWS: &[Overload] = &[
+pub(super) const ROWS: &[Overload] = &[
     row("string_string", "string", Global, &[String], String, "itself", same),
     row("string_int", "string", Global, &[Int], String, "in decimal", written),
     row("string_uint", "string", Global, &[Uint], String, "in decimal", written),

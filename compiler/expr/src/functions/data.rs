@@ -7,7 +7,7 @@ use super::Style::{Both, Method};
 use super::{LIST_STRING, Overload, int, no_overload, row, string, strings, text};
 use crate::{Env, Error};
 
-pub(super) static ROWS: &[Overload] = &[
+pub(super) const ROWS: &[Overload] = &[
     row("to_json", "to_json", Both, &[Any], String, "compact JSON", |env, a| match a {
         [value] => json_text(env, value),
         _ => Err(no_overload(a)),

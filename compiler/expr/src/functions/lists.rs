@@ -15,7 +15,7 @@ use super::{
 use crate::env::Meter;
 use crate::{Env, Error};
 
-pub(super) static ROWS: &[Overload] = &[
+pub(super) const ROWS: &[Overload] = &[
     row("first_list", "first", Method, &[LIST_V0], OPTIONAL_V0, "the first element, an optional", |_, a| {
         Ok(optional(list(a, 0)?.first()))
     }),

@@ -34,7 +34,7 @@ const OR: [Overload; 2] = bits!("bit_or_int", "bit_or_uint", "math.bitOr", "the 
 const XOR: [Overload; 2] =
     bits!("bit_xor_int", "bit_xor_uint", "math.bitXor", "the bits set in one of them", ^);
 
-pub(super) static ROWS: &[Overload] = &[
+pub(super) const ROWS: &[Overload] = &[
     row("abs_int", "math.abs", Global, &[Int], Int, "without its sign; overflow is an error", |_, a| {
         int(a, 0)?.checked_abs().map(Value::Int).ok_or_else(|| Error::value("integer overflow"))
     }),

@@ -47,6 +47,23 @@ pub struct Overload {
     pub doc: &'static str,
     /// Computes it. The arguments have the types of `params`; others are an error, not a panic.
     pub eval: Eval,
+    /// What the interpreter may do by itself where both operands are ints or both are floats.
+    pub(crate) quick: Quick,
+}
+
+/// The operators that conditions and sums are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quick {
+    No,
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    Add,
+    Subtract,
+    Multiply,
 }
 
 /// Computes an overload.
@@ -132,7 +149,42 @@ pub(crate) const fn row(
     doc: &'static str,
     eval: Eval,
 ) -> Overload {
-    Overload { id, name, style, params, variadic: false, result, doc, eval }
+    Overload { id, name, style, params, variadic: false, result, doc, eval, quick: quick(id) }
+}
+
+/// Finds the operator in an id: `less_int`, `add_float`.
+const fn quick(id: &str) -> Quick {
+    const NAMES: [(&str, Quick); 9] = [
+        ("equals", Quick::Equal),
+        ("not_equals", Quick::NotEqual),
+        ("less_equal_", Quick::LessEqual),
+        ("less_", Quick::Less),
+        ("greater_equal_", Quick::GreaterEqual),
+        ("greater_", Quick::Greater),
+        ("add_", Quick::Add),
+        ("subtract_", Quick::Subtract),
+        ("multiply_", Quick::Multiply),
+    ];
+    let mut index = 0;
+    while index < NAMES.len() {
+        let (name, quick) = NAMES[index];
+        if starts_with(id.as_bytes(), name.as_bytes()) {
+            return quick;
+        }
+        index += 1;
+    }
+    Quick::No
+}
+
+const fn starts_with(text: &[u8], start: &[u8]) -> bool {
+    let mut index = 0;
+    while index < start.len() {
+        if index >= text.len() || text[index] != start[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
 }
 
 impl Overload {
@@ -173,12 +225,12 @@ pub fn lookup(name: &str, receiver: bool) -> impl Iterator<Item = &'static Overl
 
 /// Returns an overload by its id.
 pub fn overload(id: &str) -> Option<&'static Overload> {
-    TABLE.by_id.get(id).map(|row| TABLE.rows[*row as usize])
+    row_of(id).and_then(at_row)
 }
 
 /// Returns all overloads, operators first.
 pub fn overloads() -> impl Iterator<Item = &'static Overload> {
-    TABLE.rows.iter().copied()
+    ROWS.iter()
 }
 
 /// Returns the names of all functions, operators left out, without repetition: for suggestions and completion.
@@ -190,33 +242,58 @@ pub(crate) fn row_of(id: &str) -> Option<u32> {
     TABLE.by_id.get(id).copied()
 }
 
+#[inline]
 pub(crate) fn at_row(row: u32) -> Option<&'static Overload> {
-    TABLE.rows.get(row as usize).copied()
+    ROWS.get(row as usize)
 }
 
+const FAMILIES: [&[Overload]; 10] = [
+    operators::ROWS,
+    compare::ROWS,
+    strings::ROWS,
+    convert::ROWS,
+    lists::ROWS,
+    math::ROWS,
+    time::ROWS,
+    time::DURATION_ROWS,
+    optionals::ROWS,
+    data::ROWS,
+];
+
+const ROWS_COUNT: usize = {
+    let (mut count, mut family) = (0, 0);
+    while family < FAMILIES.len() {
+        count += FAMILIES[family].len();
+        family += 1;
+    }
+    count
+};
+
+/// All rows in one place, so that a call finds its own by an index.
+static ROWS: [Overload; ROWS_COUNT] = {
+    let mut rows = [FAMILIES[0][0]; ROWS_COUNT];
+    let (mut next, mut family) = (0, 0);
+    while family < FAMILIES.len() {
+        let mut index = 0;
+        while index < FAMILIES[family].len() {
+            rows[next] = FAMILIES[family][index];
+            next += 1;
+            index += 1;
+        }
+        family += 1;
+    }
+    rows
+};
+
 struct Table {
-    rows: Vec<&'static Overload>,
     by_id: HashMap<&'static str, u32>,
     by_name: HashMap<&'static str, Vec<&'static Overload>>,
     names: Vec<&'static str>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let families: [&'static [Overload]; 10] = [
-        operators::ROWS,
-        compare::ROWS,
-        strings::ROWS,
-        convert::ROWS,
-        lists::ROWS,
-        math::ROWS,
-        time::ROWS,
-        time::DURATION_ROWS,
-        optionals::ROWS,
-        data::ROWS,
-    ];
-    let rows: Vec<&'static Overload> = families.into_iter().flatten().collect();
-    let mut table = Table { rows, by_id: HashMap::new(), by_name: HashMap::new(), names: Vec::new() };
-    for (index, overload) in table.rows.iter().enumerate() {
+    let mut table = Table { by_id: HashMap::new(), by_name: HashMap::new(), names: Vec::new() };
+    for (index, overload) in ROWS.iter().enumerate() {
         table.by_id.insert(overload.id, index as u32);
         let same = table.by_name.entry(overload.name).or_default();
         if same.is_empty() && overload.style != Style::Operator {

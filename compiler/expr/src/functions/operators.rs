@@ -22,7 +22,7 @@ fn by_zero() -> Error {
     Error::value("division by zero")
 }
 
-pub(super) static ROWS: &[Overload] = &[
+pub(super) const ROWS: &[Overload] = &[
     row("add_int", "_+_", Operator, &[Int, Int], Int, "the sum; overflow is an error", |_, a| {
         int(a, 0)?.checked_add(int(a, 1)?).map(Value::Int).ok_or_else(overflow)
     }),

@@ -9,7 +9,7 @@ use super::Style::{Global, Method};
 use super::{OPTIONAL_V0, Overload, V0, no_overload, row};
 use crate::{Env, Error};
 
-pub(super) static ROWS: &[Overload] = &[
+pub(super) const ROWS: &[Overload] = &[
     row("optional_of", "optional.of", Global, &[V0], OPTIONAL_V0, "an optional that is present", |_, a| {
         present(a)
     }),

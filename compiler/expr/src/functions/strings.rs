@@ -11,7 +11,7 @@ use super::Style::{Both, Global, Method};
 use super::{LIST_STRING, LIST_V0, MAP_V0_V1, Overload, bytes, int, list, no_overload, row, string, text};
 use crate::{Env, Error};
 
-pub(super) static ROWS: &[Overload] = &[
+pub(super) const ROWS: &[Overload] = &[
     row("size_string", "size", Both, &[String], Int, "the number of code points", |_, a| {
         Ok(Value::Int(count(string(a, 0)?) as i64))
     }),

@@ -48,10 +48,9 @@ const fn flat() -> [Overload; 20] {
     rows
 }
 
-static TIMESTAMPS: [Overload; 20] = flat();
-pub(super) static ROWS: &[Overload] = &TIMESTAMPS;
+pub(super) const ROWS: &[Overload] = &flat();
 
-pub(super) static DURATION_ROWS: &[Overload] = &[
+pub(super) const DURATION_ROWS: &[Overload] = &[
     row("duration_hours", "getHours", Method, &[Duration], Int, "all of it in whole hours", |_, a| {
         Ok(Value::Int(duration(a, 0)? / 3_600_000_000_000))
     }),

@@ -8,42 +8,40 @@ use crate::Error;
 impl Machine<'_> {
     #[inline(never)]
     pub(super) fn and(&mut self, left: &Expr, right: &Expr, first: First) -> Result<Value, Error> {
-        match self.first(left, first) {
-            Ok(Value::Bool(false)) => Ok(Value::Bool(false)),
-            Ok(Value::Bool(true)) => self.last(right),
-            other => self.absorb(other, right, false),
+        match self.first_test(left, first) {
+            Ok(false) => Ok(Value::Bool(false)),
+            Ok(true) => self.test(right).map(Value::Bool),
+            Err(error) => self.absorb(error, right, false),
         }
     }
 
     #[inline(never)]
     pub(super) fn or(&mut self, left: &Expr, right: &Expr, first: First) -> Result<Value, Error> {
-        match self.first(left, first) {
-            Ok(Value::Bool(true)) => Ok(Value::Bool(true)),
-            Ok(Value::Bool(false)) => self.last(right),
-            other => self.absorb(other, right, true),
+        match self.first_test(left, first) {
+            Ok(true) => Ok(Value::Bool(true)),
+            Ok(false) => self.test(right).map(Value::Bool),
+            Err(error) => self.absorb(error, right, true),
         }
     }
 
-    /// The other side decides alone.
-    fn last(&mut self, right: &Expr) -> Result<Value, Error> {
-        match self.eval(right)? {
-            value @ Value::Bool(_) => Ok(value),
-            other => Err(no_bool(&other)),
+    #[inline]
+    fn first_test(&mut self, left: &Expr, first: First) -> Result<bool, Error> {
+        match first {
+            None => self.test(left),
+            Some(Ok(Value::Bool(value))) => Ok(value),
+            Some(Ok(other)) => Err(no_bool(&other)),
+            Some(Err(error)) => Err(error),
         }
     }
 
     /// The left side failed: the right side's `decisive` is the result, anything else leaves the failure.
     #[cold]
-    fn absorb(&mut self, left: Result<Value, Error>, right: &Expr, decisive: bool) -> Result<Value, Error> {
-        let error = match left {
-            Ok(value) => no_bool(&value),
-            Err(error) => error,
-        };
+    fn absorb(&mut self, error: Error, right: &Expr, decisive: bool) -> Result<Value, Error> {
         if !error.is_absorbed() {
             return Err(error);
         }
-        match self.eval(right) {
-            Ok(Value::Bool(value)) if value == decisive => Ok(Value::Bool(value)),
+        match self.test(right) {
+            Ok(value) if value == decisive => Ok(Value::Bool(value)),
             Err(other) if !other.is_absorbed() => Err(other),
             _ => Err(error),
         }

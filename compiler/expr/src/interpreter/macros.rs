@@ -9,7 +9,7 @@ use flow_ir::expr::{LocalId, MacroOp};
 use flow_ir::value::Key;
 use flow_ir::{Expr, Value};
 
-use super::{First, Machine, key, no_bool};
+use super::{First, Machine, key};
 use crate::functions::{Seen, incomparable, order, sort_indices};
 use crate::{Error, values};
 
@@ -120,12 +120,9 @@ impl Machine<'_> {
         let mut failure = None;
         for turn in 0..turns.len() {
             self.bind(turns, turn, vars)?;
-            match self.eval(body) {
-                Ok(Value::Bool(value)) if value == decisive => return Ok(Value::Bool(decisive)),
-                Ok(Value::Bool(_)) => {}
-                Ok(other) => {
-                    failure.get_or_insert_with(|| no_bool(&other));
-                }
+            match self.test(body) {
+                Ok(value) if value == decisive => return Ok(Value::Bool(decisive)),
+                Ok(_) => {}
                 Err(error) if error.is_absorbed() => {
                     failure.get_or_insert(error);
                 }
@@ -145,7 +142,7 @@ impl Machine<'_> {
     }
 
     fn filter(&mut self, turns: &Turns, vars: &[LocalId], body: &Expr) -> Result<Value, Error> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(turns.len().min(16));
         for turn in 0..turns.len() {
             self.bind(turns, turn, vars)?;
             if self.test(body)? {

@@ -7,13 +7,17 @@
 mod absorb;
 mod build;
 mod cast;
+mod locals;
 mod macros;
 mod path;
+mod quick;
 mod template;
 
 use flow_ir::expr::{Expr, Function, LocalId, MatchArm, Pattern, RunValue};
 use flow_ir::value::Key;
 use flow_ir::{TypeName, Value};
+
+use locals::Locals;
 
 use crate::functions::{self, Overload};
 use crate::{Env, Error, values};
@@ -45,7 +49,7 @@ pub fn eval(expr: &Expr, env: &Env<'_>) -> Result<Value, Error> {
 pub(crate) struct Machine<'e> {
     env: &'e Env<'e>,
     /// The variables of this expression and of the code that called it.
-    locals: Vec<Value>,
+    locals: Locals,
     /// Where the variables of this body of code begin.
     base: usize,
     depth: usize,
@@ -56,20 +60,39 @@ type First = Option<Result<Value, Error>>;
 
 impl<'e> Machine<'e> {
     pub(crate) fn new(env: &'e Env<'e>, depth: usize) -> Machine<'e> {
-        Machine { env, locals: Vec::new(), base: 0, depth }
+        Machine { env, locals: Locals::default(), base: 0, depth }
     }
 
     /// Evaluates an expression at the next depth.
     pub(crate) fn eval(&mut self, expr: &Expr) -> Result<Value, Error> {
-        match expr {
-            Expr::Const(value) => return Ok(value.clone()),
-            Expr::Local(local) => return self.local(*local),
-            _ => {}
+        if let Some(value) = self.peek(expr) {
+            return Ok(value.clone());
         }
         self.depth += 1;
-        let result = if self.depth <= SPINE_FROM { self.node(expr, None) } else { self.spine(expr) };
+        let result = match expr {
+            Expr::Call { function, args } if self.depth <= SPINE_FROM => self.shallow_call(function, args),
+            _ if self.depth <= SPINE_FROM => self.node(expr, None),
+            _ => self.spine(expr),
+        };
         self.depth -= 1;
         result
+    }
+
+    /// A call of one or two arguments, which most are; without what a chain needs.
+    #[inline]
+    fn shallow_call(&mut self, function: &Function, args: &[Expr]) -> Result<Value, Error> {
+        let (Some(overload), [left, right]) = (overload(function), args) else {
+            return self.call(function, args, None);
+        };
+        if let Some(value) = self.peek(left) {
+            if let Some(right) = self.peek(right) {
+                return binary(self.env, overload, value, right);
+            }
+            let left = value.clone();
+            return self.right(overload, &left, right);
+        }
+        let left = self.eval(left)?;
+        self.right(overload, &left, right)
     }
 
     /// Evaluates a chain to the left from its far end.
@@ -184,21 +207,32 @@ impl<'e> Machine<'e> {
 
     #[inline]
     fn set(&mut self, local: LocalId, value: Value) -> Result<(), Error> {
-        let index = self.base + local as usize;
-        match self.locals.get_mut(index) {
-            Some(place) => *place = value,
-            None => {
-                if local as usize >= LOCALS_MAX {
-                    return Err(Error::exhausted("more than 65,536 variables"));
-                }
-                self.locals.resize(index, Value::Null);
-                self.locals.push(value);
-            }
+        if local as usize >= LOCALS_MAX {
+            return Err(Error::exhausted("more than 65,536 variables"));
         }
+        self.locals.set(self.base + local as usize, value);
         Ok(())
     }
 
+    /// Evaluates a condition; comparisons of what can be pointed at without making a value.
+    #[inline]
     fn test(&mut self, expr: &Expr) -> Result<bool, Error> {
+        match expr {
+            Expr::Call { function, args } => {
+                if let [left, right] = &args[..]
+                    && let Some(overload) = overload(function)
+                    && let (Some(left), Some(right)) = (self.peek(left), self.peek(right))
+                    && let Some(outcome) = quick::test(overload.quick, left, right)
+                {
+                    return Ok(outcome);
+                }
+            }
+            _ => {
+                if let Some(Value::Bool(value)) = self.peek(expr) {
+                    return Ok(*value);
+                }
+            }
+        }
         match self.eval(expr)? {
             Value::Bool(value) => Ok(value),
             other => Err(no_bool(&other)),
@@ -218,21 +252,9 @@ impl<'e> Machine<'e> {
     fn call(&mut self, function: &Function, args: &[Expr], first: First) -> Result<Value, Error> {
         let Some(overload) = overload(function) else { return self.call_by_name(function, args, first) };
         match (args, first) {
-            ([left, right], None) => {
-                if let (Some(left), Some(right)) = (self.peek(left), self.peek(right)) {
-                    return (overload.eval)(self.env, &[left, right]);
-                }
-                let left = self.eval(left)?;
-                if let Some(right) = self.peek(right) {
-                    return (overload.eval)(self.env, &[&left, right]);
-                }
-                let right = self.eval(right)?;
-                (overload.eval)(self.env, &[&left, &right])
-            }
-            ([left, right], Some(first)) => {
-                let (_, left) = (left, first?);
-                let right = self.eval(right)?;
-                (overload.eval)(self.env, &[&left, &right])
+            ([left, right], first) => {
+                let left = self.first(left, first)?;
+                self.right(overload, &left, right)
             }
             ([of], first) => {
                 if first.is_none()
@@ -248,6 +270,15 @@ impl<'e> Machine<'e> {
                 (overload.eval)(self.env, &args.iter().collect::<Vec<_>>())
             }
         }
+    }
+
+    #[inline]
+    fn right(&mut self, overload: &'static Overload, left: &Value, right: &Expr) -> Result<Value, Error> {
+        if let Some(right) = self.peek(right) {
+            return binary(self.env, overload, left, right);
+        }
+        let right = self.eval(right)?;
+        binary(self.env, overload, left, &right)
     }
 
     #[inline(never)]
@@ -268,7 +299,9 @@ impl<'e> Machine<'e> {
         env.meter.charge(1)?;
         let args = self.args(args, None)?;
         let (caller, base) = (self.base, self.locals.len());
-        self.locals.extend(args);
+        for (index, arg) in args.into_iter().enumerate() {
+            self.locals.set(base + index, arg);
+        }
         self.base = base;
         let result = self.eval(&code.body);
         self.locals.truncate(base);
@@ -315,6 +348,14 @@ impl<'e> Machine<'e> {
             return Ok(Value::Bool(is_variant(value, variant)));
         }
         self.first(of, first).map(|value| Value::Bool(is_variant(&value, variant)))
+    }
+}
+
+#[inline]
+fn binary(env: &Env<'_>, overload: &Overload, left: &Value, right: &Value) -> Result<Value, Error> {
+    match quick::apply(overload.quick, left, right) {
+        Some(value) => Ok(value),
+        None => (overload.eval)(env, &[left, right]),
     }
 }
 
