@@ -128,3 +128,25 @@ fn a_value_that_nests_too_deep_is_refused() {
     let start = Expr::Let { local: 0, value: Expr::Slot(0).into(), body: deep.into() };
     assert_eq!(on_two_megabytes(start, vec![]), Err(Error::exhausted("a value nested deeper than 128")));
 }
+
+/// `type T = json where (it as T) == it`: the cast asks the rule, the rule casts.
+#[test]
+fn a_rule_that_casts_to_its_own_type() {
+    use flow_ir::types::{TypeBody, TypeDef, Where};
+    let to = Type::Named("T".into());
+    let cast = |to| Expr::Cast { of: Expr::Slot(0).into(), from: Type::Json, to };
+    let rule = Where {
+        base: Type::Json,
+        text: "…".into(),
+        rule: call("equals", vec![cast(to.clone()), Expr::Slot(0)]),
+    };
+    let body = TypeBody::Alias { ty: Type::Where(rule.into()) };
+    let types: TypeDefs =
+        [("T".into(), TypeDef { name: "T".into(), doc: String::new(), body })].into_iter().collect();
+    let run = move || {
+        let meter = Meter::default();
+        eval(&cast(to), &Env { frame: &Slots(&[Value::Int(1)]), ..Env::bare(&types, &meter) })
+    };
+    let result = std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+    assert_eq!(result.unwrap_err().kind, flow_expr::ErrorKind::Exhausted);
+}
