@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexMap;
+
 use flow_ir::Plan;
 use flow_runtime_api::{Coordinate, Cost, Event, Failure, Kind, Record, Time, Usage};
 use serde_json::Value as Json;
@@ -17,14 +19,15 @@ pub(crate) struct Replay {
     records: Vec<Record>,
     /// What waits for a record, by its coordinate.
     waiting: HashMap<Coordinate, TaskId>,
-    /// What the program has failed or stopped by itself, so that a record of it must follow.
-    expected: HashMap<(Own, Coordinate), u32>,
+    /// What the program has failed, stopped or begun by itself, so that a record of it should follow.
+    expected: IndexMap<(Own, Coordinate), Event>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Own {
     Failed,
     Cancelled,
+    Waiting,
 }
 
 /// Why records and program don't meet.
@@ -40,19 +43,14 @@ impl Replay {
         let key = match event {
             Event::StepFailed { step, .. } => (Own::Failed, step.clone()),
             Event::StepCancelled { step, .. } => (Own::Cancelled, step.clone()),
+            Event::WaitStarted { step, .. } => (Own::Waiting, step.clone()),
             _ => return,
         };
-        *self.expected.entry(key).or_default() += 1;
+        self.expected.insert(key, event.clone());
     }
 
     fn meets(&mut self, own: Own, step: &Coordinate) -> bool {
-        match self.expected.get_mut(&(own, step.clone())) {
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                true
-            }
-            _ => false,
-        }
+        self.expected.swap_remove(&(own, step.clone())).is_some()
     }
 }
 
@@ -79,9 +77,16 @@ impl Run {
             self.settle(plan);
             last = record.at;
         }
-        self.replay = None;
+        let missing = self.replay.take().map(|replay| replay.expected).unwrap_or_default();
         self.now = now;
         self.emit(Event::Resumed {});
+        // A store that lost the end of a commit has lost these: they follow from what it kept.
+        for event in missing.into_values() {
+            if let Event::StepCancelled { usage, cost, .. } = &event {
+                self.count(usage, cost);
+            }
+            self.emit(event);
+        }
         self.orphan_all(last);
         self.take_up_orphans(plan);
         self.set_all_timers();
@@ -129,6 +134,7 @@ impl Run {
                     Control::Wait(timer) => Some(timer),
                     _ => None,
                 });
+                self.meets(Own::Waiting, &step);
                 let timer = timer.ok_or((step, "waited, but isn't reached now"))?;
                 self.move_timer(timer, until);
                 Ok(())

@@ -295,3 +295,16 @@ impl Interrupt {
         self.depth.map_or(0, |depth| depth + 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A waiting branch is a task, its stack and its step; ten thousand of them must fit in a few megabytes.
+    #[test]
+    fn a_waiting_branch_is_small() {
+        let stack = 4 * size_of::<Scope>();
+        let whole = size_of::<Task>() + stack + size_of::<StepState>();
+        assert!(whole <= 832, "{} + {stack} + {} bytes", size_of::<Task>(), size_of::<StepState>());
+    }
+}

@@ -280,6 +280,26 @@ fn the_ends_are_as_the_programs_say() {
 }
 
 #[test]
+fn a_store_that_lost_the_end_of_a_commit_does_no_harm() {
+    for (name, plan) in all() {
+        let whole = world(&plan).play();
+        for kept in 1..whole.records.len() {
+            let played = world(&plan).go_on(whole.records[..kept].to_vec());
+            assert_eq!(end(&played), end(&whole), "{name}, {kept} records: {played:#?}");
+            let began = |step: &Coordinate| {
+                let is_it = |record: &Record| matches!(&record.event, Event::WaitStarted { step: other, .. } if other == step);
+                played.records.iter().filter(|record| is_it(record)).count() == 1
+            };
+            for record in &played.records {
+                if let Event::WaitFinished { step } = &record.event {
+                    assert!(began(step), "{name}, {kept} records: `{step}`");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn two_crashes_are_no_worse() {
     for (name, plan) in all() {
         let whole = world(&plan).play();
