@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 /// A peer that takes longer to listen isn't coming.
-const START_MAX: Duration = Duration::from_secs(30);
+const START_MAX: Duration = Duration::from_secs(60);
 /// Ports can be taken between being found and being used.
 const STARTS_MAX: usize = 3;
 
@@ -57,7 +57,7 @@ pub fn aimock(fixtures: Option<&Path>, flags: &[&str]) -> Result<Option<Peer>> {
     install(&shared, &cache, "aimock")?;
     let own = shared.join("peers/aimock/fixtures");
     let fixtures = fixtures.unwrap_or(&own);
-    start(|port| {
+    start("/health", |port| {
         let mut command = Command::new("node");
         command.arg(&program).args([
             "-h",
@@ -92,12 +92,28 @@ pub fn llama() -> Result<Option<Peer>> {
         run(Command::new(&python).arg(scripts.join("make_gguf.py")).arg(&unfinished))?;
         Ok(std::fs::rename(&unfinished, &model)?)
     })?;
-    start(|port| {
+    start("/health", |port| {
         let mut command = Command::new(&python);
         command.arg(scripts.join("serve.py")).arg(&model).arg(port.to_string());
         command
     })
     .context("llama.cpp")
+    .map(Some)
+}
+
+/// Starts Prism over Ollama's own description of its API: it refuses, with 422, every request that isn't Ollama's, and
+/// answers the others with examples. `None` where there are no peers.
+pub fn ollama_contract() -> Result<Option<Peer>> {
+    let Some(shared) = shared() else { return Ok(None) };
+    let cache = cache()?;
+    install(&shared, &cache, "prism")?;
+    start("/api/version", |port| {
+        let mut command = Command::new(cache.join("npm-prism/node_modules/.bin/prism"));
+        command.args(["mock", "-h", "127.0.0.1", "--errors", "-p"]).arg(port.to_string());
+        command.arg(shared.join("peers/ollama/openapi.yaml"));
+        command
+    })
+    .context("Prism")
     .map(Some)
 }
 
@@ -140,9 +156,8 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Starts a server on a free port and waits until it says that it is well.
-fn start(command: impl Fn(u16) -> Command) -> Result<Peer> {
-    let mut last = None;
+/// Starts a server on a free port and waits until it answers a path with 200.
+fn start(path: &str, command: impl Fn(u16) -> Command) -> Result<Peer> {
     for _ in 0..STARTS_MAX {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let child = command(port)
@@ -152,32 +167,32 @@ fn start(command: impl Fn(u16) -> Command) -> Result<Peer> {
             .process_group(0)
             .spawn()?;
         let mut peer = Peer { url: format!("http://127.0.0.1:{port}"), child };
-        match ready(&mut peer, port) {
-            Ok(()) => return Ok(peer),
-            Err(error) => last = Some(error),
+        if is_ready(&mut peer, port, path)? {
+            return Ok(peer);
         }
     }
-    Err(last.unwrap_or_else(|| anyhow::anyhow!("it was never started")))
+    bail!("it ended at once, {STARTS_MAX} times")
 }
 
-fn ready(peer: &mut Peer, port: u16) -> Result<()> {
+/// Waits until a server answers; `false` if it ended, its port taken perhaps.
+fn is_ready(peer: &mut Peer, port: u16, path: &str) -> Result<bool> {
     let begun = Instant::now();
     while begun.elapsed() < START_MAX {
-        if let Some(status) = peer.child.try_wait()? {
-            bail!("it ended at once: {status}");
+        if peer.child.try_wait()?.is_some() {
+            return Ok(false);
         }
-        if is_well(port).unwrap_or(false) {
-            return Ok(());
+        if answers(port, path).unwrap_or(false) {
+            return Ok(true);
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    bail!("port {port} isn't well after {START_MAX:?}")
+    bail!("port {port} doesn't answer {path} after {START_MAX:?}")
 }
 
-fn is_well(port: u16) -> std::io::Result<bool> {
+fn answers(port: u16, path: &str) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-    write!(stream, "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
     let mut head = [0; 12];
     stream.read_exact(&mut head)?;
     Ok(head.ends_with(b" 200"))

@@ -298,3 +298,44 @@ async fn llama_answers_by_schema_and_streams() -> Result<()> {
     assert!(!provider.models(&model).await?.is_empty());
     Ok(())
 }
+
+#[tokio::test]
+async fn every_request_is_one_that_ollama_describes() -> Result<()> {
+    let Some(peer) = peers::ollama_contract()? else {
+        peers::skip("Prism");
+        return Ok(());
+    };
+    let provider = provider("ollama");
+    let model = model("llama3.2", &peer.url);
+    let tool_call =
+        ToolCall { id: "c1".into(), name: "get_weather".into(), arguments: r#"{"city":"Oslo"}"#.into() };
+    let result =
+        Part::ToolResult { id: "c1".into(), name: "get_weather".into(), content: "4C".into(), failed: false };
+    let image = Part::Media { mime: "image/png".into(), data: Some("iVBORw0KGgo=".into()), url: None };
+    let everything = Call {
+        messages: vec![
+            Message::text(Role::System, "Be brief."),
+            Message { role: Role::User, parts: vec![Part::Text("see".into()), image] },
+            Message { role: Role::Assistant, parts: vec![Part::ToolCall(tool_call)] },
+            Message { role: Role::Tool, parts: vec![result] },
+        ],
+        schema: Some(title_and_score()),
+        tools: vec![weather()],
+        sampling: Sampling {
+            temperature: Some(0.5),
+            top_p: Some(0.9),
+            max_tokens: Some(10),
+            seed: Some(1),
+            stop: vec!["END".into()],
+        },
+        ..Call::default()
+    };
+    for call in [question("hello"), everything] {
+        let (asked, _) = ask(&*provider, &model, &call).await;
+        let answer = asked.map_err(|(failure, _)| failure)?;
+        assert_eq!(answer.text, "Hello! How can I help you today?");
+        assert_eq!(answer.usage.map(|usage| (usage.input_tokens, usage.output_tokens)), Some((11, 18)));
+    }
+    assert!(!provider.models(&model).await?.is_empty());
+    Ok(())
+}

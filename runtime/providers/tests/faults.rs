@@ -369,3 +369,34 @@ async fn keys_that_cannot_be_sent_are_refused_without_being_shown() {
         assert!(failure.message.contains("can't be sent") && !failure.message.contains("sk-line"));
     }
 }
+
+/// Runs as a process of its own, started by the test below with a proxy in its environment.
+#[tokio::test]
+#[ignore = "needs the environment that `proxies_are_for_the_outside` gives it"]
+async fn behind_a_proxy() {
+    let url = std::env::var("FLOW_TEST_URL").unwrap();
+    match ask(Wire::OpenAi, &url).await {
+        Ok(answer) => assert_eq!(answer.text, std::env::var("FLOW_TEST_TEXT").unwrap()),
+        Err((failure, _)) => panic!("{failure}"),
+    }
+}
+
+#[tokio::test]
+async fn proxies_are_for_the_outside() {
+    let local = Server::answering(|_, _| Wire::OpenAi.whole("local")).await;
+    let proxy = Server::answering(|_, _| Wire::OpenAi.whole("proxied")).await;
+    for (url, text) in [(local.url(), "local"), (String::from("http://models.example/v1"), "proxied")] {
+        let output = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "behind_a_proxy"])
+            .envs([("HTTP_PROXY", proxy.url()), ("http_proxy", proxy.url()), ("FLOW_TEST_URL", url)])
+            .env("FLOW_TEST_TEXT", text)
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy")
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    assert_eq!((local.requests().len(), proxy.requests().len()), (1, 1));
+    assert!(proxy.requests()[0].starts_with("POST http://models.example/v1/chat/completions "));
+}
