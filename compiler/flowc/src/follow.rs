@@ -7,9 +7,10 @@ use flow_diagnostics::escape;
 use flow_host::{HostError, Outcome as Finished, RunHandle};
 use flow_ir::plan::Places;
 use flow_runtime_api::{Failure, Kind, RunId};
-use flow_trace::{RunEvent, Trace};
+use flow_trace::{EventKind, RunEvent, Trace};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
+use unicode_width::UnicodeWidthStr;
 
 use crate::args::{Show, Store, Tapes};
 use crate::clock;
@@ -18,6 +19,7 @@ use crate::place::Place;
 use crate::progress::{self, live::Live};
 use crate::show;
 use crate::terminal::{self, BOLD, DIM, RED, Stream, YELLOW};
+use crate::text;
 
 /// How often running steps are drawn anew.
 const FRAME: Duration = Duration::from_millis(100);
@@ -91,8 +93,8 @@ pub async fn follow(mut handle: RunHandle, told: &Told<'_>) -> Outcome {
                         stopped_by.get_or_insert(Code::Interrupted);
                         interrupter.interrupt();
                     }
-                    if event.event == flow_trace::EventKind::RunStarted || event.event == flow_trace::EventKind::Resumed {
-                        live.print(&opening(&event));
+                    if event.event == EventKind::RunStarted || event.event == EventKind::Resumed {
+                        live.print(&opening(&event, Stream::Err.width()));
                     }
                     live.see(&event);
                 }
@@ -105,18 +107,20 @@ pub async fn follow(mut handle: RunHandle, told: &Told<'_>) -> Outcome {
     end(ended, &run, told, stopped_by)
 }
 
-/// `run 0193… of hello, simulated: nothing leaves this machine`.
-fn opening(event: &RunEvent) -> String {
-    let of = event.flow.as_ref().map(|flow| format!(" of {}", escape(flow))).unwrap_or_default();
-    let again = if event.event == flow_trace::EventKind::Resumed { ", resumed" } else { "" };
-    let simulated = match (event.simulated, event.simulation) {
-        (false, _) => String::new(),
-        (true, Some(simulation)) if simulation.models_only => {
-            format!(", {YELLOW}simulated models{YELLOW:#}: no model is asked")
-        }
-        (true, _) => format!(", {YELLOW}simulated{YELLOW:#}: nothing leaves this machine"),
+/// `run 0193… of hello, simulated: nothing leaves this machine`, on two lines where one is too short.
+fn opening(event: &RunEvent, width: Option<usize>) -> String {
+    let of = event.flow.as_ref().map(|flow| format!("of {}", escape(flow))).unwrap_or_default();
+    let again = if event.event == EventKind::Resumed { ", resumed" } else { "" };
+    let (simulated, how) = match (event.simulated, event.simulation) {
+        (false, _) => ("", ""),
+        (true, Some(simulation)) if simulation.models_only => ("simulated models", ": no model is asked"),
+        (true, _) => ("simulated", ": nothing leaves this machine"),
     };
-    format!("{DIM}run{DIM:#} {}{of}{again}{simulated}", escape(&event.run.0))
+    let comma = if simulated.is_empty() { "" } else { ", " };
+    let columns = format!("run {} {of}{again}{comma}{simulated}{how}", event.run).width();
+    let gap = if width.is_some_and(|width| columns > width) { "\n" } else { " " };
+    let run = escape(&event.run.0);
+    format!("{DIM}run{DIM:#} {run}{gap}{of}{again}{comma}{YELLOW}{simulated}{YELLOW:#}{how}")
 }
 
 fn end(
@@ -189,7 +193,9 @@ fn failed(failure: &Failure, places: &Places) -> String {
 }
 
 fn last_line(ended: &str, trace: &Trace) -> String {
-    format!("{}\n", progress::summary(ended, trace, terminal::unicode()))
+    let summary = progress::summary(ended, trace, terminal::unicode());
+    let lines = text::wrap(&summary, Stream::Err.width().unwrap_or(usize::MAX));
+    lines.join("\n") + "\n"
 }
 
 fn resume_line(run: &RunId, told: &Told<'_>) -> String {

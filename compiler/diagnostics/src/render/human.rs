@@ -151,7 +151,7 @@ impl Piece {
             let range = source.label(at);
             // The text stands to the right of an arrow from the label's middle.
             let middle = source.drawn_column(at) + range.len().min(look.width) / 2;
-            let room = look.width.saturating_sub(margin + middle + 4).max(18);
+            let room = look.width.saturating_sub(margin + middle + 5).max(12);
             let text = (!label.text.is_empty()).then(|| wrap(&escape(&label.text), room));
             let span = (range.start, range.len());
             if *primary {
