@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use flow_diagnostics::escape;
-use flow_host::{HostError, Outcome as Finished, RunHandle};
+use flow_host::{HostError, Outcome as Finished, RunHandle, StoreUrl};
 use flow_ir::plan::Places;
 use flow_runtime_api::{Failure, Kind, RunId};
 use flow_trace::{EventKind, RunEvent, Trace};
@@ -39,6 +39,8 @@ pub struct Flags {
     store: String,
     /// What its answers come from, or go to.
     tape: String,
+    /// Whether the run outlives this process.
+    is_kept: bool,
 }
 
 /// Returns the flags by which `flowc resume`, started in this folder, goes on as this command does.
@@ -49,6 +51,7 @@ pub fn flags(place: &Place, store: &Store, tapes: &Tapes) -> Result<Flags, Stop>
     let file =
         |name: &str, path: &Option<PathBuf>| path.as_ref().map(|path| flag(name, &path.to_string_lossy()));
     Ok(Flags {
+        is_kept: !matches!(own, StoreUrl::Memory),
         store: if is_needed { flag("store", &own.to_string()) } else { String::new() },
         tape: file("tape", &tapes.tape).or_else(|| file("record", &tapes.record)).unwrap_or_default(),
     })
@@ -143,10 +146,10 @@ fn end(
         }
         Err(HostError::Failed { failure, trace, .. }) => {
             terminal::err(failed(&failure, told.places));
-            terminal::err(format!(
-                "  see every step with {BOLD}flowc runs show {run}{}{BOLD:#}\n",
-                told.flags.store
-            ));
+            if told.flags.is_kept {
+                let show = format!("flowc runs show {run}{}", told.flags.store);
+                terminal::err(format!("  see every step with {BOLD}{show}{BOLD:#}\n"));
+            }
             terminal::err(last_line("failed", &trace));
             Ok(if failure.built_in() == Some(Kind::Unavailable) {
                 Code::Environment
@@ -167,7 +170,7 @@ fn end(
             Ok(stopped_by.unwrap_or(Code::Interrupted))
         }
         Err(HostError::Environment { message, help, run }) => {
-            let resume = run.map(|run| {
+            let resume = run.filter(|_| told.flags.is_kept).map(|run| {
                 format!("then go on with `flowc resume {run}{}{}`", told.flags.store, told.flags.tape)
             });
             let help = [Some(help).filter(|help| !help.is_empty()), resume]
@@ -199,6 +202,9 @@ fn last_line(ended: &str, trace: &Trace) -> String {
 }
 
 fn resume_line(run: &RunId, told: &Told<'_>) -> String {
+    if !told.flags.is_kept {
+        return String::from("its store was memory, so it is gone\n");
+    }
     format!("go on with {BOLD}flowc resume {run}{}{}{BOLD:#}\n", told.flags.store, told.flags.tape)
 }
 

@@ -8,6 +8,7 @@ use flow_host::{
 };
 use flow_project::{Settings, World, WorldError, settings};
 use flow_source::Sources;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Store;
 use crate::disk::Disk;
@@ -100,12 +101,23 @@ impl Place {
     }
 }
 
+/// SIGXFSZ on Linux: a file grew over a limit of the process.
+const FILE_SIZE_LIMIT: i32 = 25;
+
 /// Returns the runtime that a command's asynchronous work runs on.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Stop::environment(format_args!("no thread or timer is to be had: {error}")))
+        .map_err(|error| Stop::environment(format_args!("no thread or timer is to be had: {error}")))?;
+    // Caught once, the signal no longer ends the process: the write fails, and the store says so.
+    let guard = runtime.enter();
+    let caught = signal(SignalKind::from_raw(FILE_SIZE_LIMIT));
+    drop(guard);
+    match caught {
+        Ok(_) => Ok(runtime),
+        Err(error) => Err(Stop::environment(format_args!("no signals can be caught: {error}"))),
+    }
 }
 
 /// Says that a path can't be read.

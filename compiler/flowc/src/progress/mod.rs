@@ -8,7 +8,7 @@ mod tests;
 
 use flow_diagnostics::escape;
 use flow_ir::Name;
-use flow_runtime_api::{Coordinate, Time};
+use flow_runtime_api::{Coordinate, Cost, Time};
 use flow_trace::{EventError, EventKind, RunEvent, StepStatus, Trace};
 use indexmap::IndexMap;
 
@@ -201,6 +201,7 @@ pub fn summary(ended: &str, trace: &Trace, unicode: bool) -> String {
     parts.extend(Some(text::tokens(&trace.usage)).filter(|tokens| !tokens.is_empty()));
     parts.push(match trace.simulate {
         None => text::cost(&trace.cost),
+        Some(_) if trace.cost == Cost::ZERO => "simulated, nothing spent".into(),
         Some(_) => format!("simulated, nothing spent (it would cost about {})", text::cost(&trace.cost)),
     });
     parts.join(if unicode { " · " } else { ", " })
