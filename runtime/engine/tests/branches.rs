@@ -252,3 +252,13 @@ fn ten_thousand_branches_run_at_a_time() {
     assert_eq!(played.result.unwrap()[2], json!(10 + 10_000 * 10_001 / 2));
     assert_eq!(played.asked.len(), 10_000);
 }
+
+#[test]
+fn ten_thousand_branches_are_taken_up_again() {
+    let world = world(fan_out(10_000, 10_000));
+    let whole = world.play();
+    // The start of the run, of all branches, and the end of half of them.
+    let played = world.go_on(whole.records[..15_001].to_vec());
+    assert_eq!(played.result, whole.result);
+    assert_eq!(played.asked.len(), 5_000);
+}

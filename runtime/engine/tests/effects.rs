@@ -314,3 +314,66 @@ fn the_fingerprint_is_of_what_is_asked() {
     fields.settings.temperature = Some(0.5);
     assert_ne!(fingerprint(warmer, "a"), base);
 }
+
+#[test]
+fn what_belongs_to_nothing_is_ignored() {
+    use flow_engine::{AttemptId, Command, Engine, Input, TimerId};
+    let world = World::new(one(prompt("p", Type::STRING)));
+    let mut engine = Engine::start(world.plan.clone(), world.settings(), world.inputs.clone()).unwrap();
+    let junk = |attempt: u64| {
+        let attempt = AttemptId(attempt);
+        vec![
+            Input::Due { timer: TimerId(77) },
+            Input::Settle { step: Coordinate("f/a".into()), answer: None },
+            Input::Settle { step: Coordinate("elsewhere".into()), answer: Some(json!(1)) },
+            Input::Answered { attempt, result: Ok(Answer::default()), usage: None, duration_ms: 0 },
+            Input::Fetched { attempt, result: Err(Failure::new(Kind::Timeout, "x")), duration_ms: 0 },
+            Input::Simulated { attempt, result: Ok(json!({})) },
+        ]
+    };
+    for input in junk(1) {
+        assert!(engine.apply(input, Time(1)).is_empty(), "nothing happens before the start");
+    }
+    let commands = engine.apply(Input::Start, Time(1));
+    let [Command::Append(_), Command::Ask { attempt, .. }] = commands.as_slice() else {
+        panic!("{commands:?}")
+    };
+    for input in junk(attempt.0 + 1) {
+        assert!(engine.apply(input, Time(2)).is_empty());
+    }
+    assert!(engine.apply(Input::Start, Time(2)).is_empty(), "a run starts once");
+    let answer = Answer { text: "fine".into(), ..Answer::default() };
+    let input = Input::Answered { attempt: *attempt, result: Ok(answer), usage: None, duration_ms: 1 };
+    let commands = engine.apply(input, Time(0));
+    assert!(matches!(commands.last(), Some(Command::Finish { status: RunStatus::Succeeded, .. })));
+    for input in junk(attempt.0) {
+        assert!(engine.apply(input, Time(3)).is_empty(), "nothing happens after the end");
+    }
+    assert!(engine.apply(Input::Cancel, Time(3)).is_empty());
+}
+
+#[test]
+fn refused_and_cut_answers_are_final() {
+    use flow_engine::{Command, Engine, Input};
+    let finish = |node: Node, text: &str, finish: FinishReason| {
+        let world = World::new(one(node));
+        let mut engine = Engine::start(world.plan.clone(), world.settings(), world.inputs.clone()).unwrap();
+        let commands = engine.apply(Input::Start, Time(1));
+        let Some(Command::Ask { attempt, .. }) = commands.last() else { panic!("{commands:?}") };
+        let answer = Answer { text: text.into(), finish, ..Answer::default() };
+        let input = Input::Answered { attempt: *attempt, result: Ok(answer), usage: None, duration_ms: 1 };
+        match engine.apply(input, Time(2)).pop() {
+            Some(Command::Finish { failure, result, .. }) => failure
+                .map_or_else(|| result.unwrap_or_default().to_string(), |failure| failure.kind.to_string()),
+            other => panic!("{other:?}"),
+        }
+    };
+    let text = || prompt("p", Type::STRING);
+    let number = || prompt("p", Type::list(Type::INT));
+    assert_eq!(finish(text(), "no", FinishReason::Refused), "refused");
+    assert_eq!(finish(text(), "once upon", FinishReason::Length), "truncated");
+    assert_eq!(finish(number(), "[1, 2", FinishReason::Refused), "refused");
+    assert_eq!(finish(number(), "[1, 2]", FinishReason::Length), "[1,2]", "what is whole is taken");
+    assert_eq!(finish(number(), "[1, \"a\"", FinishReason::Length), "truncated");
+    assert_eq!(finish(text(), "whole", FinishReason::Stop), "\"whole\"");
+}
