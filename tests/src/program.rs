@@ -73,6 +73,15 @@ impl Ran {
         self
     }
 
+    /// Fails the test unless stdout holds each of these.
+    #[track_caller]
+    pub fn prints(self, parts: &[&str]) -> Ran {
+        for part in parts {
+            assert!(self.stdout.contains(part), "no `{part}` in stdout:\n{}", self.stdout);
+        }
+        self
+    }
+
     /// Reads stdout as one JSON document.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {

@@ -160,7 +160,7 @@ fn undisturbed(place: &Place) -> (Json, Duration) {
         last = serde_json::from_str(&line.expect("stdout can be read")).expect("an event is JSON");
         took = since.elapsed();
     }
-    assert_eq!(wait(&mut child, Duration::from_secs(10)), Some(Some(0)));
+    assert_eq!(wait(&mut child, Duration::from_secs(10)), Some(Some(0)), "{last}");
     assert_eq!(last["event"], "run_finished", "{last}");
     (last["result"].clone(), took)
 }
