@@ -107,8 +107,8 @@ pub enum Sig {
     Call(Arc<CallSig>),
     /// A constant and its folded value; `None` if it could not be folded.
     Const(Type, Option<Value>),
-    /// A model.
-    Model,
+    /// A model, and its provider if it has one.
+    Model(Option<SmolStr>),
     /// A memory: what it holds, and whether it is `kv`.
     Memory(Type, bool),
     /// An MCP server.

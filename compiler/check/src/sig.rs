@@ -70,7 +70,12 @@ fn signature(cx: &mut Cx, item: &tree::Item) -> Option<Sig> {
             };
             Sig::Call(Arc::new(CallSig { kind: CallKind::Flow, params, returns, unsafe_writer: false }))
         }
-        ItemKind::Model(_) => Sig::Model,
+        ItemKind::Model(model) => Sig::Model(match &model.source.kind {
+            ExprKind::Literal(tree::Literal::String(text)) => {
+                text.split_once('/').map(|(provider, _)| SmolStr::from(provider))
+            }
+            _ => None,
+        }),
         ItemKind::Memory(memory) => {
             let is_kv = matches!(&memory.store.kind, ExprKind::Name(name) if name == "kv");
             let ty = cx.read_type(|reader| reader.refined(&memory.ty));

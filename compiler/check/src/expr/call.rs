@@ -398,8 +398,6 @@ impl Cx<'_> {
             true => (Type::Json, Type::Json),
             false => self.walked(&over.ty, method.receiver.span, row.vars == 2),
         };
-        let reads = self.locals;
-        let _ = reads;
         let (vars, bodies) = self.scope(|cx| {
             let mut vars = Vec::with_capacity(row.vars);
             for (position, arg) in method.args[..row.vars].iter().enumerate() {
@@ -442,7 +440,9 @@ impl Cx<'_> {
             cx.point.facts.truncate(facts);
             (vars, bodies)
         });
-        let ty = self.macro_type(row, &base, &element, &bodies, span);
+        // The base type has no sizes, and those of a list are kept.
+        let sized = if matches!(over.ty, Type::List(..)) { &over.ty } else { &base };
+        let ty = self.macro_type(row, sized, &element, &bodies, span);
         let bodies = bodies.into_iter().map(|(body, _)| body.expr).collect();
         Typed::new(Expr::Macro { op: row.op, over: Box::new(over.expr), vars, bodies }, ty)
     }

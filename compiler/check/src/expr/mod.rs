@@ -237,7 +237,7 @@ impl Cx<'_> {
                 self.used.insert(name.clone());
                 let (what, help) = match sig {
                     Sig::Call(sig) => (sig.kind.as_str(), format!("call it: `{name}(…)`")),
-                    Sig::Model => {
+                    Sig::Model(_) => {
                         ("model", "models stand in `model:` fields and in `with {model: …}`".to_string())
                     }
                     Sig::Memory(..) => ("memory", format!("read it in a step: `{name}.get(…)`")),
@@ -325,6 +325,10 @@ impl Cx<'_> {
         let constant_only = self.constant_only;
         let names = self.visible.keys().map(SmolStr::as_str).filter(|_| !constant_only).chain(constants);
         let near = enum_hint.or_else(|| habit.or_else(|| nearest(name, names)).map(String::from));
+        // What is named by mistake isn't unused as well.
+        if let Some(&id) = near.as_ref().and_then(|near| self.visible.get(near.as_str())) {
+            self.bindings[id as usize].read = true;
+        }
         diagnostic = match near {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")).fix(
                 format!("replace `{name}` by `{near}`"),

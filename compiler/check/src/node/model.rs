@@ -34,21 +34,48 @@ impl Cx<'_> {
             self.report(diagnostic);
         }
         if let ModelKind::Provider { provider, .. } = &kind {
-            for (row, field) in fields.iter() {
-                if UNSUPPORTED.contains(&(provider.as_str(), row.name)) {
-                    let diagnostic = self
-                        .error(
-                            Code::UnsupportedByProvider,
-                            field.span,
-                            format!("`{provider}` has no `{}`", row.name),
-                        )
-                        .here("would be ignored")
-                        .help("remove it, or choose a model of another provider");
-                    self.report(diagnostic);
-                }
-            }
+            self.supported(provider, &fields);
         }
         Model { name: model.name.text.clone(), kind, settings }
+    }
+
+    /// Reports the settings that a provider doesn't have.
+    fn supported(&mut self, provider: &str, fields: &Fields) {
+        for (row, field) in fields.iter() {
+            if UNSUPPORTED.contains(&(provider, row.name)) {
+                let diagnostic = self
+                    .error(
+                        Code::UnsupportedByProvider,
+                        field.span,
+                        format!("`{provider}` has no `{}`", row.name),
+                    )
+                    .here("would be ignored")
+                    .help("remove it, or choose a model of another provider");
+                self.report(diagnostic);
+            }
+        }
+    }
+
+    /// Reports the settings of a prompt that the provider of its model doesn't have.
+    pub fn supported_by_model(&mut self, model: Option<&tree::Expr>, fields: &Fields) {
+        let provider = match model.map(|expr| &expr.kind) {
+            Some(ExprKind::Literal(Literal::String(text))) => {
+                text.split_once('/').map(|(provider, _)| SmolStr::from(provider))
+            }
+            Some(ExprKind::Name(name)) => self.declared_provider(name),
+            Some(_) => None,
+            None => self.declared_provider("default"),
+        };
+        if let Some(provider) = provider {
+            self.supported(&provider, fields);
+        }
+    }
+
+    fn declared_provider(&self, name: &str) -> Option<SmolStr> {
+        match self.sig_of(name) {
+            Some(Sig::Model(provider)) => provider.clone(),
+            _ => None,
+        }
     }
 
     fn model_kind(&mut self, source: &tree::Expr) -> ModelKind {
@@ -126,7 +153,7 @@ impl Cx<'_> {
                 Some(self.uses.add(Use::Inline(text.clone()), expr.span))
             }
             ExprKind::Name(name) => {
-                if let (Some(Entry::Value(symbol)), Some(Sig::Model)) =
+                if let (Some(Entry::Value(symbol)), Some(Sig::Model(_))) =
                     (self.module.scope.get(name), self.sig_of(name))
                 {
                     let symbol = symbol.clone();
@@ -154,7 +181,7 @@ impl Cx<'_> {
             .module
             .scope
             .keys()
-            .filter(|own| matches!(self.sig_of(own), Some(Sig::Model)))
+            .filter(|own| matches!(self.sig_of(own), Some(Sig::Model(_))))
             .map(SmolStr::as_str)
             .collect();
         let mut diagnostic: Diagnostic = self
@@ -176,7 +203,7 @@ impl Cx<'_> {
         let id = match expr {
             Some(expr) => self.model_id(expr),
             None => match (self.module.scope.get("default"), self.sig_of("default")) {
-                (Some(Entry::Value(symbol)), Some(Sig::Model)) => {
+                (Some(Entry::Value(symbol)), Some(Sig::Model(_))) => {
                     let symbol = symbol.clone();
                     self.used.insert(SmolStr::from("default"));
                     Some(self.uses.add(Use::Model(symbol), span))

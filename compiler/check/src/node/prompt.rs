@@ -27,6 +27,7 @@ impl Cx<'_> {
         let user = fields.expr("user").map(|expr| self.text_field(expr, "user"));
         let assistant = fields.expr("assistant").map(|expr| self.text_field(expr, "assistant"));
         let settings = self.model_settings(&fields);
+        self.supported_by_model(fields.expr("model"), &fields);
         let timeout_ms = fields.expr("timeout").and_then(|expr| self.duration_setting(expr, "timeout"));
         let retry = self.count_field(fields.expr("retry"), "retry");
         let repair = self.count_field(fields.expr("repair"), "repair").unwrap_or(REPAIR);
