@@ -89,7 +89,7 @@ fn records_keep_their_rule() {
         shape: record_shape(&types(), &"Span".into()).unwrap(),
         slots: vec![(0, int(to))],
     };
-    assert_eq!(told(&[span.clone()], &update(4)), r#"{"first":4,"last":5}"#);
+    assert_eq!(told(std::slice::from_ref(&span), &update(4)), r#"{"first":4,"last":5}"#);
     assert_eq!(told(&[span], &update(5)), "bad_value: a Span must satisfy `first < last`");
 }
 

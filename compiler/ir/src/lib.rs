@@ -10,6 +10,7 @@ pub mod json;
 pub mod plan;
 pub mod rewrite;
 pub mod schema;
+mod text;
 pub mod types;
 pub mod value;
 

@@ -699,9 +699,11 @@ impl Plan {
 
     /// Returns the SHA-256 of the canonical form, in hex: sorted keys, without places.
     pub fn hash(&self) -> String {
-        let bare = Plan { places: Places::default(), ..self.clone() };
-        let json = serde_json::to_value(&bare).expect("a plan is plain data");
-        hex(&Sha256::digest(canonical(&json).as_bytes()))
+        crate::text::with_stack(|| {
+            let mut json = serde_json::to_value(self).expect("a plan is plain data");
+            json["places"] = serde_json::to_value(Places::default()).expect("places are plain data");
+            hex(&Sha256::digest(canonical(&json).as_bytes()))
+        })
     }
 }
 

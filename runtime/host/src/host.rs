@@ -120,8 +120,7 @@ impl Host {
         let settings = self.run_settings(&run, now, options.simulate, &models, options.jobs);
         let engine = Engine::start(plan.clone(), settings, inputs).map_err(refused)?;
 
-        let text = serde_json::to_string(&*plan)
-            .map_err(|error| HostError::usage(format!("the plan can't be written: {error}"), ""))?;
+        let text = plan.to_text();
         // Only a run that can begin may write over an old tape.
         if let Some(path) = &options.record {
             ways.recorder = Some(Recorder::create(path, &hash, self.scrubber.clone()).map_err(tape_error)?);
@@ -277,7 +276,7 @@ impl Host {
                 "use the flowc that started it",
             ));
         }
-        let plan: Plan = serde_json::from_str(&text).map_err(unreadable)?;
+        let plan = Plan::from_text(&text).map_err(unreadable)?;
         if plan.hash() != hash {
             return Err(corrupt(String::from("the plan of the run isn't the one that it was started with")));
         }

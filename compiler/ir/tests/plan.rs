@@ -1,0 +1,69 @@
+//! A plan is written and read whole, however long its expressions are.
+
+use flow_ir::plan::{Block, Budget, Flow, Places, Statement, VERSION};
+use flow_ir::{Expr, Plan, Type, TypeDefs, Value};
+
+fn plan(value: Expr) -> Plan {
+    let body = vec![Statement::Return { value: Some(value) }];
+    Plan {
+        version: VERSION,
+        entry: "main".into(),
+        types: TypeDefs::new(),
+        codes: vec![],
+        models: vec![],
+        nodes: vec![],
+        flows: vec![Flow {
+            name: "main".into(),
+            doc: String::new(),
+            params: vec![],
+            returns: Type::INT,
+            budget: Budget::default(),
+            slots: vec![],
+            blocks: vec![Block { state: vec![], body }],
+            body: 0,
+            on_error: None,
+        }],
+        allow: vec![],
+        places: Places::default(),
+    }
+}
+
+fn sum(terms: usize) -> Expr {
+    let one = || Expr::Const(Value::Int(1));
+    (1..terms).fold(one(), |left, _| Expr::Call { function: "add_int".into(), args: vec![left, one()] })
+}
+
+#[test]
+fn long_expressions_survive() {
+    for terms in [1, 30, 1_000] {
+        let plan = plan(sum(terms));
+        let text = plan.to_text();
+        let read = Plan::from_text(&text).unwrap();
+        // Comparing the trees would need the large stack again; the hash compares what counts.
+        assert_eq!(read.hash(), plan.hash());
+        assert_eq!(read.to_text(), text);
+        assert_eq!(text.contains("$part"), terms > 15, "{terms}");
+    }
+    assert_ne!(plan(sum(2)).hash(), plan(sum(3)).hash());
+}
+
+#[test]
+fn places_are_not_hashed() {
+    let mut placed = plan(sum(2));
+    placed.places.steps.insert("main/a".into(), "a.flow:3".into());
+    assert_eq!(placed.hash(), plan(sum(2)).hash());
+    assert_eq!(Plan::from_text(&placed.to_text()).unwrap(), placed);
+}
+
+#[test]
+fn broken_texts_are_refused() {
+    for text in [
+        "",
+        "{}",
+        "[]",
+        r#"{"version":1,"parts":[{"$part":0}],"entry":{"$part":0}}"#,
+        r#"{"parts":[[]],"$part":9}"#,
+    ] {
+        assert!(Plan::from_text(text).is_err(), "{text}");
+    }
+}
