@@ -68,8 +68,8 @@ enum End {
 }
 
 impl Executor {
-    /// Executes the run until it is over, waits, or is stopped. `resumed` says that it has records already.
-    pub(crate) async fn execute(mut self, resumed: bool) -> Result<Outcome, HostError> {
+    /// Executes the run until it is over, waits, or is stopped.
+    pub(crate) async fn execute(mut self) -> Result<Outcome, HostError> {
         let (deltas, mut pieces) = mpsc::unbounded_channel();
         let mut flight = Flight {
             tasks: JoinSet::new(),
@@ -78,7 +78,7 @@ impl Executor {
             timers: Timers::default(),
             deltas,
         };
-        let ended = self.drive(&mut flight, &mut pieces, resumed).await;
+        let ended = self.drive(&mut flight, &mut pieces).await;
         // Whatever is still in flight ends before the last word is written: no connection outlives it.
         flight.tasks.shutdown().await;
         self.end(ended).await
@@ -88,12 +88,7 @@ impl Executor {
         &mut self,
         flight: &mut Flight,
         pieces: &mut mpsc::UnboundedReceiver<(Coordinate, Delta)>,
-        resumed: bool,
     ) -> Result<End, Stop> {
-        if resumed {
-            let now = self.clock.now();
-            self.append(vec![Event::Resumed {}], now).await?;
-        }
         let mut interrupted = self.interrupted.clone();
         let mut input = Some(Input::Start);
         loop {

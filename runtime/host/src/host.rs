@@ -389,7 +389,7 @@ impl Host {
             stream: manner.stream,
             wait_max_ms: manner.wait_max_ms,
         };
-        let task = tokio::spawn(executor.execute(next_seq > 0));
+        let task = tokio::spawn(executor.execute());
         RunHandle::new(run, shown, task, interrupter)
     }
 }

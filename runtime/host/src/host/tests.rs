@@ -216,6 +216,8 @@ async fn an_interrupted_run_goes_on_where_it_stopped() {
     assert_eq!(asked(&provider), ["hi!"]);
     assert_eq!(second.trace(&run).await.unwrap(), outcome.trace);
     assert_eq!(outcome.trace.step("main/b").unwrap().attempts, 2);
+    let records = second.records(&run).await.unwrap();
+    assert_eq!(records.iter().filter(|record| record.event == Event::Resumed {}).count(), 1);
 }
 
 #[tokio::test]
