@@ -78,3 +78,23 @@ impl std::ops::AddAssign for Cost {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_is_unknown_and_stays_so_in_a_sum() {
+        let usage = Usage { input_tokens: 1_000, output_tokens: 100, ..Usage::default() };
+        let price = Price { input: 2_000_000_000, output: 8_000_000_000, ..Price::FREE };
+        let known = Cost::of(Some(&price), &usage);
+        assert_eq!(known, Cost { nanodollars: 2_000_000 + 800_000, complete: true });
+        assert_eq!(Cost::of(Some(&Price::FREE), &usage), Cost::ZERO);
+        assert_eq!(Cost::of(None, &usage), Cost::UNKNOWN);
+        assert_eq!(Cost::of(None, &Usage::default()), Cost::ZERO);
+        let mut sum = known;
+        sum += Cost::UNKNOWN;
+        assert_eq!((sum.usd(), sum.complete), (Some(0.0028), false));
+        assert_eq!(Cost::UNKNOWN.usd(), None);
+    }
+}

@@ -28,6 +28,7 @@ const DRAIN: Duration = Duration::from_millis(50);
 pub(crate) struct Http {
     outside: OnceLock<Result<reqwest::Client, String>>,
     local: OnceLock<Result<reqwest::Client, String>>,
+    local_tls: OnceLock<Result<reqwest::Client, String>>,
     /// Servers that have answered.
     reached: Mutex<HashSet<String>>,
     pub scrubber: Scrubber,
@@ -35,7 +36,13 @@ pub(crate) struct Http {
 
 impl Http {
     pub fn new(scrubber: Scrubber) -> Http {
-        Http { outside: OnceLock::new(), local: OnceLock::new(), reached: Mutex::default(), scrubber }
+        Http {
+            outside: OnceLock::new(),
+            local: OnceLock::new(),
+            local_tls: OnceLock::new(),
+            reached: Mutex::default(),
+            scrubber,
+        }
     }
 
     /// Posts JSON; an answer that isn't a success is a failure.
@@ -104,10 +111,11 @@ impl Http {
 
     fn client(&self, peer: &Peer<'_>) -> Result<&reqwest::Client, Failure> {
         // A server on this machine is never behind a proxy.
-        let client = if catalogue::is_loopback(&peer.base_url) {
-            self.local.get_or_init(|| build(true, peer.base_url.starts_with("https:")))
-        } else {
-            self.outside.get_or_init(|| build(false, true))
+        // Reading the roots of trust takes a millisecond, which a local model need not wait for.
+        let client = match (catalogue::is_loopback(&peer.base_url), peer.base_url.starts_with("https:")) {
+            (true, false) => self.local.get_or_init(|| build(true, false)),
+            (true, true) => self.local_tls.get_or_init(|| build(true, true)),
+            (false, _) => self.outside.get_or_init(|| build(false, true)),
         };
         client.as_ref().map_err(|error| Failure::new(Kind::Unavailable, error.clone()))
     }

@@ -12,7 +12,7 @@ use flow_runtime_api::{
 };
 use sha2::{Digest, Sha256};
 
-/// Of English text; counting exactly would cost a start 30 ms to load a vocabulary, and is no truth for other models.
+/// Of English text. Counting exactly costs the first call 50 to 90 ms to load a vocabulary, and is true of few models.
 const BYTES_PER_TOKEN: u64 = 4;
 /// A message has a head.
 const TOKENS_PER_MESSAGE: u64 = 4;

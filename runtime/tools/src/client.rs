@@ -12,28 +12,30 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 pub(crate) struct Clients {
     outside: OnceLock<Result<reqwest::Client, String>>,
     local: OnceLock<Result<reqwest::Client, String>>,
+    local_tls: OnceLock<Result<reqwest::Client, String>>,
 }
 
 impl Clients {
     /// Returns the client for a URL; a server on this machine is never behind a proxy.
     pub fn of(&self, url: &url::Url) -> Result<&reqwest::Client, String> {
-        let client = if catalogue::is_loopback(url.as_str()) {
-            self.local.get_or_init(|| build(true))
-        } else {
-            self.outside.get_or_init(|| build(false))
+        // Reading the roots of trust takes a millisecond, which a local server need not wait for.
+        let client = match (catalogue::is_loopback(url.as_str()), url.scheme() == "https") {
+            (true, false) => self.local.get_or_init(|| build(true, false)),
+            (true, true) => self.local_tls.get_or_init(|| build(true, true)),
+            (false, _) => self.outside.get_or_init(|| build(false, true)),
         };
         client.as_ref().map_err(String::clone)
     }
 }
 
 /// Builds a client that follows no redirect by itself: each is held against `allow` first.
-fn build(local: bool) -> Result<reqwest::Client, String> {
+fn build(local: bool, tls: bool) -> Result<reqwest::Client, String> {
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .retry(reqwest::retry::never())
         .user_agent(concat!("flow/", env!("CARGO_PKG_VERSION")))
-        .tls_certs_only(roots()?);
+        .tls_certs_only(if tls { roots()? } else { Vec::new() });
     if local {
         builder = builder.no_proxy();
     }
