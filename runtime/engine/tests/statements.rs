@@ -279,7 +279,7 @@ fn for_walks_lists_and_maps() {
     };
     check(walk(ints([7, 8]), Some(2)), json!([0, "<7>", 1, "<8>"]), &["f/x[0]/a", "f/x[1]/a"]);
     check(walk(ints([]), None), json!([]), &[]);
-    check_failure(walk(ints([1, 2, 3]), Some(2)), "exhausted", "f");
+    check_failure(walk(ints([1, 2, 3]), Some(2)), "exhausted", "f/x");
     let map = [(Key::String("k".into()), Value::Int(1))];
     let map = Expr::Const(Value::Map(Arc::new(map.into_iter().collect())));
     check(walk(map, None), json!(["k", "<1>"]), &["f/x[0]/a"]);

@@ -203,7 +203,9 @@ impl Run {
         let price = facts.and_then(|facts| facts.price);
         if is_model && price.is_none() && self.spend.limits_money(meter, exempt) {
             let name = facts.map_or("the model", |facts| facts.name.as_str());
-            return Some(format!("the price of `{name}` isn't known, and the budget limits money"));
+            return Some(format!(
+                "the price of `{name}` isn't known, and the budget limits money; `[prices.\"{name}\"]` in flow.toml gives one"
+            ));
         }
         let free = !is_model || price == Some(flow_ir::catalogue::Price::FREE);
         self.spend.refusal(meter, exempt, free, self.now)

@@ -1,8 +1,8 @@
 //! `loop`, `for`.
 
 use flow_ir::plan::{Counters, LoopTest, Statement};
-use flow_ir::{Expr, Plan, Value};
-use flow_runtime_api::Kind;
+use flow_ir::{Expr, Name, Plan, Value};
+use flow_runtime_api::{Coordinate, Failure, Kind};
 
 use super::group::leave;
 use crate::engine::Run;
@@ -19,7 +19,10 @@ impl Run {
     ) -> Result<Turn, Outcome> {
         let max = match self.eval(plan, task, max)? {
             Value::Int(max) if max >= 1 => max,
-            _ => return Err(self.failure(task, Kind::BadValue, format!("`max` of `{segment}` is below 1"))),
+            _ => {
+                let message = format!("`max` of `{segment}` is below 1");
+                return Err(failure_at(task, segment, Kind::BadValue, message));
+            }
         };
         task.push(None, Control::Loop(Box::new(LoopState { turn: None, max, otherwise: false })));
         Ok(Turn::Go(Outcome::Next))
@@ -135,7 +138,7 @@ impl Run {
             };
             if count > max {
                 let message = format!("`{segment}` has {count} elements, at most {max} are allowed");
-                return Err(self.failure(task, Kind::Exhausted, message));
+                return Err(failure_at(task, segment, Kind::Exhausted, message));
             }
         }
         Ok(over)
@@ -169,6 +172,12 @@ impl Run {
         task.enter(*body);
         Ok(Turn::Go(Outcome::Next))
     }
+}
+
+/// Returns the failure of a loop as a whole.
+fn failure_at(task: &Task, segment: &str, kind: Kind, message: String) -> Outcome {
+    let step = Coordinate(Name::from(format!("{}/{segment}", task.path)));
+    Outcome::Fail(Box::new(Failure { step: Some(step), ..Failure::new(kind, message) }))
 }
 
 fn set_turn(task: &mut Task, turn: i64) {
