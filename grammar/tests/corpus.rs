@@ -1,5 +1,8 @@
 //! The corpus of programs, one per ambiguity: the grammar accepts `ok/` and `authors/` and refuses `no/`, and reads each as
 //! its first line says.
+
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 #![allow(missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};

@@ -3,6 +3,8 @@
 //! In: Markdown files and programs. Out: what the compiler and the engine make of them, as text to compare. It must not
 //! know how any room does its work: it sees what users and the other rooms see.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 pub mod case;
 pub mod compile;
 pub mod drive;

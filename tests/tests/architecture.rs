@@ -1,5 +1,7 @@
 //! The arrows of ARCHITECTURE.md, as tables that the workspace is held against.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;

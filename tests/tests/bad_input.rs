@@ -1,5 +1,7 @@
 //! Bad input of every kind ends in a clear error with a remedy and the right exit code; what was done stays on record.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;

@@ -3,6 +3,8 @@
 //!
 //! Twelve instants in every test run, sixty with `FLOW_LONG=1`; a fixed seed spreads them over three flows.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};

@@ -1,5 +1,7 @@
 //! Runs the Markdown cases beneath `suite/`. `UPDATE_SUITE=1` writes what came out into the expected blocks.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,7 @@
 //! The wires against what they are for: recorded answers of the real servers, and real programs that speak them.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Typical expressions of flows: `cargo bench -p flow-expr`.
 
+#![allow(clippy::disallowed_methods, reason = "it measures")]
+
 use std::sync::Arc;
 
 use divan::{Bencher, black_box};

@@ -1,5 +1,7 @@
 //! What expressions compute, as tables: the expression and its result in JSON.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 mod support;
 
 use flow_ir::Value;

@@ -1,5 +1,7 @@
 //! No expression overflows a stack of 2 MB, in a build without optimisation either.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 mod support;
 
 use flow_expr::{Env, Error, Meter, Slots, eval, fold};

@@ -1,5 +1,7 @@
 //! Generated programs: the order of completion and crashes change nothing about how they end.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 mod common;
 
 use common::build::*;

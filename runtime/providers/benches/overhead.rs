@@ -1,5 +1,8 @@
 //! What a call costs this side in processor time: `cargo bench -p flow-providers`. Goals: 150 µs for a call, 2 µs for a
 //! streamed token.
+
+#![allow(clippy::disallowed_methods, reason = "it measures")]
+
 #![allow(clippy::print_stdout, reason = "figures are what a benchmark is for")]
 
 use std::io::{Read, Write};

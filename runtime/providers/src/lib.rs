@@ -4,6 +4,8 @@
 //! pieces of it as they come, or one failure whose kind says what to do next. It must not know flows, runs or plans:
 //! retries, timeouts and budgets belong to those who call. [`simulate`] makes answers up, [`tape`] keeps and replays them.
 
+#![allow(clippy::disallowed_methods, reason = "it stands outside: servers are asked here")]
+
 mod http;
 mod ollama;
 mod openai;

@@ -1,5 +1,7 @@
 //! Every fault of a server, on every wire: the right kind of failure, a message that helps, no key in it.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 mod server;
 
 use flow_providers::Registry;

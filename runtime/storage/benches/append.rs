@@ -1,5 +1,7 @@
 //! What a durable step costs: two records a step, one append each, on one file.
 
+#![allow(clippy::disallowed_methods, reason = "it measures")]
+
 use std::sync::Arc;
 
 use flow_runtime_api::{Coordinate, Cost, Event, Fence, Holder, Journal, Leases, Record, RunId, Time, Usage};

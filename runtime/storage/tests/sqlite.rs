@@ -1,5 +1,7 @@
 //! What only a file can suffer: several processes, damage, a lack of space, foreign locks, other schemas.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 use std::path::Path;
 use std::process::Command;
 

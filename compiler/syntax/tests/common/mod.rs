@@ -1,4 +1,6 @@
 //! What the tests share: the corpus of programs, and a short form of diagnostics.
+
+#![allow(clippy::disallowed_methods, reason = "tests read files")]
 #![allow(dead_code, missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
