@@ -130,9 +130,23 @@ fn opaque(item: &flow_syntax::tree::Item) -> bool {
         ItemKind::Node(node) => {
             matches!(node.kind, NodeKind::Human | NodeKind::Event)
                 || node.kind == NodeKind::Tool
-                    && node.fields.iter().any(|field| matches!(field.key.as_str(), "run" | "mcp" | "python"))
+                    && node.fields.iter().any(|field| {
+                        matches!(field.key.as_str(), "run" | "mcp" | "python") || starts_with_splice(&field.value)
+                    })
         }
         ItemKind::Server(_) | ItemKind::Trigger(_) | ItemKind::Error(_) | ItemKind::Memory(_) => true,
+        _ => false,
+    }
+}
+
+/// `"${server}/…"`: the host is its caller's, and held against `allow` when it is called.
+fn starts_with_splice(value: &flow_syntax::tree::FieldValue) -> bool {
+    use flow_syntax::tree::{ExprKind, FieldValue, Piece};
+    match value {
+        FieldValue::Expr(expr) => match &expr.kind {
+            ExprKind::Template(template) => matches!(template.pieces.first(), Some(Piece::Splice(_))),
+            _ => false,
+        },
         _ => false,
     }
 }

@@ -13,7 +13,7 @@ use super::settings::{Fields, Kind, setting};
 use crate::cx::{Cx, Typed};
 use crate::items::NodeBody;
 use crate::program::Sig;
-use crate::types::docs;
+use crate::types::{docs, trust};
 
 /// The longest answer, unless the tool says otherwise.
 pub const LIMIT_BYTES: u64 = 1 << 20;
@@ -105,7 +105,7 @@ impl Cx<'_> {
         fields: &Fields,
     ) -> Option<NodeBody> {
         let url = self.secret_text(url_expr, method);
-        self.url(&url, url_expr.span);
+        self.url(&url, node, url_expr.span);
         let (query, query_map) = match fields.expr("query") {
             Some(expr) => self.query(expr),
             None => (Vec::new(), None),
@@ -248,7 +248,21 @@ impl Cx<'_> {
     }
 
     /// Finds the host that a URL reaches: written as it is, or given whole by a `trusted` parameter (R7).
-    fn url(&mut self, url: &SecretText, span: Span) {
+    fn url(&mut self, url: &SecretText, node: &tree::Node, span: Span) {
+        // R7: scheme and host are constant or trusted. Which host it is shows when it is called; `allow` rules then too.
+        if let Some(SecretPiece::Expr(Expr::Slot(slot))) = url.0.first()
+            && let Some(param) = node.params.get(*slot as usize)
+        {
+            if trust(&param.ty.ty) != Some(Trust::Trusted) {
+                let name = &param.name.text;
+                let diagnostic = self
+                    .error(Code::BadSetting, span, format!("the host of this URL comes from `{name}`, which is not trusted"))
+                    .label(self.at(param.name.span), format!("declare it `{name}: trusted string`"))
+                    .help("write scheme and host as they are, or take them from a `trusted` parameter");
+                self.report(diagnostic);
+            }
+            return;
+        }
         let prefix = match url.0.first() {
             Some(SecretPiece::Text(text)) => text.as_str(),
             Some(SecretPiece::Expr(Expr::Slot(slot))) if self.is_trusted_param(*slot) => {
