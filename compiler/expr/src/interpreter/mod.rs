@@ -81,7 +81,8 @@ impl<'e> Machine<'e> {
     /// A call of one or two arguments, which most are; without what a chain needs.
     #[inline]
     fn shallow_call(&mut self, function: &Function, args: &[Expr]) -> Result<Value, Error> {
-        let (Some(overload), [left, right]) = (overload(function), args) else {
+        let (Some(overload @ Overload { params: [_, _], .. }), [left, right]) = (overload(function), args)
+        else {
             return self.call(function, args, None);
         };
         if let Some(value) = self.peek(left) {
@@ -251,6 +252,9 @@ impl<'e> Machine<'e> {
     #[inline(never)]
     fn call(&mut self, function: &Function, args: &[Expr], first: First) -> Result<Value, Error> {
         let Some(overload) = overload(function) else { return self.call_by_name(function, args, first) };
+        if !overload.takes(args.len()) {
+            return Err(Error::value(format!("{} arguments for {}", args.len(), overload.id)));
+        }
         match (args, first) {
             ([left, right], first) => {
                 let left = self.first(left, first)?;
