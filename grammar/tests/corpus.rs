@@ -2,7 +2,6 @@
 //! its first line says.
 
 #![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
-
 #![allow(missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};

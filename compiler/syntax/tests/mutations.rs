@@ -1,7 +1,6 @@
 //! Texts near right ones: no panic, every byte kept, spans within their item, and an end in time.
 
 #![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
-
 #![allow(missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
 mod common;

@@ -4,7 +4,10 @@
 //! happen, then a result or a [`HostError`] shaped by exit code), and what is on record of them. Only this crate names a
 //! concrete provider, tool or store. It must not know how a program is written, a terminal, or a command line.
 
-#![allow(clippy::disallowed_methods, reason = "it stands outside: files, environment and clock are let in here")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it stands outside: files, environment and clock are let in here"
+)]
 
 mod environment;
 mod error;

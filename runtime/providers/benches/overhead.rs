@@ -2,7 +2,6 @@
 //! streamed token.
 
 #![allow(clippy::disallowed_methods, reason = "it measures")]
-
 #![allow(clippy::print_stdout, reason = "figures are what a benchmark is for")]
 
 use std::io::{Read, Write};
