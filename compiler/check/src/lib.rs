@@ -131,7 +131,8 @@ fn opaque(item: &flow_syntax::tree::Item) -> bool {
             matches!(node.kind, NodeKind::Human | NodeKind::Event)
                 || node.kind == NodeKind::Tool
                     && node.fields.iter().any(|field| {
-                        matches!(field.key.as_str(), "run" | "mcp" | "python") || starts_with_splice(&field.value)
+                        matches!(field.key.as_str(), "run" | "mcp" | "python")
+                            || starts_with_splice(&field.value)
                     })
         }
         ItemKind::Server(_) | ItemKind::Trigger(_) | ItemKind::Error(_) | ItemKind::Memory(_) => true,

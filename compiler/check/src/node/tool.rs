@@ -256,7 +256,11 @@ impl Cx<'_> {
             if trust(&param.ty.ty) != Some(Trust::Trusted) {
                 let name = &param.name.text;
                 let diagnostic = self
-                    .error(Code::BadSetting, span, format!("the host of this URL comes from `{name}`, which is not trusted"))
+                    .error(
+                        Code::BadSetting,
+                        span,
+                        format!("the host of this URL comes from `{name}`, which is not trusted"),
+                    )
                     .label(self.at(param.name.span), format!("declare it `{name}: trusted string`"))
                     .help("write scheme and host as they are, or take them from a `trusted` parameter");
                 self.report(diagnostic);
