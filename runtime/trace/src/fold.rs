@@ -128,6 +128,8 @@ pub struct Fold {
     trace: Trace,
     /// Positions in `trace.steps`.
     steps: IndexMap<Coordinate, usize>,
+    /// Number of the attempt and of the repair that each of them is at, once it was asked.
+    tries: Vec<Option<(u32, u32)>>,
     /// When the active stretch began; `None` while suspended or interrupted.
     active_since: Option<Time>,
     /// The active time before it.
@@ -159,6 +161,7 @@ impl Fold {
                 failure: None,
             },
             steps: IndexMap::new(),
+            tries: Vec::new(),
             active_since: None,
             active_ms: 0,
             begun: false,
@@ -341,9 +344,10 @@ impl Fold {
         entry.status = StepStatus::Running;
         entry.attempts += 1;
         entry.repairs = entry.repairs.max(*repair);
+        if let Some(&index) = self.steps.get(step) {
+            self.tries[index] = Some((*attempt, *repair));
+        }
         self.name_step(step, shown);
-        shown.attempt = Some(*attempt);
-        shown.repair = (*repair > 0).then_some(*repair);
     }
 
     fn attempt_failed(&mut self, event: &Event, shown: &mut RunEvent) {
@@ -440,7 +444,8 @@ impl Fold {
             shown.node = (!entry.node.is_empty()).then(|| entry.node.clone());
             shown.kind = (!entry.kind.is_empty()).then(|| entry.kind.clone());
             shown.model = entry.model.clone();
-            shown.attempt = entry.attempts.checked_sub(1);
+            shown.attempt = self.tries[index].map(|(attempt, _)| attempt);
+            shown.repair = self.tries[index].map(|(_, repair)| repair).filter(|repair| *repair > 0);
         }
     }
 
@@ -459,8 +464,9 @@ impl Fold {
     }
 
     fn entry(&mut self, step: &Coordinate, at: Time) -> &mut StepTrace {
-        let steps = &mut self.trace.steps;
+        let (steps, tries) = (&mut self.trace.steps, &mut self.tries);
         let index = *self.steps.entry(step.clone()).or_insert_with(|| {
+            tries.push(None);
             steps.push(StepTrace {
                 step: step.clone(),
                 node: Name::default(),

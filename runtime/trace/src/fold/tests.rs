@@ -107,7 +107,7 @@ fn usage_and_time_are_summed_over_attempts() {
     );
     assert_eq!(
         shown[4].to_line(),
-        r#"{"v":1,"event":"step_finished","run":"r","time":"1970-01-01T00:00:00.060Z","seq":4,"step":"hello/greet","attempt":1,"node":"greet","kind":"prompt","model":"ollama/llama3.2","usage":{"input_tokens":20,"output_tokens":2,"cached_tokens":0,"reasoning_tokens":0},"cost_usd":2e-7,"duration_ms":19,"result":"hi"}"#
+        r#"{"v":1,"event":"step_finished","run":"r","time":"1970-01-01T00:00:00.060Z","seq":4,"step":"hello/greet","attempt":0,"repair":1,"node":"greet","kind":"prompt","model":"ollama/llama3.2","usage":{"input_tokens":20,"output_tokens":2,"cached_tokens":0,"reasoning_tokens":0},"cost_usd":2e-7,"duration_ms":19,"result":"hi"}"#
     );
     assert_eq!(serde_json::from_str::<RunEvent>(&shown[5].to_line()).unwrap(), shown[5]);
 }
@@ -137,12 +137,13 @@ fn suspensions_are_no_active_time() {
 
 #[test]
 fn a_crash_ends_active_time_at_the_last_record() {
-    let (trace, _) = fold(vec![
+    let (trace, shown) = fold(vec![
         (0, started(None)),
         (20, asked("hello/greet", 0, 0)),
         (5000, Event::Resumed {}),
-        (5001, asked("hello/greet", 1, 0)),
+        (5001, asked("hello/greet", 0, 0)),
     ]);
+    assert_eq!((shown[1].attempt, shown[3].attempt), (Some(0), Some(0)));
     assert_eq!(trace.duration_ms, 21);
     assert_eq!(trace.steps.len(), 1);
     assert_eq!(trace.steps[0].attempts, 2);
