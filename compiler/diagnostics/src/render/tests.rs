@@ -140,8 +140,6 @@ fn counted() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     #[test]
     fn no_text_and_no_span_can_panic(
         text in "(?s).{0,60}",

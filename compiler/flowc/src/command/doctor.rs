@@ -20,7 +20,7 @@ pub fn run(args: &Doctor) -> Outcome {
     if Stream::Err.is_terminal() && !args.json {
         terminal::err(match missing {
             true => "\nsomething is missing; what is marked tells what to do\n",
-            false => "\neverything that is needed is here\n",
+            false => "\nnothing is missing that every program needs; `!` marks what some do\n",
         });
     }
     Ok(if missing { Code::Environment } else { Code::Done })
