@@ -33,9 +33,6 @@ pub(super) enum Schema {
 pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection, StoreError> {
     create(path)?;
     let mut db = open(path, options, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    if schema(&db, path)? == Schema::Behind {
-        migrate(&mut db, path)?;
-    }
     let fail = |error: rusqlite::Error| of_sqlite(path, &error);
     db.pragma_update(
         None,
@@ -46,6 +43,9 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
         },
     )
     .map_err(fail)?;
+    if schema(&db, path)? == Schema::Behind {
+        migrate(&mut db, path)?;
+    }
     if let Some(pages) = options.pages_max {
         db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).map_err(fail)?;
     }
