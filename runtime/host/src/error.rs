@@ -121,6 +121,12 @@ impl HostError {
                     Some((message, help)) => (message.to_owned(), help.to_owned()),
                     None => (message, String::new()),
                 };
+                let message = match run {
+                    Some(_) => {
+                        format!("{message}; the run stopped, and every step shown as done is on record")
+                    }
+                    None => message,
+                };
                 HostError::Environment { message, help, run: run.cloned() }
             }
         }

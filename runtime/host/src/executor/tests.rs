@@ -442,7 +442,7 @@ async fn a_full_store_stops_the_run_before_the_next_effect() {
     .await;
     let error = soon(handle.finish()).await.unwrap_err();
     let HostError::Environment { message, run: Some(_), .. } = &error else { panic!("{error:?}") };
-    assert!(message.contains("is full"), "{message}");
+    assert!(message.contains("is full; the run stopped, and every step shown as done"), "{message}");
     assert!(error.help().unwrap().contains("flowc resume r"));
     assert_eq!(error.exit_code(), 5);
     // Every step that was acknowledged is on record; the one that wasn't is the last that was asked.

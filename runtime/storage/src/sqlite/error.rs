@@ -17,9 +17,9 @@ pub(super) fn of_sqlite(path: &Path, error: &Error) -> StoreError {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Unavailable(format!(
             "the store {at} is locked by another program; close what holds it and try again"
         )),
-        ErrorCode::DiskFull => StoreError::Unavailable(format!(
-            "the store {at} is full: what was acknowledged is on record, nothing after it; free space on its disk"
-        )),
+        ErrorCode::DiskFull => {
+            StoreError::Unavailable(format!("the store {at} is full; free space on its disk"))
+        }
         ErrorCode::ReadOnly => StoreError::Unavailable(format!(
             "the store {at} can't be written: file, folder or disk is read-only; make it writable or name another with `--store`"
         )),
