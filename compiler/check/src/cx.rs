@@ -15,6 +15,9 @@ use smol_str::SmolStr;
 use crate::program::{CallKind, CallSig, Entry, Module, Program, Sig, Symbol, short};
 use crate::types::TypeReader;
 
+/// Problems of an item for which similar names are looked up.
+const SUGGESTIONS_MAX: usize = 100;
+
 /// An expression and its type.
 #[derive(Clone, Debug)]
 pub(crate) struct Typed {
@@ -257,6 +260,15 @@ impl<'a> Cx<'a> {
             secrets: Vec::new(),
             enums: HashMap::new(),
             shapes: HashMap::new(),
+        }
+    }
+
+    /// Returns the nearest name; an item with very many problems isn't searched for each.
+    pub fn nearest<'n>(&self, name: &str, candidates: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+        if self.diagnostics.len() > SUGGESTIONS_MAX {
+            None
+        } else {
+            crate::suggest::nearest(name, candidates)
         }
     }
 

@@ -179,6 +179,9 @@ pub fn constant_fits(value: &Value, to: &Type) -> Option<bool> {
     }
 }
 
+/// Literals that are kept apart when values come together; of more only the base type is known.
+const LITERALS_MAX: usize = 64;
+
 /// Returns the one type of two values that come together (T6); `None` if they have none.
 pub fn join(program: &Program, a: &Type, b: &Type) -> Option<Type> {
     Some(match (a, b) {
@@ -192,6 +195,9 @@ pub fn join(program: &Program, a: &Type, b: &Type) -> Option<Type> {
         },
         (Type::Optional(a), Type::Optional(b)) => Type::Optional(Arc::new(join(program, a, b)?)),
         (Type::Nullable(a), b) | (b, Type::Nullable(a)) => join(program, a, b.non_null())?.nullable(),
+        (Type::Literals(a), Type::Literals(b)) if same_kind(a, b) && a.len() + b.len() > LITERALS_MAX => {
+            Type::Literals(a.clone()).base()
+        }
         (Type::Literals(a), Type::Literals(b)) if same_kind(a, b) => {
             let more = b.iter().filter(|literal| !a.contains(literal));
             Type::Literals(a.iter().chain(more).cloned().collect())

@@ -6,7 +6,8 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let limit = (name.chars().count() / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
-        if candidate == name {
+        // A letter has at most 4 bytes.
+        if candidate == name || candidate.len().abs_diff(name.len()) > 4 * limit.max(4) {
             continue;
         }
         let distance = if same_letters(name, candidate) { 0 } else { distance(name, candidate, limit) };
@@ -24,11 +25,17 @@ fn same_letters(a: &str, b: &str) -> bool {
     let letters = |text: &str| -> Vec<char> {
         text.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
     };
-    a.len().abs_diff(b.len()) <= 4 && letters(a) == letters(b)
+    let first = |text: &str| text.bytes().find(|b| *b != b'_').map(|b| b.to_ascii_lowercase());
+    a.len().abs_diff(b.len()) <= 4 && first(a) == first(b) && letters(a) == letters(b)
 }
 
 /// The optimal string alignment distance; anything above `limit` may come back as `limit + 1`.
 fn distance(a: &str, b: &str, limit: usize) -> usize {
+    if a.len().abs_diff(b.len()) > 4 * limit
+        || a.is_ascii() && b.is_ascii() && a.len().abs_diff(b.len()) > limit
+    {
+        return limit + 1;
+    }
     let a: Vec<char> = a.chars().take(65).collect();
     let b: Vec<char> = b.chars().take(65).collect();
     if a.len().abs_diff(b.len()) > limit || a.len() > 64 || b.len() > 64 {

@@ -348,6 +348,9 @@ pub(crate) fn docs(docs: &Option<tree::Docs>) -> String {
     docs.as_ref().map(|docs| docs.text.to_string()).unwrap_or_default()
 }
 
+/// Aliases of aliases at most.
+const ALIASES_MAX: usize = 100;
+
 /// Where a named type is declared.
 struct Home<'a> {
     module: &'a Module,
@@ -592,10 +595,17 @@ impl<'a> Resolver<'a> {
         at: FileSpan,
         doc: String,
     ) -> Type {
-        if self.open.contains(name) {
+        if self.open.contains(name) || self.open.len() >= ALIASES_MAX {
             self.diagnostics.push(
-                Diagnostic::new(Code::BadType, at, format!("type `{}` stands for itself", decl.name.text))
-                    .help("a type that contains itself is a record with a list or a nullable field of it"),
+                Diagnostic::new(
+                    Code::BadType,
+                    at,
+                    match self.open.contains(name) {
+                        true => format!("type `{}` stands for itself", decl.name.text),
+                        false => format!("type `{}` stands at the end of too many aliases", decl.name.text),
+                    },
+                )
+                .help("a type that contains itself is a record with a list or a nullable field of it"),
             );
             self.done.insert(name.clone(), Type::Error);
             return Type::Error;

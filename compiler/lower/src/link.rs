@@ -19,6 +19,9 @@ const PROMPT_TIMEOUT_MS: u64 = 120_000;
 /// The time of an attempt of a tool (C4), in milliseconds.
 const TOOL_TIMEOUT_MS: u64 = 30_000;
 
+/// A plan is stored as JSON, and readers of JSON stop at 128 levels; a part of it stands two levels deep.
+const JSON_DEPTH_MAX: usize = 125;
+
 /// A linked plan, and what stands in its way.
 pub(crate) struct Linked {
     pub plan: Plan,
@@ -146,7 +149,35 @@ impl<'a> Linker<'a> {
         }
         steps.sort();
         let plan = self.plan(entry);
+        if problems.is_empty() {
+            problems = self.too_deep(&plan);
+        }
         Linked { plan, problems, needs, steps }
+    }
+
+    /// Reports parts with expressions that are nested too deep to be stored.
+    fn too_deep(&self, plan: &Plan) -> Vec<Diagnostic> {
+        let flows = self.flows.iter().zip(plan.flows.iter().map(serde_json::to_string));
+        let nodes = self.nodes.iter().zip(plan.nodes.iter().map(serde_json::to_string));
+        let codes = self.codes.iter().zip(plan.codes.iter().map(serde_json::to_string));
+        let deep = flows
+            .chain(nodes)
+            .chain(codes)
+            .filter(|(_, json)| json.as_ref().is_ok_and(|json| json_depth(json) > JSON_DEPTH_MAX));
+        deep.filter_map(|(symbol, _)| {
+            let (module, item) = self.checked.program.item(symbol)?;
+            let span = item.kind.name().map_or(item.span, |name| name.span);
+            Some(
+                Diagnostic::new(
+                    Code::NestingTooDeep,
+                    item.locate(module.file, span),
+                    format!("an expression of `{}` is nested too deep for a plan", symbol.name),
+                )
+                .here("declared here")
+                .help("bind parts of it with `let`, or move them into a `code`"),
+            )
+        })
+        .collect()
     }
 
     /// Finds everything that the flow reaches and numbers it in order of first use.
@@ -307,4 +338,24 @@ fn finished(body: &NodeBody, models: &[Model], own: &mut Own) -> Node {
     node.timeout_ms = body.timeout_ms.or(model.and_then(|model| model.timeout_ms)).unwrap_or(timeout_ms);
     node.retry = body.retry.or(model.and_then(|model| model.retry)).unwrap_or(retry);
     node
+}
+
+/// Returns how many brackets of a JSON text stand inside each other.
+fn json_depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }

@@ -83,7 +83,8 @@ impl Project {
             reader.entry(entry, manifest);
         }
         let Reader { sources, mut diagnostics, units, .. } = reader;
-        let checked = flow_check::check(&units, has_default_model || settings.default_model.is_some());
+        let default = has_default_model || settings.default_model.is_some();
+        let checked = with_stack(|| flow_check::check(&units, default));
         diagnostics.extend(checked.diagnostics.iter().cloned());
         diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.at, diagnostic.code));
         let modules = units.iter().map(|unit| (unit.name.clone(), unit.tree.file)).collect();
@@ -135,7 +136,7 @@ impl Project {
         if !errors.is_empty() {
             return Err(PlanError::Problems(errors));
         }
-        flow_lower::lower(&self.checked, &symbol, self).map_err(PlanError::Problems)
+        with_stack(|| flow_lower::lower(&self.checked, &symbol, self)).map_err(PlanError::Problems)
     }
 
     fn choose(&self, flow: Option<&str>) -> Result<Symbol, PlanError> {
@@ -352,6 +353,21 @@ impl Reader<'_> {
             Err(ImportError::Outside) => Err("lies outside of the project".into()),
         }
     }
+}
+
+/// The stack that expressions of 1,000 operators need, with room to spare in a debug build.
+const STACK_BYTES: usize = 64 << 20;
+
+/// Runs something that goes as deep as the program is nested.
+fn with_stack<T: Send>(run: impl Fn() -> T + Send + Sync) -> T {
+    std::thread::scope(|scope| {
+        let spawned = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, &run);
+        match spawned.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(value)) => value,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => run(),
+        }
+    })
 }
 
 /// Finds the items that an error of syntax lies in.

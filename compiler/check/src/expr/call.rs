@@ -14,7 +14,6 @@ use smol_str::SmolStr;
 use super::operators::{choose, shown};
 use crate::cx::{BindingKind, Cx, Place, Typed, Use};
 use crate::program::{CallKind, CallSig, Sig, Symbol};
-use crate::suggest::nearest;
 
 /// What a call at the root of a step calls.
 #[derive(Clone, Debug)]
@@ -84,16 +83,17 @@ impl Cx<'_> {
             .filter(|own| matches!(self.sig_of(own), Some(Sig::Call(_))))
             .map(SmolStr::as_str)
             .collect();
-        let near = nearest(
-            name,
-            own.iter()
-                .map(|own| own.to_string())
-                .chain(functions::names().map(String::from))
-                .collect::<Vec<_>>()
-                .iter()
-                .map(String::as_str),
-        )
-        .map(String::from);
+        let near = self
+            .nearest(
+                name,
+                own.iter()
+                    .map(|own| own.to_string())
+                    .chain(functions::names().map(String::from))
+                    .collect::<Vec<_>>()
+                    .iter()
+                    .map(String::as_str),
+            )
+            .map(String::from);
         diagnostic = match near.as_deref() {
             Some(near) => {
                 let what = match own.contains(&near) {
@@ -229,7 +229,7 @@ impl Cx<'_> {
             _ => None,
         };
         let near =
-            habit.filter(|habit| names.contains(habit)).or_else(|| nearest(name, names.iter().copied()));
+            habit.filter(|habit| names.contains(habit)).or_else(|| self.nearest(name, names.iter().copied()));
         let method = functions::macros(name).next();
         diagnostic = match (method, near) {
             (Some(row), _) => diagnostic.help(match (row.vars, row.bodies) {
@@ -629,7 +629,7 @@ impl Cx<'_> {
                         format!("`{name}` has no parameter `{}`", named.text),
                     )
                     .here("no such parameter");
-                diagnostic = match nearest(&named.text, names.iter().map(SmolStr::as_str)) {
+                diagnostic = match self.nearest(&named.text, names.iter().map(SmolStr::as_str)) {
                     Some(near) => diagnostic
                         .help(format!("a parameter with a similar name exists: `{near}`"))
                         .fix(format!("replace `{}` by `{near}`", named.text), self.at(named.span), near),

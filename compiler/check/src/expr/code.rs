@@ -8,6 +8,9 @@ use flow_syntax::tree::{self, ArmBody, RouteHead, StepKind, ValueKind};
 
 use crate::cx::{BindingKind, Cx, Place, Typed};
 
+/// The steps of a body of code at most: each `let` is one level of the expression that it becomes.
+const STEPS_MAX: usize = 200;
+
 /// How a block of pure code gives its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaves {
@@ -222,6 +225,17 @@ impl Cx<'_> {
 
     /// `let`s, guarded leaves and `if`s, as one expression.
     fn pure_steps(&mut self, steps: &[tree::Step], leaves: Leaves, hint: Option<&Type>, span: Span) -> Typed {
+        if steps.len() > STEPS_MAX {
+            let diagnostic = self
+                .error(
+                    DiagnosticCode::TooLarge,
+                    steps[STEPS_MAX].span,
+                    format!("more than {STEPS_MAX} steps in one body of code"),
+                )
+                .help("split it into several `code`s");
+            self.report(diagnostic);
+            return Typed::poison();
+        }
         let Some((step, rest)) = steps.split_first() else {
             let diagnostic = self
                 .error(

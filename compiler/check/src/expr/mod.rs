@@ -324,7 +324,7 @@ impl Cx<'_> {
         });
         let constant_only = self.constant_only;
         let names = self.visible.keys().map(SmolStr::as_str).filter(|_| !constant_only).chain(constants);
-        let near = enum_hint.or_else(|| habit.or_else(|| nearest(name, names)).map(String::from));
+        let near = enum_hint.or_else(|| habit.or_else(|| self.nearest(name, names)).map(String::from));
         // What is named by mistake isn't unused as well.
         if let Some(&id) = near.as_ref().and_then(|near| self.visible.get(near.as_str())) {
             self.bindings[id as usize].read = true;
@@ -594,7 +594,7 @@ impl Cx<'_> {
         let mut diagnostic = self
             .error(Code::UnknownField, name.span, format!("`{ty}` has no field `{}`", name.text))
             .here("no such field");
-        diagnostic = match nearest(&name.text, fields.iter().map(SmolStr::as_str)) {
+        diagnostic = match self.nearest(&name.text, fields.iter().map(SmolStr::as_str)) {
             Some(near) => diagnostic.help(format!("a field with a similar name exists: `{near}`")).fix(
                 format!("replace `{}` by `{near}`", name.text),
                 self.at(name.span),
@@ -637,7 +637,7 @@ impl Cx<'_> {
                         format!("`{name}` has no value `{}`", member.name.text),
                     )
                     .here("no such value");
-                diagnostic = match nearest(&member.name.text, names.iter().map(SmolStr::as_str)) {
+                diagnostic = match self.nearest(&member.name.text, names.iter().map(SmolStr::as_str)) {
                     Some(near) => {
                         diagnostic.help(format!("a value with a similar name exists: `{near}`")).fix(
                             format!("replace `{}` by `{near}`", member.name.text),

@@ -11,7 +11,6 @@ use smol_str::SmolStr;
 use super::{list_of, literal_value};
 use crate::cx::Cx;
 use crate::program::{Entry, short};
-use crate::suggest::nearest;
 
 /// The fields that a pattern binds: index, name and type.
 type Binds = Vec<(u32, tree::Name, Type)>;
@@ -338,7 +337,7 @@ impl Cx<'_> {
         let mut diagnostic = self
             .error(Code::UnknownField, span, format!("`{}` has no value `{}`", short(&enum_name), name.text))
             .here("no such value");
-        diagnostic = match nearest(&name.text, values.iter().map(SmolStr::as_str)) {
+        diagnostic = match self.nearest(&name.text, values.iter().map(SmolStr::as_str)) {
             Some(near) => diagnostic.help(format!("a value with a similar name exists: `{near}`")).fix(
                 format!("replace `{}` by `{near}`", name.text),
                 self.at(span),
@@ -404,7 +403,7 @@ impl Cx<'_> {
                 )
                 .here("no such member");
             diagnostic =
-                match nearest(&name.text, names.iter().map(SmolStr::as_str)) {
+                match self.nearest(&name.text, names.iter().map(SmolStr::as_str)) {
                     Some(near) => diagnostic
                         .help(format!("a member with a similar name exists: `{near}`"))
                         .fix(format!("replace `{}` by `{near}`", name.text), self.at(name.span), near),

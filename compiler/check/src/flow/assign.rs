@@ -9,7 +9,6 @@ use smol_str::SmolStr;
 
 use super::FlowCheck;
 use crate::cx::{Access, BindingKind, Place, Typed};
-use crate::suggest::nearest;
 
 impl FlowCheck<'_> {
     pub fn assign(&mut self, assign: &tree::Assign, span: Span) {
@@ -84,7 +83,7 @@ impl FlowCheck<'_> {
             .filter(|(_, id)| self.bindings[**id as usize].kind == BindingKind::State)
             .map(|(name, _)| name.as_str())
             .collect();
-        diagnostic = match nearest(name, states.iter().copied()) {
+        diagnostic = match self.nearest(name, states.iter().copied()) {
             Some(near) => diagnostic.help(format!("a state with a similar name exists: `{near}`")).fix(
                 format!("replace `{name}` by `{near}`"),
                 self.at(assign.target.span),

@@ -12,7 +12,6 @@ use smol_str::SmolStr;
 use super::step::Got;
 use super::{FlowCheck, Frame, ValueFrame};
 use crate::cx::{BindingKind, Place, Point, error_type};
-use crate::suggest::nearest;
 
 /// The built-in kinds of error that can be caught.
 pub(crate) const KINDS: [&str; 14] = [
@@ -248,7 +247,7 @@ impl FlowCheck<'_> {
             .error(Code::UnreachableCatch, kind.span, format!("nothing here fails with `{}`", kind.text))
             .here("never raised");
         let names = KINDS.iter().copied().chain(self.raised.iter().map(SmolStr::as_str));
-        diagnostic = match nearest(&kind.text, names) {
+        diagnostic = match self.nearest(&kind.text, names) {
             Some(near) => diagnostic.help(format!("a kind with a similar name exists: `{near}`")).fix(
                 format!("replace `{}` by `{near}`", kind.text),
                 self.at(kind.span),

@@ -9,7 +9,6 @@ use smol_str::SmolStr;
 use super::step::Got;
 use super::{FlowCheck, Frame, ValueFrame};
 use crate::cx::{BindingKind, Place};
-use crate::suggest::nearest;
 
 impl FlowCheck<'_> {
     pub fn saga(&mut self, block: &tree::Block, span: Span) {
@@ -61,7 +60,7 @@ impl FlowCheck<'_> {
                 let mut diagnostic = self
                     .error(Code::UnknownName, name.span, format!("unknown stage `{}`", name.text))
                     .here("the graph has no such stage");
-                if let Some(near) = nearest(&name.text, stages.iter().map(SmolStr::as_str)) {
+                if let Some(near) = self.nearest(&name.text, stages.iter().map(SmolStr::as_str)) {
                     diagnostic = diagnostic
                         .help(format!("a stage with a similar name exists: `{near}`"))
                         .fix(format!("replace `{}` by `{near}`", name.text), self.at(name.span), near);

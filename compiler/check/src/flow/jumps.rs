@@ -10,7 +10,6 @@ use super::catch::{KINDS, UNCAUGHT};
 use super::step::Got;
 use super::{FlowCheck, Frame};
 use crate::cx::{Point, Typed};
-use crate::suggest::nearest;
 
 impl FlowCheck<'_> {
     /// Runs what leaves behind its guard: the way on is that where the guard is false.
@@ -262,7 +261,7 @@ impl FlowCheck<'_> {
                 .filter(|(_, id)| self.bindings[**id as usize].ty == crate::cx::error_type())
                 .map(|(name, _)| name.as_str())
                 .collect();
-            let near = nearest(&name.text, errors.iter().copied());
+            let near = self.nearest(&name.text, errors.iter().copied());
             let mut diagnostic = self
                 .error(Code::UnknownName, name.span, format!("unknown name `{}`", name.text))
                 .here("no error of this name is caught here");

@@ -21,7 +21,6 @@ use smol_str::SmolStr;
 
 use crate::cx::{BindingKind, Cx, Place, Point, Typed, error_type};
 use crate::node::settings::Kind;
-use crate::suggest::nearest;
 use crate::types::docs;
 
 /// What stands around a statement and may be left.
@@ -376,7 +375,7 @@ impl FlowCheck<'_> {
             let mut diagnostic = self
                 .error(Code::BadMergeRule, rule.span, format!("unknown merge rule `{}`", rule.text))
                 .help("rules are `append`, `union`, `sum`, `min`, `max` and `entries`");
-            if let Some(near) = nearest(&rule.text, RULES.iter().map(|(name, _)| *name)) {
+            if let Some(near) = self.nearest(&rule.text, RULES.iter().map(|(name, _)| *name)) {
                 diagnostic =
                     diagnostic.fix(format!("replace `{}` by `{near}`", rule.text), self.at(rule.span), near);
             }

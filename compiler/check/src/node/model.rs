@@ -10,7 +10,6 @@ use smol_str::SmolStr;
 use super::settings::{Fields, Kind, setting};
 use crate::cx::{Cx, Use};
 use crate::program::{Entry, Sig};
-use crate::suggest::nearest;
 
 /// What a provider's wire has no place for.
 const UNSUPPORTED: &[(&str, &str)] = &[("anthropic", "seed")];
@@ -129,7 +128,7 @@ impl Cx<'_> {
                 .here("no such provider");
             let own = self.text(span);
             let names = catalogue::PROVIDERS.iter().map(|provider| provider.name);
-            diagnostic = match nearest(provider, names) {
+            diagnostic = match self.nearest(provider, names) {
                 Some(near) => diagnostic.help(format!("a provider with a similar name exists: `{near}`")).fix(
                     format!("replace `{provider}` by `{near}`"),
                     self.at(span),
@@ -187,7 +186,7 @@ impl Cx<'_> {
         let mut diagnostic: Diagnostic = self
             .error(Code::UnknownModel, span, format!("unknown model `{name}`"))
             .here("not declared or imported in this file");
-        diagnostic = match nearest(name, models.iter().copied()) {
+        diagnostic = match self.nearest(name, models.iter().copied()) {
             Some(near) => diagnostic.help(format!("a model with a similar name exists: `{near}`")).fix(
                 format!("replace `{name}` by `{near}`"),
                 self.at(span),

@@ -7,7 +7,6 @@ use flow_syntax::tree::{self, ExprKind, FieldValue};
 use smol_str::SmolStr;
 
 use crate::cx::Cx;
-use crate::suggest::nearest;
 
 /// A kind of declaration with fields, and `with {…}` of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,8 +258,9 @@ impl Cx<'_> {
             "url" => Some("get"),
             _ => None,
         };
-        let near =
-            habit.filter(|habit| names.contains(habit)).or_else(|| nearest(&key.text, names.iter().copied()));
+        let near = habit
+            .filter(|habit| names.contains(habit))
+            .or_else(|| self.nearest(&key.text, names.iter().copied()));
         diagnostic = match (near, owner) {
             (Some(near), _) => diagnostic
                 .help(format!("a setting with a similar name exists: `{near}`"))
