@@ -63,6 +63,11 @@ fn quoted(word: &str) -> String {
     if plain && !word.is_empty() { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
+/// Whether pieces of answers are looked at: as text, as events, or by the running steps that a terminal shows.
+pub fn wants_pieces(show: &Show) -> bool {
+    show.stream || show.json || Stream::Err.is_terminal()
+}
+
 /// Follows a run to its end.
 pub async fn follow(mut handle: RunHandle, told: &Told<'_>) -> Outcome {
     let run = handle.run().clone();

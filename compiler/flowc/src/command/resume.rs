@@ -14,7 +14,7 @@ pub fn run(args: &Resume) -> Outcome {
     let options = ResumeOptions {
         record: args.tapes.record.clone(),
         tape: args.tapes.tape.clone(),
-        stream: args.show.stream || args.show.json,
+        stream: follow::wants_pieces(&args.show),
         wait_max_ms: args.show.wait_max,
         ..ResumeOptions::default()
     };

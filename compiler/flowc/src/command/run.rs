@@ -55,7 +55,7 @@ pub fn run(args: &Run) -> Outcome {
         model: args.model.clone(),
         record: args.tapes.record.clone(),
         tape: args.tapes.tape.clone(),
-        stream: args.show.stream || args.show.json,
+        stream: follow::wants_pieces(&args.show),
         wait_max_ms: args.show.wait_max,
         ..RunOptions::default()
     };

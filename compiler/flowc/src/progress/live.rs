@@ -1,20 +1,19 @@
 //! Drawing a [`View`] on stderr: on a terminal its running steps stay below what is printed, in a pipe a line is printed
 //! when a step is over.
 
-use flow_runtime_api::{Coordinate, Time};
-use flow_trace::{EventKind, RunEvent};
+use flow_runtime_api::Time;
+use flow_trace::RunEvent;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::streams::Streams;
 use super::{Look, View};
-use crate::terminal::{self, BOLD, Stream};
+use crate::terminal::{self, Stream};
 
 /// The display of one run.
 pub struct Live {
     view: View,
     bar: Option<ProgressBar>,
-    stream: bool,
-    /// Whose text is being streamed; its last line may be open.
-    streaming: Option<Coordinate>,
+    streams: Option<Streams>,
 }
 
 impl Live {
@@ -26,16 +25,16 @@ impl Live {
             bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is sound"));
             bar
         });
-        Live { view, bar, stream, streaming: None }
+        Live { view, bar, streams: stream.then(Streams::default) }
     }
 
     /// Takes note of what happens and prints what there is to print.
     pub fn see(&mut self, event: &RunEvent) {
-        if self.stream && event.event == EventKind::Delta {
-            self.stream(event);
-        }
-        if let Some(line) = self.view.see(event) {
-            self.print(&line);
+        let line = self.view.see(event);
+        match (&mut self.streams, line) {
+            (Some(streams), line) => terminal::err(streams.see(event, line)),
+            (None, Some(line)) => self.print(&line),
+            (None, None) => {}
         }
     }
 
@@ -51,7 +50,6 @@ impl Live {
 
     /// Prints a line above the running steps.
     pub fn print(&mut self, line: &str) {
-        self.end_text();
         match &self.bar {
             Some(bar) => bar.suspend(|| terminal::err(format!("{line}\n"))),
             None => terminal::err(format!("{line}\n")),
@@ -60,27 +58,11 @@ impl Live {
 
     /// Takes the running steps away: what is written next stands below all else.
     pub fn end(&mut self) {
-        self.end_text();
+        if let Some(streams) = &mut self.streams {
+            terminal::err(streams.end());
+        }
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
-        }
-    }
-
-    /// Prints a piece of a model's text, under the name of its step where that changes.
-    fn stream(&mut self, event: &RunEvent) {
-        let (Some(step), Some(text)) = (&event.step, &event.text) else { return };
-        if self.streaming.as_ref() != Some(step) {
-            self.end_text();
-            terminal::err(format!("{BOLD}{}{BOLD:#}\n", flow_diagnostics::escape(&step.0)));
-            self.streaming = Some(step.clone());
-        }
-        let lines: Vec<_> = text.split('\n').map(flow_diagnostics::escape).collect();
-        terminal::err(lines.join("\n"));
-    }
-
-    fn end_text(&mut self) {
-        if self.streaming.take().is_some() {
-            terminal::err("\n");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod line;
 pub mod live;
+mod streams;
 #[cfg(test)]
 mod tests;
 
