@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 /// So many documents of one answer are tried.
@@ -16,13 +17,23 @@ const DEPTH_MAX: usize = 100;
 /// Returns the documents of a text: the whole, those in fences, those in prose (the last first), a list of all of these
 /// where there are several, and what repairing makes of it.
 pub(crate) fn of(text: &str) -> Vec<Json> {
-    let text = text.trim_start_matches('\u{feff}').trim();
+    let mut found = whole(text);
+    let text = trimmed(text);
+    if serde_json::from_str::<IgnoredAny>(text).is_err() {
+        found.extend(fences(text).iter().rev().take(2).filter_map(|inner| repaired(inner)));
+        found.extend(from_bracket(text).and_then(repaired));
+    }
+    found
+}
+
+/// Returns the documents of a text that need no repair.
+pub(crate) fn whole(text: &str) -> Vec<Json> {
+    let text = trimmed(text);
     if let Ok(json) = serde_json::from_str::<Json>(text) {
         return vec![unquoted(json)];
     }
     let mut found: Vec<Json> = Vec::new();
-    let fenced = fences(text);
-    found.extend(fenced.iter().rev().filter_map(|inner| serde_json::from_str(inner).ok()));
+    found.extend(fences(text).iter().rev().filter_map(|inner| serde_json::from_str(inner).ok()));
     let documents = documents(text);
     if documents.len() > 1 {
         let all = Json::Array(documents.clone());
@@ -31,10 +42,11 @@ pub(crate) fn of(text: &str) -> Vec<Json> {
     } else {
         found.extend(documents);
     }
-    found.extend(fenced.iter().rev().take(2).filter_map(|inner| repaired(inner)));
-    found.extend(from_bracket(text).and_then(repaired));
-    found.truncate(CANDIDATES_MAX);
     found
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}').trim()
 }
 
 /// A document that was written as a string of JSON.
@@ -93,6 +105,8 @@ fn documents(text: &str) -> Vec<Json> {
                 // `[1]` in prose is a footnote more often than a list, but it is tried all the same.
                 out.push(json);
             }
+            // Open to the end of the text: what stands in it is a part of a document, not one.
+            Some(Err(error)) if error.is_eof() => break,
             _ => {
                 at = start + 1;
                 failures += 1;

@@ -13,5 +13,5 @@ mod repair;
 mod rewrite;
 
 pub use generate::generate;
-pub use read::{read, takes_text};
+pub use read::{read, read_cut, takes_text};
 pub use repair::{repair_message, schema_prompt};

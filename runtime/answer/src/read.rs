@@ -28,12 +28,28 @@ pub fn takes_text(ty: &Type, types: &TypeDefs) -> bool {
 /// Of several candidates the first that fits counts, the most JSON-like first and the last of equals; if none fits, the
 /// violations are those of the first.
 pub fn read(text: &str, ty: &Type, types: &TypeDefs, rules: &dyn Rules) -> Result<Value, Vec<Violation>> {
+    read_from(text, candidates::of(text), ty, types, rules)
+}
+
+/// Reads an answer that is known to have been cut at the output limit: only a document that is whole counts. Repairing
+/// would close what is open, and half a text can't be told from a whole one.
+pub fn read_cut(text: &str, ty: &Type, types: &TypeDefs, rules: &dyn Rules) -> Result<Value, Vec<Violation>> {
+    read_from(text, candidates::whole(text), ty, types, rules)
+}
+
+fn read_from(
+    text: &str,
+    candidates: Vec<Json>,
+    ty: &Type,
+    types: &TypeDefs,
+    rules: &dyn Rules,
+) -> Result<Value, Vec<Violation>> {
     if takes_text(ty, types) {
         let text = text.strip_suffix('\n').unwrap_or(text);
         return decode(&Json::from(text), ty, types, rules);
     }
     let mut first = None;
-    for candidate in candidates::of(text) {
+    for candidate in candidates {
         for json in readings(candidate, ty) {
             match decode(&json, ty, types, rules) {
                 Ok(value) => return Ok(value),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flow_answer::{read, repair_message, takes_text};
+use flow_answer::{read, read_cut, repair_message, takes_text};
 use flow_expr::WhereRules;
 use flow_ir::json::encode;
 use flow_ir::types::*;
@@ -157,4 +157,17 @@ fn the_repair_message_is_bounded() {
         "Your answer can't be used as it is:\n- $.score must be an int from 1 to 5, but it is 7\nAnswer again, with \
          the whole corrected JSON and nothing else."
     );
+}
+
+#[test]
+fn a_cut_answer_is_not_closed() {
+    let (types, review) = (types(), Type::Named("Review".into()));
+    let rules = WhereRules::new(&types, &[]);
+    let cut = r#"{"score": 3, "verdict": "revise", "note": "It is half a sent"#;
+    assert!(read(cut, &review, &types, &rules).is_ok());
+    assert!(read_cut(cut, &review, &types, &rules).is_err());
+    let list = r#"[{"text": "a"}, {"text": "b"}, {"te"#;
+    assert!(read_cut(list, &Type::list(Type::Named("Reply".into())), &types, &rules).is_err());
+    let whole = r#"{"score": 3, "verdict": "revise"} And so I thi"#;
+    assert!(read_cut(whole, &review, &types, &rules).is_ok());
 }

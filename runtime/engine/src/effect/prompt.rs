@@ -191,7 +191,8 @@ impl Run {
             Some(Ok(begin)) if !answer.text.starts_with(&begin) => begin + &answer.text,
             _ => answer.text,
         };
-        match flow_answer::read(&text, &node.returns, &plan.types, &self.rules(plan)) {
+        let read = if is_cut { flow_answer::read_cut } else { flow_answer::read };
+        match read(&text, &node.returns, &plan.types, &self.rules(plan)) {
             Ok(value) => good(plan, value, &node.returns),
             Err(_) if is_cut => Verdict::Failed(truncated()),
             Err(violations) => {
