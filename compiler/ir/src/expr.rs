@@ -18,9 +18,9 @@ pub type SlotId = u32;
 /// Numbered from 0 in each expression (in each body of code, its parameters first); never reused in nested scopes.
 pub type LocalId = u32;
 
-/// A typed expression: pure, total but for the errors of the language, metered.
+/// A typed expression: pure, total but for the errors of the language, metered. A long chain of them is written as a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", remote = "Self")]
 pub enum Expr {
     /// A constant, folded.
     Const(#[serde(with = "crate::value::tagged")] Value),

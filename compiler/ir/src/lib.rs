@@ -5,6 +5,7 @@
 //! them is written in a file, how an expression is evaluated, or how a step is carried out.
 
 pub mod catalogue;
+mod chain;
 pub mod expr;
 pub mod json;
 pub mod plan;

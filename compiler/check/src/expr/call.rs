@@ -94,6 +94,10 @@ impl Cx<'_> {
                     .map(String::as_str),
             )
             .map(String::from);
+        // What was meant is called.
+        if let Some(near) = near.as_deref().filter(|near| module.scope.contains_key(*near)) {
+            self.used.insert(SmolStr::from(near));
+        }
         diagnostic = match near.as_deref() {
             Some(near) => {
                 let what = match own.contains(&near) {
@@ -221,7 +225,8 @@ impl Cx<'_> {
             .error(Code::UnknownFunction, span, format!("unknown function `{name}`"))
             .here(format!("nothing of this name takes `{ty}`"));
         let habit = match name.as_str() {
-            "length" | "len" | "count" => Some("size"),
+            "count" => Some("size"),
+            name if name.starts_with("len") => Some("size"),
             "includes" | "has" => Some("contains"),
             "push" | "append" | "concat" => None,
             "toUpperCase" | "upper" => Some("upperAscii"),
