@@ -514,8 +514,12 @@ impl Run {
             usage: self.usage,
             cost: self.cost,
         });
-        let mut out = vec![Command::Append(std::mem::take(&mut self.events))];
-        out.append(&mut self.commands);
+        // Nothing is shown after the end.
+        let commands = std::mem::take(&mut self.commands);
+        let (mut out, rest): (Vec<_>, Vec<_>) =
+            commands.into_iter().partition(|command| matches!(command, Command::Show(_)));
+        out.push(Command::Append(std::mem::take(&mut self.events)));
+        out.extend(rest);
         out.push(Command::Finish { status: end.status, result: end.result, failure: end.failure });
         out
     }
