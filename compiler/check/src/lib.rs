@@ -52,9 +52,12 @@ pub fn check(units: &[Unit], has_default_model: bool) -> CheckedProgram {
     let mut items = HashMap::new();
     let mut called: HashSet<(SmolStr, SmolStr)> = HashSet::new();
     for module in program.modules.values() {
+        let mut told = false;
         for (index, item) in module.tree.items.iter().enumerate() {
             let (checked, found) = check_item(&program, module, index);
-            if let (false, Some(span)) = (has_default_model, checked.no_model) {
+            // One default mends them all.
+            if let (false, false, Some(span)) = (has_default_model, told, checked.no_model) {
+                told = true;
                 diagnostics.push(no_model(item.locate(module.file, span)));
             }
             diagnostics.extend(found);

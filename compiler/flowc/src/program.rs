@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use flow_diagnostics::escape;
+use flow_host::Environment;
 use flow_ir::plan::Plan;
 use flow_project::{PlanError, Project, Settings, World, WorldError};
 use flow_source::Sources;
@@ -21,9 +22,10 @@ pub struct Program {
     pub root: Option<PathBuf>,
 }
 
-/// Checks a file or a project and returns the plan of the flow to run.
-pub fn load(path: &Path, flow: Option<&str>) -> Result<Program, Stop> {
-    let project = open(path)?;
+/// Checks a file or a project and returns the plan of the flow to run. `has_model` says whether prompts without a model get
+/// one from the command line.
+pub fn load(path: &Path, flow: Option<&str>, has_model: bool) -> Result<Program, Stop> {
+    let project = open(path, has_model)?;
     let mut diagnostics = project.check().to_vec();
     flow_diagnostics::render::sort(&mut diagnostics, project.sources());
     if problems::has_errors(&diagnostics) {
@@ -35,7 +37,7 @@ pub fn load(path: &Path, flow: Option<&str>) -> Result<Program, Stop> {
 }
 
 /// Opens the project that a path belongs to.
-pub fn open(path: &Path) -> Result<Project, Stop> {
+pub fn open(path: &Path, has_model: bool) -> Result<Project, Stop> {
     let unreadable = |error: &WorldError| place::unreadable(path, error);
     let shown = path.to_string_lossy();
     let shown = escape(&shown);
@@ -46,7 +48,9 @@ pub fn open(path: &Path) -> Result<Project, Stop> {
             return Err(Stop::usage(format_args!("`{shown}` is no `.flow` file")));
         }
     }
-    let project = Project::open(&Disk, path).map_err(|error| unreadable(&error))?;
+    let has_model =
+        has_model || Environment::process().get("FLOW_MODELS_DEFAULT").is_some_and(|name| !name.is_empty());
+    let project = Project::open_for(&Disk, path, has_model).map_err(|error| unreadable(&error))?;
     match project.layout().files.is_empty() {
         true => Err(Stop::usage(format_args!("`{shown}` holds no `.flow` file"))
             .help("`flowc new NAME` makes a project to begin with")),

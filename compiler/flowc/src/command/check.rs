@@ -19,7 +19,7 @@ pub fn run(args: &Check) -> Outcome {
     let mut seen = Vec::new();
     let (mut files, mut unreadable) = (0, false);
     for path in paths {
-        let project = match program::open(path) {
+        let project = match program::open(path, false) {
             Ok(project) => project,
             // The other paths are checked all the same.
             Err(stop) => {

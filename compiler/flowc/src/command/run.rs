@@ -35,7 +35,8 @@ pub fn run(args: &Run) -> Outcome {
         Some((first, rest)) if !first.contains('=') => (Some(first.as_str()), rest),
         _ => (None, args.rest.as_slice()),
     };
-    let Program { plan, settings, root } = program::load(path, flow)?;
+    let Program { plan, settings, root } =
+        program::load(path, flow, args.model.is_some() || args.simulate.is_some())?;
     if args.help {
         terminal::out(help(&plan, path))?;
         return Ok(Code::Done);
