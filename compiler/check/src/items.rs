@@ -238,7 +238,6 @@ fn of_node(cx: &mut Cx, of: &tree::Name, what: &str) {
 
 /// Warns of imports, nodes and `allow` entries that nothing needs.
 pub(crate) fn unused(
-    program: &Program,
     module: &Module,
     used: &HashSet<SmolStr>,
     called: &HashSet<(SmolStr, SmolStr)>,
@@ -281,7 +280,6 @@ pub(crate) fn unused(
             .help("call it in a flow, or remove it"),
         );
     }
-    let _ = program;
 }
 
 /// Returns the home of a name that a module uses: the module that declares it, and its name there.

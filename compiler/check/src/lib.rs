@@ -80,7 +80,7 @@ pub fn check(units: &[Unit], has_default_model: bool) -> CheckedProgram {
     for module in program.modules.values() {
         let used = used.get(&module.name).unwrap_or(&nothing);
         if has_flow {
-            items::unused(&program, module, used, &called, &mut diagnostics);
+            items::unused(module, used, &called, &mut diagnostics);
         }
     }
     unused_authority(&program, &items, &mut diagnostics);

@@ -28,7 +28,7 @@ impl Cx<'_> {
     pub fn call(&mut self, call: &tree::Call, expr: &tree::Expr, hint: Option<&Type>) -> Typed {
         let name = &call.name.text;
         if name == "has" && call.args.len() == 1 {
-            return self.has(&call.args[0].value, expr.span);
+            return self.has(&call.args[0].value);
         }
         if name == "endorse" {
             return self.endorse(call, expr.span, hint);
@@ -36,10 +36,10 @@ impl Cx<'_> {
         if let Some((symbol, sig)) = self.callable(name) {
             if sig.kind != CallKind::Code {
                 self.effect_in_expression(name, sig.kind, expr.span);
-                self.arguments(&sig.params_of(), &call.args, name, call.name.span, expr.span);
+                self.arguments(&sig.params_of(), &call.args, name, call.name.span);
                 return Typed::new(Typed::poison().expr, Type::Error);
             }
-            let args = self.arguments(&sig.params_of(), &call.args, name, call.name.span, expr.span);
+            let args = self.arguments(&sig.params_of(), &call.args, name, call.name.span);
             let code = self.uses.add(Use::Code(symbol), call.name.span);
             return Typed::new(Expr::Code { code, args }, sig.returns.clone());
         }
@@ -138,7 +138,7 @@ impl Cx<'_> {
         }
     }
 
-    fn has(&mut self, arg: &tree::Expr, span: Span) -> Typed {
+    fn has(&mut self, arg: &tree::Expr) -> Typed {
         let ExprKind::Member(member) = &arg.kind else {
             let diagnostic = self
                 .error(Code::TypeMismatch, arg.span, "`has` takes a field")
@@ -155,13 +155,12 @@ impl Cx<'_> {
             let expr = Expr::Has { of: Box::new(of.expr), key: member.name.text.clone() };
             return Typed::new(expr, Type::Bool);
         }
-        let _ = span;
         let field = self.field(of, &member.object, &member.name, false);
         let args = vec![field.expr, Expr::Const(Value::Null)];
         Typed::new(Expr::Call { function: "not_equals".into(), args }, Type::Bool)
     }
 
-    pub fn method(&mut self, method: &tree::Method, expr: &tree::Expr, hint: Option<&Type>) -> Typed {
+    pub fn method(&mut self, method: &tree::Method, expr: &tree::Expr) -> Typed {
         if let ExprKind::Name(receiver) = &method.receiver.kind
             && !self.visible.contains_key(receiver)
         {
@@ -193,7 +192,6 @@ impl Cx<'_> {
                 return self.comprehension(row, method, expr.span);
             }
         }
-        let _ = hint;
         let receiver = self.expr(&method.receiver, None);
         let name = method.name.text.clone();
         if functions::lookup(&name, true).next().is_none() {
@@ -551,14 +549,7 @@ impl Cx<'_> {
     }
 
     /// Brings arguments into the order of the parameters: positional first, then by name, defaults filled in.
-    pub fn arguments(
-        &mut self,
-        params: &[Param],
-        args: &[Arg],
-        name: &str,
-        name_span: Span,
-        span: Span,
-    ) -> Vec<Expr> {
+    pub fn arguments(&mut self, params: &[Param], args: &[Arg], name: &str, name_span: Span) -> Vec<Expr> {
         let mut given: Vec<Option<Expr>> = vec![None; params.len()];
         let mut places: Vec<Option<Span>> = vec![None; params.len()];
         let mut surplus = false;
@@ -619,7 +610,6 @@ impl Cx<'_> {
                 .help(format!("it is `{name}({})`", signature.join(", ")));
             self.report(diagnostic);
         }
-        let _ = span;
         values
     }
 

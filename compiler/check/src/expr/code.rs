@@ -178,8 +178,7 @@ impl Cx<'_> {
             .chain(otherwise.iter().map(|(value, span)| (value, *span)))
         {
             match self.join_types(&joined, value, hint) {
-                Some(next) if matches!(joined.ty, Type::Never) => {
-                    let _ = next;
+                Some(_) if matches!(joined.ty, Type::Never) => {
                     joined = value.clone();
                 }
                 Some(next) => joined = Typed::new(Expr::Slot(0), next),
@@ -273,7 +272,7 @@ impl Cx<'_> {
             StepKind::Bare(tree::Value { kind: ValueKind::Route(route), .. }) => {
                 // The arms of a closing route leave; nothing follows it.
                 self.ends_here(rest);
-                self.leaving_route(route, leaves, hint)
+                self.leaving_route(route, hint)
             }
             StepKind::Error => Typed::poison(),
             _ => {
@@ -289,8 +288,7 @@ impl Cx<'_> {
         }
     }
 
-    fn leaving_route(&mut self, route: &tree::Route, leaves: Leaves, hint: Option<&Type>) -> Typed {
-        let _ = leaves;
+    fn leaving_route(&mut self, route: &tree::Route, hint: Option<&Type>) -> Typed {
         let arms = route
             .arms
             .iter()

@@ -200,12 +200,12 @@ impl Cx<'_> {
             ExprKind::Name(name) => self.name(name, expr, hint),
             ExprKind::TypeName(name) => self.type_name(name, expr.span),
             ExprKind::Loop(which) => self.loop_value(*which, expr.span),
-            ExprKind::List(elements) => self.list(elements, hint, expr.span),
+            ExprKind::List(elements) => self.list(elements, hint),
             ExprKind::Record(record) => self.record(record, hint, expr.span),
             ExprKind::Member(member) => self.member(member, expr),
             ExprKind::Index(index) => self.index(index, expr),
             ExprKind::Call(call) => self.call(call, expr, hint),
-            ExprKind::Method(method) => self.method(method, expr, hint),
+            ExprKind::Method(method) => self.method(method, expr),
             ExprKind::Unary(op, operand) => self.unary(*op, operand, expr.span),
             ExprKind::Binary(binary) => self.binary(binary, expr, hint),
             ExprKind::Ternary(ternary) => self.ternary(ternary, hint, expr.span),
@@ -397,7 +397,7 @@ impl Cx<'_> {
         Typed::new(Expr::Slot(slot), ty)
     }
 
-    fn list(&mut self, elements: &[tree::Element], hint: Option<&Type>, span: Span) -> Typed {
+    fn list(&mut self, elements: &[tree::Element], hint: Option<&Type>) -> Typed {
         let wanted = match hint.map(Type::non_null) {
             Some(Type::List(of, _)) => Some((**of).clone()),
             Some(Type::Where(rule)) => match &rule.base {
@@ -468,7 +468,6 @@ impl Cx<'_> {
                 }
             }
         }
-        let _ = span;
         let count = elements.len() as u64;
         let size = if sized {
             Size { min: Some(count), max: Some(count) }

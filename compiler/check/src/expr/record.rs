@@ -25,9 +25,9 @@ impl Cx<'_> {
         }
         let wanted = hint.map(|hint| strip_rule(hint.non_null()));
         match &wanted {
-            Some(Type::Json) => self.map(record, Some((Type::STRING, Type::Json)), span, true),
+            Some(Type::Json) => self.map(record, Some((Type::STRING, Type::Json)), true),
             Some(Type::Map(key, value)) => {
-                self.map(record, Some(((**key).clone(), (**value).clone())), span, false)
+                self.map(record, Some(((**key).clone(), (**value).clone())), false)
             }
             Some(ty) if self.program.record_of(ty).is_some() => self.shaped(record, &ty.clone(), span),
             Some(ty) if self.program.members_of(ty).is_some() => {
@@ -46,8 +46,8 @@ impl Cx<'_> {
             }
             _ if self.is_bare(record) => self.bare(record),
             _ => match self.spread_record(record) {
-                Some(ty) => self.update(record, ty, span),
-                None => self.map(record, None, span, false),
+                Some(ty) => self.update(record, ty),
+                None => self.map(record, None, false),
             },
         }
     }
@@ -103,7 +103,7 @@ impl Cx<'_> {
     /// A record of a known type: every field has a value, a default of null, or is reported.
     fn shaped(&mut self, record: &tree::Record, ty: &Type, span: Span) -> Typed {
         if let Some(Entry::Spread(_)) = record.entries.first() {
-            return self.update(record, ty.clone(), span);
+            return self.update(record, ty.clone());
         }
         let (Some(fields), Some(shape)) = (self.program.record_of(ty).cloned(), self.shape(ty)) else {
             return Typed::poison();
@@ -206,7 +206,7 @@ impl Cx<'_> {
         values
     }
 
-    fn update(&mut self, record: &tree::Record, ty: Type, span: Span) -> Typed {
+    fn update(&mut self, record: &tree::Record, ty: Type) -> Typed {
         let Some(Entry::Spread(first)) = record.entries.first() else { return Typed::poison() };
         let of = self.expr(first, Some(&ty));
         if matches!(of.ty, Type::Error) {
@@ -234,7 +234,6 @@ impl Cx<'_> {
             .into_iter()
             .map(|(index, value)| (index as u32, value))
             .collect();
-        let _ = span;
         Typed::new(Expr::Update { of: Box::new(of.expr), shape, slots }, ty)
     }
 
@@ -272,7 +271,7 @@ impl Cx<'_> {
         }
     }
 
-    fn map(&mut self, record: &tree::Record, wanted: Option<(Type, Type)>, span: Span, json: bool) -> Typed {
+    fn map(&mut self, record: &tree::Record, wanted: Option<(Type, Type)>, json: bool) -> Typed {
         let mut key_type = wanted.as_ref().map_or(Type::Never, |(key, _)| key.clone());
         let mut value_type = wanted.as_ref().map_or(Type::Never, |(_, value)| value.clone());
         let mut entries = Vec::with_capacity(record.entries.len());
@@ -332,7 +331,6 @@ impl Cx<'_> {
                 }
             }
         }
-        let _ = span;
         if failed {
             return Typed::poison();
         }

@@ -120,12 +120,10 @@ impl FlowCheck<'_> {
     pub fn graph(
         &mut self,
         graph: &tree::Graph,
-        value: &tree::Value,
         name: Option<&SmolStr>,
         expected: Option<&Type>,
         into: Option<u32>,
     ) -> Got {
-        let _ = value;
         self.not_runnable.push((Span::new(graph.span.start, graph.span.start + 5), "`graph`".into()));
         self.max(&graph.max, true);
         let segment = name

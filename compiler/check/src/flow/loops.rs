@@ -12,8 +12,7 @@ use super::{FlowCheck, Frame};
 use crate::cx::{BindingKind, Place};
 
 impl FlowCheck<'_> {
-    pub fn loop_step(&mut self, turns: &tree::Loop, span: Span) {
-        let _ = span;
+    pub fn loop_step(&mut self, turns: &tree::Loop) {
         let max = self.max(&turns.max, true);
         let segment = turns.name.as_ref().map_or_else(|| SmolStr::from("loop"), |name| name.text.clone());
         self.forget_assigned(&turns.body);

@@ -283,7 +283,7 @@ impl FlowCheck<'_> {
             StepKind::Assign(assign) => self.assign(assign, step.span),
             StepKind::Bare(value) => self.bare(value),
             StepKind::If(choice) => self.if_step(choice),
-            StepKind::Loop(turns) => self.loop_step(turns, step.span),
+            StepKind::Loop(turns) => self.loop_step(turns),
             StepKind::For(walk) => self.for_step(walk),
             StepKind::Parallel(block) => self.parallel(block),
             StepKind::Try(tried) => self.try_step(tried),

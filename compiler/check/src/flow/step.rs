@@ -85,7 +85,7 @@ impl FlowCheck<'_> {
             ValueKind::ParallelFor(walk) => self.parallel_for(walk, value, name, expected, into),
             ValueKind::Route(route) => self.route_value(route, value, name, expected, into),
             ValueKind::Race(race) => self.race(race, value, name, expected, into),
-            ValueKind::Graph(graph) => self.graph(graph, value, name, expected, into),
+            ValueKind::Graph(graph) => self.graph(graph, name, expected, into),
         }
     }
 
@@ -148,7 +148,7 @@ impl FlowCheck<'_> {
         let before = self.point.clone();
         let (plan_target, args, returns, kind, unsafe_writer) = match target {
             CallTarget::Step(symbol, sig) => {
-                let args = self.arguments(&sig.params_of(), args_written, &callee, name_span, root.span);
+                let args = self.arguments(&sig.params_of(), args_written, &callee, name_span);
                 let target = match sig.kind {
                     CallKind::Flow => {
                         self.calls_flow = true;
