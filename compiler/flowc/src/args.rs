@@ -11,16 +11,15 @@ use crate::text;
 #[command(name = "flowc", version, arg_required_else_help = true, max_term_width = 100)]
 pub struct Cli {
     /// Whether to use colours.
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", display_order = 900)]
     pub color: Color,
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// When colours are used.
+/// When colours are used; `auto` is on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal.
     Auto,
     Always,
     Never,
@@ -64,14 +63,11 @@ pub struct Check {
     pub deny: Option<Deny>,
 }
 
-/// How problems are written.
+/// How problems are written: drawn with the source, a line each, or a JSON object each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Drawn, with the source.
     Human,
-    /// A line each.
     Short,
-    /// A JSON object each.
     Json,
 }
 
@@ -88,7 +84,7 @@ pub struct Run {
     #[arg(required_unless_present = "help")]
     pub path: Option<PathBuf>,
     /// The flow to run, else `main` or the only one; then its inputs as name=value
-    #[arg(value_name = "[FLOW] name=value")]
+    #[arg(value_name = "FLOW name=value")]
     pub rest: Vec<String>,
     /// Reads inputs from a JSON object in a file, or with `-` from stdin
     #[arg(long, value_name = "FILE")]
@@ -147,12 +143,10 @@ pub struct Store {
     pub url: Option<String>,
 }
 
-/// What is simulated.
+/// What is simulated: models, tools and waits, or only models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Simulate {
-    /// Models, tools and waits.
     All,
-    /// Only models.
     Models,
 }
 
