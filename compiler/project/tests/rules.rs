@@ -184,6 +184,8 @@ fn nulls() {
     body("ask(x.tag ?? t)", &[]);
     body("let m = maybe(t)\nif m == null { return }\nask(m)", &[]);
     body("let m = maybe(t)\nask(m)", &["E0305@3"]);
+    check("flow g(t: string) { state { x: string? = null }\nx = ask(t)\nask(x) as b }", &[]);
+    check("flow g(t: string) { state { x: string? = null }\nx = maybe(t)\nask(x) as b }", &["E0305@3"]);
     body("ask(t ?? \"\")", &["E0301@2"]);
     body("let a = act(t)\nif a is Reply { ask(a.text) }", &[]);
     body("let a = act(t)\nask(a.text)", &["E0205@3"]);

@@ -199,8 +199,7 @@ impl FlowCheck<'_> {
         let bare = std::ptr::eq(expr, root);
         let direct = expected.is_none_or(|to| fit(self.program, &returns, to) == Fit::Same);
         if bare && direct {
-            let ty = expected.cloned().unwrap_or(returns);
-            return (None, ty);
+            return (None, returns);
         }
         let raw = self.slot("$raw", returns.clone());
         let made = self.unwrap(expr, root, Typed::new(Expr::Slot(raw), returns));
