@@ -161,10 +161,12 @@ impl Run {
             NodeKind::Prompt(prompt) => step.with.repair.unwrap_or(prompt.repair),
             NodeKind::Http(_) => 0,
         };
-        let failure = Failure::new(Kind::BadAnswer, complaint.clone());
         if state.repair >= allowed {
+            let failure = Failure::new(Kind::BadAnswer, in_short(&complaint));
             return self.fail_step(task, failure, usage, cost, duration_ms);
         }
+        // A resumed run asks with the very words, so they are on record.
+        let failure = Failure::new(Kind::BadAnswer, complaint.clone());
         let event = Event::AttemptFailed {
             step: state.coordinate.clone(),
             attempt: state.attempt,
@@ -228,4 +230,13 @@ pub(super) fn setting<T>(
         ModelRef::Default => None,
         ModelRef::Model(id) => of(&plan.models.get(*id as usize)?.settings),
     })
+}
+
+/// Says in a line what a complaint to a model says in several.
+fn in_short(complaint: &str) -> String {
+    let wrong: Vec<_> = complaint.lines().filter_map(|line| line.strip_prefix("- ")).collect();
+    match wrong.as_slice() {
+        [] => String::from("the answer was empty"),
+        wrong => format!("the answer isn't of its type: {}", wrong.join("; ")),
+    }
 }
