@@ -352,5 +352,5 @@ impl Outcome {
 }
 
 fn told(failure: &Failure) -> String {
-    format!("{}: {}", failure.kind, failure.message)
+    format!("{}: {}", failure.kind, failure.message.replace('\n', "\\n"))
 }

@@ -1,7 +1,7 @@
 //! Kills `flowc run` with `kill -9` between its first and its last event, resumes it, and holds the result and the calls
 //! that a server saw against the undisturbed run.
 //!
-//! Twelve instants in every test run, sixty with `FLOW_LONG=1`; a fixed seed spreads them over three flows.
+//! Sixty instants in every test run, six hundred with `FLOW_LONG=1`; a fixed seed spreads them over three flows.
 
 #![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
 
@@ -217,7 +217,7 @@ impl Numbers {
 
 fn survives(flow: &Flow) {
     let long = std::env::var_os("FLOW_LONG").is_some_and(|value| value == "1");
-    let instants = if long { 20 } else { 4 };
+    let instants = if long { 200 } else { 20 };
     let server = server();
     let place = place(flow, &server);
     // The first run pays for everything cold.
