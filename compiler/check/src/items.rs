@@ -40,24 +40,13 @@ pub enum Body {
     #[default]
     None,
     /// A node.
-    Node(Box<NodeBody>),
+    Node(Box<Node>),
     /// Pure code.
     Code(CodePlan),
     /// A model.
     Model(Model),
     /// A flow.
     Flow(Box<Flow>),
-}
-
-/// A node whose time and tries may still come from its model.
-#[derive(Clone, Debug)]
-pub struct NodeBody {
-    /// The node; its `timeout_ms` and `retry` are set when it is lowered.
-    pub node: Node,
-    /// `timeout`, if written.
-    pub timeout_ms: Option<u64>,
-    /// `retry`, if written.
-    pub retry: Option<u32>,
 }
 
 /// Checks the item of this index.
@@ -121,7 +110,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
     }
     let asks_default = match &body {
         Body::Node(node) => matches!(
-            &node.node.kind,
+            &node.kind,
             PlanKind::Prompt(prompt) if prompt.model == ModelRef::Default
         ),
         _ => false,
@@ -144,7 +133,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
     (checked, cx.diagnostics)
 }
 
-fn node_body(cx: &mut Cx, node: &tree::Node) -> Option<NodeBody> {
+fn node_body(cx: &mut Cx, node: &tree::Node) -> Option<Node> {
     match node.kind {
         NodeKind::Prompt => cx.prompt(node),
         NodeKind::Tool => cx.tool(node),

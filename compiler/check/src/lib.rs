@@ -22,7 +22,7 @@ use flow_diagnostics::{Code, Diagnostic};
 use smol_str::SmolStr;
 
 pub use cx::{Use, Uses};
-pub use items::{Body, Checked, NodeBody, check_item};
+pub use items::{Body, Checked, check_item};
 pub use node::allow::{covers, grant_text};
 pub use node::settings;
 pub use program::{

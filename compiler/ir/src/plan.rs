@@ -188,10 +188,13 @@ pub struct Node {
     pub params: Vec<Param>,
     /// Its result.
     pub returns: Type,
-    /// Per attempt, in milliseconds.
-    pub timeout_ms: u64,
-    /// Additional tries after a transport error or a rate limit.
-    pub retry: u32,
+    /// Per attempt, in milliseconds, where the node says so; else the model's, else [`NodeKind::timeout_ms`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// Additional tries after a transport error or a rate limit, where the node says so; else the model's, else
+    /// [`NodeKind::retry`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<u32>,
     /// What it does.
     pub kind: NodeKind,
 }
@@ -204,6 +207,24 @@ pub enum NodeKind {
     Prompt(Prompt),
     /// One HTTP request.
     Http(Http),
+}
+
+impl NodeKind {
+    /// Returns the time of an attempt, in milliseconds, where neither node nor model says one (C4).
+    pub const fn timeout_ms(&self) -> u64 {
+        match self {
+            NodeKind::Prompt(_) => 120_000,
+            NodeKind::Http(_) => 30_000,
+        }
+    }
+
+    /// Returns the additional tries where neither node nor model says how many.
+    pub const fn retry(&self) -> u32 {
+        match self {
+            NodeKind::Prompt(_) => 2,
+            NodeKind::Http(_) => 0,
+        }
+    }
 }
 
 /// A prompt's fields: each a string expression over its parameters.

@@ -2,22 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use flow_check::{Body, Checked, CheckedProgram, NodeBody, Symbol, Use, short};
+use flow_check::{Body, Checked, CheckedProgram, Symbol, Use, short};
 use flow_diagnostics::{Code, Diagnostic};
-use flow_ir::plan::{
-    Grant, Model, ModelKind, ModelRef, ModelSettings, Node, NodeKind, Places, Plan, VERSION,
-};
+use flow_ir::plan::{Grant, Model, ModelKind, ModelSettings, Node, Places, Plan, VERSION};
 use flow_ir::rewrite::{self, Rewrite};
 use flow_ir::types::TypeBody;
 use flow_ir::{Name, TypeName};
 use flow_source::{FileSpan, Span};
-
-/// Additional tries of a prompt, unless it or its model says otherwise.
-const PROMPT_RETRY: u32 = 2;
-/// The time of an attempt of a prompt (C4), in milliseconds.
-const PROMPT_TIMEOUT_MS: u64 = 120_000;
-/// The time of an attempt of a tool (C4), in milliseconds.
-const TOOL_TIMEOUT_MS: u64 = 30_000;
 
 /// A plan is stored as JSON, and readers of JSON stop at 128 levels; a part of it stands two levels deep.
 const JSON_DEPTH_MAX: usize = 125;
@@ -217,8 +208,8 @@ impl<'a> Linker<'a> {
         let mut nodes = Vec::with_capacity(self.nodes.len());
         for symbol in self.nodes.clone() {
             if let Some(Checked { body: Body::Node(body), uses, .. }) = checked.items.get(&symbol) {
-                let mut node =
-                    finished(body, &models, &mut Own { uses, index: &self.index, types: &mut self.types });
+                let mut node = Node::clone(body);
+                rewrite::node(&mut node, &mut Own { uses, index: &self.index, types: &mut self.types });
                 node.name = unique(&symbol, &self.nodes);
                 nodes.push(node);
             }
@@ -319,27 +310,6 @@ fn unique(symbol: &Symbol, all: &[Symbol]) -> Name {
         n => Name::from(format!("{}#{}", symbol.name, n + 1)),
     }
 }
-
-/// Fills in what a node takes from its model, and from the language's defaults.
-fn finished(body: &NodeBody, models: &[Model], own: &mut Own) -> Node {
-    let mut node = body.node.clone();
-    rewrite::node(&mut node, own);
-    let model = match &node.kind {
-        NodeKind::Prompt(prompt) => match prompt.model {
-            ModelRef::Model(id) => models.get(id as usize).map(|model| &model.settings),
-            ModelRef::Default => None,
-        },
-        NodeKind::Http(_) => None,
-    };
-    let (timeout_ms, retry) = match &node.kind {
-        NodeKind::Prompt(_) => (PROMPT_TIMEOUT_MS, PROMPT_RETRY),
-        NodeKind::Http(_) => (TOOL_TIMEOUT_MS, 0),
-    };
-    node.timeout_ms = body.timeout_ms.or(model.and_then(|model| model.timeout_ms)).unwrap_or(timeout_ms);
-    node.retry = body.retry.or(model.and_then(|model| model.retry)).unwrap_or(retry);
-    node
-}
-
 /// Returns how many brackets of a JSON text stand inside each other.
 fn json_depth(json: &str) -> usize {
     let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);

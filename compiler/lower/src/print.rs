@@ -5,8 +5,8 @@ use std::fmt::Write;
 use flow_ir::Value;
 use flow_ir::expr::{Entry, Expr, Pattern, Piece, RunValue, SlotId};
 use flow_ir::plan::{
-    Block, BlockId, Catch, Flow, LoopTest, ModelKind, ModelRef, NodeKind, Plan, SecretPiece, SecretText,
-    Statement, Target,
+    Block, BlockId, Catch, Flow, LoopTest, ModelKind, ModelRef, ModelSettings, Node, NodeKind, Plan, Prompt,
+    SecretPiece, SecretText, Statement, Target,
 };
 use flow_ir::value::Key;
 
@@ -45,8 +45,9 @@ pub fn print(plan: &Plan) -> String {
                     out,
                     "prompt {signature} [model {}, timeout {} ms, retry {}, repair {}]",
                     printer.model(prompt.model),
-                    node.timeout_ms,
-                    node.retry,
+                    said(plan, node, node.timeout_ms, |settings| settings.timeout_ms)
+                        .unwrap_or(node.kind.timeout_ms()),
+                    said(plan, node, node.retry, |settings| settings.retry).unwrap_or(node.kind.retry()),
                     prompt.repair
                 );
                 for (role, text) in [
@@ -66,8 +67,8 @@ pub fn print(plan: &Plan) -> String {
                     "tool {signature} [{} {}, timeout {} ms, retry {}]",
                     http.method,
                     printer.secret_text(&http.url),
-                    node.timeout_ms,
-                    node.retry
+                    node.timeout_ms.unwrap_or(node.kind.timeout_ms()),
+                    node.retry.unwrap_or(node.kind.retry())
                 );
                 for (name, text) in &http.query {
                     let _ = writeln!(out, "  query {name} {}", printer.secret_text(text));
@@ -90,6 +91,16 @@ pub fn print(plan: &Plan) -> String {
         self::flow(plan, flow, &mut out);
     }
     out
+}
+
+/// What the node says, else the model that it names.
+fn said<T>(plan: &Plan, node: &Node, own: Option<T>, of: impl Fn(&ModelSettings) -> Option<T>) -> Option<T> {
+    own.or_else(|| match &node.kind {
+        NodeKind::Prompt(Prompt { model: ModelRef::Model(id), .. }) => {
+            of(&plan.models.get(*id as usize)?.settings)
+        }
+        _ => None,
+    })
 }
 
 fn models_list(plan: &Plan, models: &[u32]) -> String {

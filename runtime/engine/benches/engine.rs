@@ -45,8 +45,8 @@ fn plan(slots: &[&str], blocks: Vec<Block>) -> Arc<Plan> {
             doc: String::new(),
             params: vec![Param { name: "text".into(), ty: Type::STRING, default: None, doc: String::new() }],
             returns: Type::STRING,
-            timeout_ms: 60_000,
-            retry: 0,
+            timeout_ms: Some(60_000),
+            retry: Some(0),
             kind: NodeKind::Prompt(prompt),
         }],
         flows: vec![Flow {

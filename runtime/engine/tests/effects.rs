@@ -40,7 +40,7 @@ fn kinds(played: &Played) -> Vec<&'static str> {
 #[test]
 fn transient_failures_are_retried_with_growing_pauses() {
     let mut node = prompt("p", Type::STRING);
-    node.retry = 3;
+    node.retry = Some(3);
     let played = World::new(one(node.clone())).policy(failing(Kind::Unavailable, 3)).play();
     assert_eq!(played.result, Some(json!("fine")));
     let tries: Vec<_> = played.asked.iter().map(|asked| asked.tries).collect();
@@ -62,7 +62,7 @@ fn transient_failures_are_retried_with_growing_pauses() {
 #[test]
 fn other_failures_are_final() {
     let mut node = prompt("p", Type::STRING);
-    node.retry = 3;
+    node.retry = Some(3);
     let played = World::new(one(node)).policy(failing(Kind::Refused, 1)).play();
     assert_eq!(kinds(&played), ["run", "start", "fail", "end"]);
     assert_eq!(played.failure.unwrap().step.unwrap().to_string(), "f/a");
@@ -71,7 +71,7 @@ fn other_failures_are_final() {
 #[test]
 fn a_server_that_asks_for_patience_gets_it() {
     let mut node = prompt("p", Type::STRING);
-    node.retry = 1;
+    node.retry = Some(1);
     let played = World::new(one(node))
         .policy(|asked| match asked.before {
             0 => Err(Failure {
@@ -121,7 +121,7 @@ fn a_wrong_answer_is_repaired() {
 #[test]
 fn a_fallback_moves_on_after_its_retries() {
     let mut node = prompt("p", Type::STRING);
-    node.retry = 1;
+    node.retry = Some(1);
     let mut plan = one(node);
     plan.models.push(Model {
         name: "both".into(),
@@ -178,6 +178,23 @@ fn a_step_may_have_a_policy_of_its_own() {
     let played = World::new(plan).policy(failing(Kind::Timeout, 1)).play();
     let asked: Vec<_> = played.asked.iter().map(|asked| (asked.model.as_str(), asked.timeout_ms)).collect();
     assert_eq!(asked, [("p/default", 77), ("p/default", 77)]);
+}
+
+/// What a node says goes before its model, also where it says the language's default.
+#[test]
+fn a_node_goes_before_its_model() {
+    for (own, tries) in [(None, 6), (Some(2), 3)] {
+        let mut node = prompt("p", Type::STRING);
+        node.retry = own;
+        let NodeKind::Prompt(fields) = &mut node.kind else { unreachable!() };
+        fields.model = ModelRef::Model(0);
+        let mut plan = one(node);
+        let mut patient = model("m", "p/a");
+        patient.settings.retry = Some(5);
+        plan.models = vec![patient];
+        let played = World::new(plan).policy(failing(Kind::Unavailable, 100)).play();
+        assert_eq!(played.asked.len(), tries);
+    }
 }
 
 /// A tool whose URL, query, headers and body are built from what it is given.
@@ -270,13 +287,13 @@ fn idempotency_keys_are_of_the_step_or_of_what_the_program_says() {
 #[test]
 fn a_writer_without_an_answer_is_uncertain() {
     let mut node = tool("t", "POST");
-    node.retry = 2;
+    node.retry = Some(2);
     let played = World::new(one(node.clone())).policy(failing(Kind::Timeout, 1)).play();
     assert_eq!((played.failure.unwrap().kind.as_str(), played.asked.len()), ("uncertain", 1));
     let played = World::new(one(node)).policy(failing(Kind::RateLimited, 1)).play();
     assert_eq!(played.result, Some(json!("fine")));
     let mut reader = tool("t", "GET");
-    reader.retry = 2;
+    reader.retry = Some(2);
     let played = World::new(one(reader)).policy(failing(Kind::Timeout, 1)).play();
     assert_eq!(played.result, Some(json!("fine")));
 }

@@ -36,7 +36,7 @@ struct Maker {
 
 fn nodes() -> Vec<Node> {
     let mut flaky = prompt("flaky", Type::STRING);
-    flaky.retry = 1;
+    flaky.retry = Some(1);
     vec![prompt("p", Type::STRING), flaky, tool("get", "GET")]
 }
 

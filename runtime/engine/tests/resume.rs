@@ -13,7 +13,7 @@ use serde_json::json;
 
 fn nodes() -> Vec<Node> {
     let mut flaky = prompt("flaky", Type::STRING);
-    flaky.retry = 2;
+    flaky.retry = Some(2);
     let mut number = prompt("number", Type::Int(IntRange { min: Some(1), max: Some(5) }));
     let NodeKind::Prompt(fields) = &mut number.kind else { unreachable!() };
     fields.repair = 2;

@@ -8,7 +8,6 @@ use flow_syntax::tree::{self, FieldValue};
 
 use super::settings::{Kind, setting};
 use crate::cx::Cx;
-use crate::items::NodeBody;
 use crate::types::docs;
 
 /// How often an answer of the wrong type is asked again, unless the prompt says otherwise.
@@ -16,7 +15,7 @@ pub const REPAIR: u32 = 1;
 
 impl Cx<'_> {
     /// Checks `prompt draft(topic: string) -> string { user: "…" }`.
-    pub fn prompt(&mut self, node: &tree::Node) -> Option<NodeBody> {
+    pub fn prompt(&mut self, node: &tree::Node) -> Option<Node> {
         let params = self.bind_params(&node.name.text, &node.params, false);
         let returns = self.read_type(|reader| reader.read(&node.returns));
         self.returnable(&returns, &node.returns);
@@ -38,26 +37,22 @@ impl Cx<'_> {
         if matches!(written_user, Some(tree::Field { value: FieldValue::Error, .. })) {
             return None;
         }
-        Some(NodeBody {
-            node: Node {
-                name: node.name.text.clone(),
-                doc: docs(&self.item.docs),
-                params,
-                returns,
-                timeout_ms: 0,
-                retry: 0,
-                kind: NodeKind::Prompt(Prompt {
-                    model,
-                    system,
-                    history,
-                    user: user?,
-                    assistant,
-                    repair,
-                    settings,
-                }),
-            },
+        Some(Node {
+            name: node.name.text.clone(),
+            doc: docs(&self.item.docs),
+            params,
+            returns,
             timeout_ms,
             retry,
+            kind: NodeKind::Prompt(Prompt {
+                model,
+                system,
+                history,
+                user: user?,
+                assistant,
+                repair,
+                settings,
+            }),
         })
     }
 

@@ -11,7 +11,6 @@ use smol_str::SmolStr;
 
 use super::settings::{Fields, Kind, setting};
 use crate::cx::{Cx, Typed};
-use crate::items::NodeBody;
 use crate::program::Sig;
 use crate::types::{docs, trust};
 
@@ -26,7 +25,7 @@ const HTTP_ONLY: [&str; 4] = ["query", "headers", "body", "decode"];
 
 impl Cx<'_> {
     /// Checks `tool charges(id: string) -> [Charge] { get: "https://…" }`.
-    pub fn tool(&mut self, node: &tree::Node) -> Option<NodeBody> {
+    pub fn tool(&mut self, node: &tree::Node) -> Option<Node> {
         let params = self.bind_params(&node.name.text, &node.params, false);
         let returns = self.read_type(|reader| reader.read(&node.returns));
         let fields = self.fields(Kind::Tool, &node.fields);
@@ -59,7 +58,7 @@ impl Cx<'_> {
         self.http(node, params, returns, kind.name, url, &fields)
     }
 
-    fn other_tool(&mut self, node: &tree::Node, kind: &str, fields: &Fields) -> Option<NodeBody> {
+    fn other_tool(&mut self, node: &tree::Node, kind: &str, fields: &Fields) -> Option<Node> {
         for (row, field) in fields.iter() {
             if HTTP_ONLY.contains(&row.name) {
                 let diagnostic = self
@@ -103,7 +102,7 @@ impl Cx<'_> {
         method: &str,
         url_expr: &tree::Expr,
         fields: &Fields,
-    ) -> Option<NodeBody> {
+    ) -> Option<Node> {
         let url = self.secret_text(url_expr, method);
         self.url(&url, node, url_expr.span);
         let (query, query_map) = match fields.expr("query") {
@@ -150,28 +149,24 @@ impl Cx<'_> {
                 self.report(diagnostic);
             }
         }
-        Some(NodeBody {
-            node: Node {
-                name: node.name.text.clone(),
-                doc: docs(&self.item.docs),
-                params,
-                returns,
-                timeout_ms: 0,
-                retry: 0,
-                kind: NodeKind::Http(Http {
-                    method: SmolStr::from(method.to_uppercase()),
-                    url,
-                    query,
-                    query_map,
-                    headers,
-                    body,
-                    decode,
-                    idempotent,
-                    limit_bytes,
-                }),
-            },
+        Some(Node {
+            name: node.name.text.clone(),
+            doc: docs(&self.item.docs),
+            params,
+            returns,
             timeout_ms,
             retry,
+            kind: NodeKind::Http(Http {
+                method: SmolStr::from(method.to_uppercase()),
+                url,
+                query,
+                query_map,
+                headers,
+                body,
+                decode,
+                idempotent,
+                limit_bytes,
+            }),
         })
     }
 

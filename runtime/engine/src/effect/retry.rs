@@ -10,10 +10,6 @@ use crate::engine::{Run, TimerUse};
 use crate::port::ModelFacts;
 use crate::task::{Task, TaskId};
 
-/// The defaults of a prompt. A node that has them has said nothing itself, so that the model that is asked, maybe another
-/// than the node's own, decides.
-const PROMPT_RETRY: u32 = 2;
-const PROMPT_TIMEOUT_MS: u64 = 120_000;
 /// The first pause; each further one is twice as long.
 const PAUSE_MS: u64 = 500;
 /// A pause of our own is never longer.
@@ -206,16 +202,15 @@ impl Run {
     fn retries(&self, plan: &Plan, step: &Step, state: &StepState) -> u32 {
         let node = &plan.nodes[state.node as usize];
         let of = |settings: &ModelSettings| settings.retry;
-        let own = (node.retry != PROMPT_RETRY).then_some(node.retry);
-        step.with.retry.or(own).or_else(|| setting(plan, state, of)).unwrap_or(node.retry)
+        step.with.retry.or(node.retry).or_else(|| setting(plan, state, of)).unwrap_or(node.kind.retry())
     }
 
     /// Returns the time that an attempt has, in milliseconds.
     pub(super) fn timeout(&self, plan: &Plan, step: &Step, state: &StepState) -> u64 {
         let node = &plan.nodes[state.node as usize];
         let of = |settings: &ModelSettings| settings.timeout_ms;
-        let own = (node.timeout_ms != PROMPT_TIMEOUT_MS).then_some(node.timeout_ms);
-        step.with.timeout_ms.or(own).or_else(|| setting(plan, state, of)).unwrap_or(node.timeout_ms)
+        let own = step.with.timeout_ms.or(node.timeout_ms);
+        own.or_else(|| setting(plan, state, of)).unwrap_or(node.kind.timeout_ms())
     }
 }
 

@@ -37,8 +37,8 @@ pub fn prompt(name: &str, returns: Type) -> Node {
         doc: String::new(),
         params: vec![param("text", Type::STRING)],
         returns,
-        timeout_ms: 60_000,
-        retry: 0,
+        timeout_ms: Some(60_000),
+        retry: Some(0),
         kind: NodeKind::Prompt(Prompt {
             model: ModelRef::Model(0),
             system: None,

@@ -98,8 +98,8 @@ fn plan(model: &str, settings: ModelSettings) -> Plan {
             doc: String::new(),
             params: vec![param()],
             returns: Type::STRING,
-            timeout_ms: 60_000,
-            retry: 0,
+            timeout_ms: Some(60_000),
+            retry: Some(0),
             kind: NodeKind::Prompt(Prompt {
                 model: ModelRef::Model(0),
                 system: None,
