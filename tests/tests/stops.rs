@@ -1,5 +1,7 @@
 //! Runs that are stopped or wait: Ctrl-C, a terminal that closes, a long `wait`. Each can be resumed, none loses a result.
 
+#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::Duration;
@@ -41,22 +43,28 @@ fn place(server: &Server) -> Place {
     place
 }
 
+/// A process that doesn't outlive its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// Starts a run and reads events until one is of a kind and a step.
-fn until(place: &Place, kind: &str, step: &str) -> (Child, String, BufReader<ChildStdout>) {
+fn until(place: &Place, kind: &str, step: &str) -> (Running, String, BufReader<ChildStdout>) {
     let mut command = place.command(["run", ".", "text=x", "--json"]);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("flowc starts");
-    let mut events = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut running = Running(command.spawn().expect("flowc starts"));
+    let mut events = BufReader::new(running.0.stdout.take().expect("stdout is a pipe"));
     loop {
         let mut line = String::new();
         events.read_line(&mut line).expect("stdout can be read");
         let event: Json = serde_json::from_str(&line).expect("the event comes before the end");
         if event["event"] == kind && event["step"] == step {
-            return (child, event["run"].as_str().expect("an event names its run").to_owned(), events);
+            return (running, event["run"].as_str().expect("an event names its run").to_owned(), events);
         }
     }
 }
@@ -69,13 +77,13 @@ fn signal(child: &Child, signal: Signal) {
 fn stopped_by(stop: Signal, code: i32) {
     let server = server();
     let place = place(&server);
-    let (mut child, run, events) = until(&place, "step_started", "main/b");
-    signal(&child, stop);
+    let (mut running, run, events) = until(&place, "step_started", "main/b");
+    signal(&running.0, stop);
     let rest: Vec<Json> = events
         .lines()
         .map(|line| serde_json::from_str(&line.expect("stdout can be read")).expect("an event is JSON"))
         .collect();
-    assert_eq!(wait(&mut child, Duration::from_secs(10)), Some(Some(code)), "{rest:?}");
+    assert_eq!(wait(&mut running.0, Duration::from_secs(10)), Some(Some(code)), "{rest:?}");
     let last = rest.last().expect("it says how it ended");
     assert_eq!((&last["event"], &last["status"]), (&json!("suspended"), &json!("interrupted")), "{last}");
     let runs = place.run(["runs", "--json"]).expect(0).json_lines();
@@ -126,10 +134,10 @@ fn a_short_wait_is_waited_for() {
 fn two_processes_do_not_execute_one_run() {
     let server = server();
     let place = place(&server);
-    let (mut child, run, events) = until(&place, "step_started", "main/b");
-    place.run(["resume", &run]).expect(5).says(&["held by another process", &child.id().to_string()]);
-    signal(&child, Signal::INT);
+    let (mut running, run, events) = until(&place, "step_started", "main/b");
+    place.run(["resume", &run]).expect(5).says(&["held by another process", &running.0.id().to_string()]);
+    signal(&running.0, Signal::INT);
     events.lines().for_each(drop);
-    wait(&mut child, Duration::from_secs(10));
+    wait(&mut running.0, Duration::from_secs(10));
     assert_eq!(server.requests().len(), 2);
 }
