@@ -290,8 +290,9 @@ fn a_failed_run_tells_why_and_where() {
     let ran = folder.run(&["run", ".", "n=1"]).ends_with(3);
     assert!(ran.out.is_empty() && ran.err.contains("too_small: n is 1"), "{ran:?}");
     let events = folder.run(&["run", ".", "n=1", "--json"]).ends_with(3).lines();
-    let end = events.iter().find(|event| event["event"] == "run_finished").expect("it ended");
-    assert_eq!(end["error"]["kind"], "too_small");
+    let names: Vec<_> = events.iter().map(|event| event["event"].as_str().expect("named")).collect();
+    assert_eq!(names, ["run_started", "branch", "run_finished"]);
+    assert_eq!(events[2]["error"]["kind"], "too_small");
 }
 
 #[test]

@@ -421,7 +421,7 @@ impl Run {
     pub(crate) fn show_branch(&mut self, task: &Task) {
         if self.replay.is_none() {
             let step = task.coordinate();
-            self.commands.push(Command::Show(Notice::Branch { step }));
+            self.commands.push(Command::Show(Notice::Branch { step, after: self.events.len() }));
         }
     }
 
@@ -487,13 +487,22 @@ impl Run {
         if let Some(end) = self.end.take() {
             return self.close(end);
         }
-        let mut out = Vec::with_capacity(self.commands.len() + 2);
-        if !self.events.is_empty() {
-            out.push(Command::Append(std::mem::take(&mut self.events)));
-        }
+        let mut out = self.notices_and_events();
         out.append(&mut self.commands);
         if self.attempts.is_empty() && self.ready.is_empty() {
             out.push(self.idle());
+        }
+        out
+    }
+
+    /// Takes what is shown, then the events that it stands between; the other commands are left.
+    fn notices_and_events(&mut self) -> Vec<Command> {
+        let commands = std::mem::take(&mut self.commands);
+        let (mut out, rest): (Vec<_>, Vec<_>) =
+            commands.into_iter().partition(|command| matches!(command, Command::Show(_)));
+        self.commands = rest;
+        if !self.events.is_empty() {
+            out.push(Command::Append(std::mem::take(&mut self.events)));
         }
         out
     }
@@ -514,12 +523,8 @@ impl Run {
             usage: self.usage,
             cost: self.cost,
         });
-        // Nothing is shown after the end.
-        let commands = std::mem::take(&mut self.commands);
-        let (mut out, rest): (Vec<_>, Vec<_>) =
-            commands.into_iter().partition(|command| matches!(command, Command::Show(_)));
-        out.push(Command::Append(std::mem::take(&mut self.events)));
-        out.extend(rest);
+        let mut out = self.notices_and_events();
+        out.append(&mut self.commands);
         out.push(Command::Finish { status: end.status, result: end.result, failure: end.failure });
         out
     }

@@ -149,7 +149,7 @@ pub enum Command {
     SetTimer(TimerId, Time),
     /// Forget a timer.
     ClearTimer(TimerId),
-    /// For display only; never stored.
+    /// For display only; never stored. Comes before the `Append` whose events it stands between.
     Show(Notice),
     /// Nothing is in flight and the next thing is due later: the host waits or suspends, as it likes. To suspend, it
     /// appends `Suspended` itself and drops the engine; so too with `Interrupted`, in any state.
@@ -177,5 +177,7 @@ pub enum Notice {
     Branch {
         /// The coordinate of the route, and the arm.
         step: Coordinate,
+        /// After how many of the events that the same input appends.
+        after: usize,
     },
 }

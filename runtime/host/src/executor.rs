@@ -122,9 +122,10 @@ impl Executor {
 
     /// Tells the engine something, and does what it commands.
     async fn apply(&mut self, flight: &mut Flight, input: Input, now: Time) -> Result<Option<End>, Stop> {
+        let mut branches = Vec::new();
         for command in self.machine.apply(input, now) {
             match command {
-                Command::Append(events) => self.append(events, now).await?,
+                Command::Append(events) => self.append(events, std::mem::take(&mut branches), now).await?,
                 Command::Ask { attempt, step, node, model, call, timeout_ms, tries, fingerprint } => {
                     let ask = Ask { attempt, step, node, model, call, timeout_ms, tries, fingerprint };
                     flight.ask(self.outside.clone(), ask, self.stream);
@@ -154,8 +155,11 @@ impl Executor {
                 Command::Abort(attempt) => flight.abort(attempt),
                 Command::SetTimer(timer, at) => flight.timers.set(timer, at),
                 Command::ClearTimer(timer) => flight.timers.clear(timer),
-                Command::Show(Notice::Branch { step }) => self.show(self.fold.branch(&step, now)),
+                Command::Show(Notice::Branch { step, after }) => {
+                    branches.push((after, self.fold.branch(&step, now)));
+                }
                 Command::Idle { until, reason } => {
+                    branches.drain(..).for_each(|(_, branch)| self.show(branch));
                     let waits = until.is_some_and(|until| until.since(now) <= self.wait_max_ms);
                     if !waits {
                         return Ok(Some(End::Idle { until, reason }));
@@ -166,14 +170,17 @@ impl Executor {
                 }
             }
         }
+        branches.into_iter().for_each(|(_, branch)| self.show(branch));
         Ok(None)
     }
 
-    /// Commits events, and shows them.
-    async fn append(&mut self, events: Vec<Event>, now: Time) -> Result<(), Stop> {
-        if events.is_empty() {
-            return Ok(());
-        }
+    /// Commits events, and shows them; `branches` are shown between, each after so many of them.
+    async fn append(
+        &mut self,
+        events: Vec<Event>,
+        branches: Vec<(usize, RunEvent)>,
+        now: Time,
+    ) -> Result<(), Stop> {
         let records: Vec<_> = events
             .into_iter()
             .zip(self.next_seq..)
@@ -185,7 +192,14 @@ impl Executor {
         let shown: Vec<_> = records.iter().map(|record| self.fold.apply(record)).collect();
         self.journal.append(&self.run, fence, records).await.map_err(Stop::Store)?;
         self.next_seq += count;
-        shown.into_iter().for_each(|event| self.show(event));
+        let mut branches = branches.into_iter().peekable();
+        for (before, event) in shown.into_iter().enumerate() {
+            while let Some((_, branch)) = branches.next_if(|(after, _)| *after <= before) {
+                self.show(branch);
+            }
+            self.show(event);
+        }
+        branches.for_each(|(_, branch)| self.show(branch));
         Ok(())
     }
 
@@ -219,10 +233,10 @@ impl Executor {
         let ended = match ended {
             Ok(End::Idle { until, reason }) => {
                 let event = Event::Suspended { reason: reason.clone(), until };
-                self.append(vec![event], now).await.map(|()| End::Idle { until, reason })
+                self.append(vec![event], Vec::new(), now).await.map(|()| End::Idle { until, reason })
             }
             Err(Stop::Interrupted) => {
-                self.append(vec![Event::Interrupted {}], now).await.and(Err(Stop::Interrupted))
+                self.append(vec![Event::Interrupted {}], Vec::new(), now).await.and(Err(Stop::Interrupted))
             }
             other => other,
         };

@@ -253,8 +253,10 @@ async fn a_run_goes_from_start_to_result() {
         Input::Start => vec![Command::Append(vec![started(), step_started("f/1")]), ask(1, 1000)],
         Input::Answered { result, .. } => {
             let text = result.unwrap().text;
-            let mut commands = vec![Command::Append(vec![step_finished("f/1", json!(text)), finished()])];
-            commands.push(Command::Show(Notice::Branch { step: step("f/route:a") }));
+            // Shown between the two events.
+            let branch = Notice::Branch { step: step("f/route:a"), after: 1 };
+            let mut commands = vec![Command::Show(branch)];
+            commands.push(Command::Append(vec![step_finished("f/1", json!(text)), finished()]));
             commands.extend(finish().pop());
             commands
         }
@@ -263,7 +265,7 @@ async fn a_run_goes_from_start_to_result() {
     .await;
     let kinds: Vec<_> = events_of(&mut handle).await.iter().map(|event| event.event).collect();
     use EventKind::*;
-    assert_eq!(kinds, [RunStarted, StepStarted, Delta, Delta, StepFinished, RunFinished, Branch]);
+    assert_eq!(kinds, [RunStarted, StepStarted, Delta, Delta, StepFinished, Branch, RunFinished]);
     let outcome = handle.finish().await.unwrap();
     assert_eq!(outcome.result, json!("end"));
     assert_eq!(outcome.trace.step("f/1").unwrap().result, Some(json!("hello")));
