@@ -3,6 +3,7 @@
 //! A path is a folder with a `flow.toml`, a folder of `.flow` files, or a file. A file belongs to the project of the
 //! nearest `flow.toml` above it; a file without one is a project by itself, with what it imports.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::world::{World, WorldError};
@@ -47,10 +48,60 @@ pub fn discover(world: &dyn World, path: &Path) -> Result<Layout, WorldError> {
             Ok(Layout { root, manifest, named, files })
         }
         (None, true) => {
-            let files = world.flow_files(&folder, FILES_MAX)?;
+            let mut files = world.flow_files(&folder, FILES_MAX)?;
+            // What lies in a project beneath belongs to that project, see [`beneath`].
+            let mut manifests = Manifests::new(world, &folder);
+            files.retain(|file| manifests.root_of(file).is_none());
             Ok(Layout { root: folder, manifest: None, named: None, files })
         }
         (None, false) => Ok(Layout { root: folder, manifest: None, files: vec![path], named }),
+    }
+}
+
+/// Returns the folders of the projects beneath a folder that is in none itself, sorted: `flowc check examples` is about each
+/// of them.
+///
+/// # Errors
+/// The path is missing or can't be read.
+pub fn beneath(world: &dyn World, path: &Path) -> Result<Vec<PathBuf>, WorldError> {
+    let folder = world.canonical(path)?;
+    if !world.is_folder(&folder)? || folder.ancestors().any(|above| has_manifest(world, above)) {
+        return Ok(Vec::new());
+    }
+    let files = world.flow_files(&folder, FILES_MAX)?;
+    let mut manifests = Manifests::new(world, &folder);
+    let mut roots: Vec<PathBuf> = files.iter().filter_map(|file| manifests.root_of(file)).collect();
+    roots.sort();
+    roots.dedup();
+    Ok(roots)
+}
+
+fn has_manifest(world: &dyn World, folder: &Path) -> bool {
+    world.is_folder(&folder.join("flow.toml")) == Ok(false)
+}
+
+/// The outermost folder with a `flow.toml` above each file, each folder asked once.
+struct Manifests<'a> {
+    world: &'a dyn World,
+    top: &'a Path,
+    known: HashMap<PathBuf, Option<PathBuf>>,
+}
+
+impl<'a> Manifests<'a> {
+    fn new(world: &'a dyn World, top: &'a Path) -> Manifests<'a> {
+        Manifests { world, top, known: HashMap::new() }
+    }
+
+    fn root_of(&mut self, file: &Path) -> Option<PathBuf> {
+        let folder = file.parent()?;
+        if let Some(known) = self.known.get(folder) {
+            return known.clone();
+        }
+        let beneath: Vec<&Path> = folder.ancestors().take_while(|above| *above != self.top).collect();
+        let root =
+            beneath.into_iter().rev().find(|above| has_manifest(self.world, above)).map(Path::to_owned);
+        self.known.insert(folder.to_owned(), root.clone());
+        root
     }
 }
 
@@ -133,6 +184,28 @@ mod tests {
         assert_eq!(layout.files, [PathBuf::from("/lone/x.flow")]);
         assert_eq!(discover(&world(), Path::new("/lone")).unwrap().files.len(), 2);
         assert_eq!(discover(&world(), Path::new("/none")), Err(WorldError::Missing));
+    }
+
+    #[test]
+    fn projects_beneath_a_folder_are_projects_of_their_own() {
+        let world = MemoryWorld::new([
+            ("/all/a/flow.toml", ""),
+            ("/all/a/main.flow", ""),
+            ("/all/a/inner/flow.toml", ""),
+            ("/all/a/inner/x.flow", ""),
+            ("/all/b/deep/flow.toml", ""),
+            ("/all/b/deep/main.flow", ""),
+            ("/all/b/loose.flow", ""),
+        ]);
+        let roots = [PathBuf::from("/all/a"), PathBuf::from("/all/b/deep")];
+        assert_eq!(beneath(&world, Path::new("/all")).unwrap(), roots);
+        assert_eq!(discover(&world, Path::new("/all")).unwrap().files, [PathBuf::from("/all/b/loose.flow")]);
+        assert_eq!(
+            beneath(&world, Path::new("/all/a")),
+            Ok(Vec::new()),
+            "a project is one program, all of it"
+        );
+        assert_eq!(beneath(&world, Path::new("/all/b/loose.flow")), Ok(Vec::new()));
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use flow_diagnostics::{Diagnostic, render};
+use flow_project::{World, discover};
 use flow_source::Sources;
 
 use crate::args::{Check, Format};
+use crate::disk::Disk;
 use crate::exit::{Code, Outcome};
 use crate::problems;
 use crate::program;
@@ -18,7 +20,7 @@ pub fn run(args: &Check) -> Outcome {
     let mut all = Vec::new();
     let mut seen = Vec::new();
     let (mut files, mut unreadable) = (0, false);
-    for path in paths {
+    for path in &expand(paths) {
         let project = match program::open(path, false) {
             Ok(project) => project,
             // The other paths are checked all the same.
@@ -49,6 +51,22 @@ pub fn run(args: &Check) -> Outcome {
         (false, true) => Code::Problems,
         (false, false) => Code::Done,
     })
+}
+
+/// Puts the projects beneath a folder in its place, and the folder itself last if it has files of its own.
+fn expand(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut all = Vec::with_capacity(paths.len());
+    for path in paths {
+        // A path that can't be read is told when it is opened.
+        let beneath = discover::beneath(&Disk, path).unwrap_or_default();
+        let own = beneath.is_empty()
+            || discover::discover(&Disk, path).is_ok_and(|layout| !layout.files.is_empty());
+        // Shown as the folder was written.
+        let top = Disk.canonical(path).unwrap_or_default();
+        all.extend(beneath.iter().map(|root| path.join(root.strip_prefix(&top).unwrap_or(root))));
+        all.extend(own.then(|| path.clone()));
+    }
+    all
 }
 
 fn write(diagnostics: &[Diagnostic], sources: &Sources, format: Format) -> String {
