@@ -115,17 +115,19 @@ impl HostError {
                 help: String::from("wait until it is done, or stop it"),
                 run: None,
             },
-            StoreError::Unavailable(message) | StoreError::Corrupt(message) => {
+            StoreError::Unavailable(_) | StoreError::Corrupt(_) => {
+                let message = error.to_string();
                 // The stores' messages end with their remedy, after `; `.
                 let (message, help) = match message.rsplit_once("; ") {
                     Some((message, help)) => (message.to_owned(), help.to_owned()),
                     None => (message, String::new()),
                 };
-                let message = match run {
-                    Some(_) => {
+                let message = match (run, error) {
+                    (Some(_), StoreError::Unavailable(_)) => {
                         format!("{message}; the run stopped, and every step shown as done is on record")
                     }
-                    None => message,
+                    (Some(_), _) => format!("{message}; the run stopped"),
+                    (None, _) => message,
                 };
                 HostError::Environment { message, help, run: run.cloned() }
             }

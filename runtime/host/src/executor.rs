@@ -259,7 +259,9 @@ impl Executor {
             }
             Ok(End::Idle { until, reason }) => Err(HostError::Suspended { run, reason, until, trace }),
             Err(Stop::Interrupted) => Err(HostError::Interrupted { run, trace }),
-            Err(Stop::Store(error)) => Err(HostError::of_store(error, Some(&run))),
+            // A run that isn't on record can't be gone on with.
+            Err(Stop::Store(error)) => Err(HostError::of_store(error, (self.next_seq > 0).then_some(&run))),
+            Err(Stop::Host(error)) if self.next_seq == 0 => Err(error),
             Err(Stop::Host(error)) => Err(error.of_run(&run)),
         }
     }

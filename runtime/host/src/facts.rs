@@ -5,12 +5,15 @@ use std::time::Duration;
 use flow_ir::Name;
 use flow_ir::catalogue::{self, Provider};
 use flow_runtime_api::{ResolvedModel, RunFilter, SecretSource};
+use flow_storage::{SqliteOptions, Store};
 
 use crate::models::host_url;
 use crate::{Host, HostError};
 
 /// A server on this machine answers at once, or isn't there.
 const LOCAL_TIMEOUT: Duration = Duration::from_secs(2);
+/// Runs hold the store for milliseconds; who holds it longer is another program.
+const STORE_BUSY_MS: u64 = 2_000;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +73,14 @@ impl Host {
 
     async fn store_fact(&self) -> Fact {
         let url = &self.settings.store;
-        match self.store.journal.runs(&RunFilter { limit: 1, ..RunFilter::default() }).await {
+        let (asked, options) =
+            (url.clone(), SqliteOptions { busy_ms: STORE_BUSY_MS, ..SqliteOptions::default() });
+        let probed = tokio::task::spawn_blocking(move || Store::probe(&asked, &options)).await;
+        let runs = match probed.unwrap_or(Ok(())) {
+            Ok(()) => self.store.journal.runs(&RunFilter { limit: 1, ..RunFilter::default() }).await,
+            Err(error) => Err(error),
+        };
+        match runs {
             Ok(runs) if runs.is_empty() => fact("store", FactStatus::Ok, format!("{url}, without runs")),
             Ok(_) => fact("store", FactStatus::Ok, url.to_string()),
             Err(error) => {

@@ -15,7 +15,7 @@ mod url;
 
 use std::sync::Arc;
 
-use flow_runtime_api::{Blobs, Journal, Leases};
+use flow_runtime_api::{Blobs, Journal, Leases, StoreError};
 
 pub use memory::MemoryStore;
 pub use process::this_process;
@@ -39,6 +39,14 @@ impl Store {
         match url {
             StoreUrl::Memory => Store::of(MemoryStore::new()),
             StoreUrl::Sqlite(path) => Store::of(SqliteStore::new(path.clone(), options)),
+        }
+    }
+
+    /// Tells whether runs could be recorded there, without making a store. Blocks, and waits for a lock as the options say.
+    pub fn probe(url: &StoreUrl, options: &SqliteOptions) -> Result<(), StoreError> {
+        match url {
+            StoreUrl::Memory => Ok(()),
+            StoreUrl::Sqlite(path) => SqliteStore::probe(path, options),
         }
     }
 

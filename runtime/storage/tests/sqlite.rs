@@ -8,7 +8,7 @@ use std::process::Command;
 use flow_runtime_api::{
     Blobs, Coordinate, Cost, Event, Journal, Leases, Record, RunFilter, RunId, StoreError, Time, Usage,
 };
-use flow_storage::{SCHEMA_VERSION, SqliteOptions, SqliteStore, this_process};
+use flow_storage::{SCHEMA_VERSION, SqliteOptions, SqliteStore, Store, StoreUrl, this_process};
 
 const CHILD: &str = "FLOW_STORAGE_TEST_CHILD";
 const STEPS: u64 = 200;
@@ -93,6 +93,111 @@ fn four_processes_write_one_file() {
             assert_eq!(records.last().unwrap().event, finished(STEPS, 1));
         }
     });
+}
+
+#[test]
+fn first_uses_at_the_same_moment_wait_for_each_other() {
+    for _ in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flow.db");
+        let start = std::sync::Barrier::new(12);
+        std::thread::scope(|scope| {
+            for index in 0..12 {
+                let (path, start) = (&path, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    match index % 2 {
+                        0 => block_on(write_run(path, &RunId(format!("run-{index}").into()), 2)),
+                        _ => drop(block_on(store(path).runs(&RunFilter::default())).unwrap()),
+                    }
+                });
+            }
+        });
+        assert_eq!(block_on(store(&path).runs(&RunFilter::default())).unwrap().len(), 6);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_had_no_room_to_be_created_is_finished_later() {
+    for pages in 1..40 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flow.db");
+        let options = SqliteOptions { pages_max: Some(pages), ..SqliteOptions::default() };
+        let first = SqliteStore::new(path.clone(), options).put_plan("h", "p").await;
+        if let Err(error) = &first {
+            assert!(
+                matches!(error, StoreError::Unavailable(message) if message.contains("is full")),
+                "{error}"
+            );
+        }
+        assert!(pages > 1 || first.is_err());
+        Store::probe(&StoreUrl::Sqlite(path.clone()), &SqliteOptions::default()).unwrap();
+        assert!(store(&path).runs(&RunFilter::default()).await.unwrap().is_empty());
+        store(&path).put_plan("h", "p").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_ours_that_is_half_made_is_finished() {
+    let halves = [
+        "",
+        "PRAGMA journal_mode = WAL",
+        "VACUUM",
+        "CREATE TABLE refinery_schema_history (version INT4 PRIMARY KEY, name VARCHAR(255))",
+    ];
+    for half in halves {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flow.db");
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.execute_batch(half).unwrap();
+        drop(db);
+        // Who reads first finishes it just as who writes first does.
+        assert!(store(&path).runs(&RunFilter::default()).await.unwrap().is_empty(), "{half}");
+        write_run(&path, &RunId("r".into()), 1).await;
+        assert_eq!(store(&path).read(&RunId("r".into()), 0, 10).await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn where_no_store_could_be_made_is_known_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let probe = |path: &Path| Store::probe(&StoreUrl::Sqlite(path.to_owned()), &SqliteOptions::default());
+    let path = folder.path().join("a/b/flow.db");
+    probe(&path).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "looking leaves nothing behind");
+    std::fs::write(folder.path().join("a"), "a file").unwrap();
+    assert!(probe(&path).is_err());
+    #[cfg(target_os = "linux")]
+    assert!(probe(Path::new("/proc/x.db")).is_err());
+    let other = folder.path().join("other.db");
+    rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE a (x)").unwrap();
+    assert!(probe(&other).unwrap_err().to_string().contains("another program"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_was_taken_away_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    let store = store(&path);
+    let run = RunId("r".into());
+    let lease = store.acquire(&run, &this_process(), Time(0), 15_000).await.unwrap();
+    store.append(&run, lease.fence, vec![record(0, started())]).await.unwrap();
+    let kept = folder.path().join("kept");
+    std::fs::rename(&path, &kept).unwrap();
+    for put_another in [false, true] {
+        if put_another {
+            std::fs::write(&path, "").unwrap();
+        }
+        for error in [
+            store.append(&run, lease.fence, vec![record(1, finished(1, 1))]).await.unwrap_err(),
+            store.renew(&lease, Time(1), 15_000).await.unwrap_err(),
+        ] {
+            assert!(matches!(&error, StoreError::Corrupt(message) if message.contains("deleted")), "{error}");
+        }
+    }
+    std::fs::rename(&kept, &path).unwrap();
+    store.append(&run, lease.fence, vec![record(1, finished(1, 1))]).await.unwrap();
 }
 
 #[cfg(target_os = "linux")]

@@ -452,6 +452,20 @@ async fn a_full_store_stops_the_run_before_the_next_effect() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_not_on_record_is_not_offered_to_be_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteOptions { pages_max: Some(40), ..SqliteOptions::default() };
+    let store = Store::of(SqliteStore::new(folder.path().join("flow.db"), options));
+    let host = host(&store, Answers("x"), |_| ());
+    let too_large = step_finished("f/1", json!("x".repeat(1 << 20)));
+    let (handle, _) = begin(&host, &store, move |_, _| vec![Command::Append(vec![too_large.clone()])]).await;
+    let error = soon(handle.finish()).await.unwrap_err();
+    assert_eq!(error.exit_code(), 5);
+    assert!(error.to_string().ends_with("is full"), "{error}");
+    assert_eq!(error.help().as_deref(), Some("free space on its disk"));
+}
+
+#[tokio::test]
 async fn secrets_leave_in_no_way() {
     struct Echoes;
     #[async_trait]

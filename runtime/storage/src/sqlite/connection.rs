@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use flow_runtime_api::StoreError;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{of_io, of_sqlite};
 use super::{SqliteOptions, Synchronous};
@@ -43,13 +43,44 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
         },
     )
     .map_err(fail)?;
-    if schema(&db, path)? == Schema::Behind {
-        migrate(&mut db, path)?;
-    }
     if let Some(pages) = options.pages_max {
         db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).map_err(fail)?;
     }
+    if schema(&db, path)? == Schema::Behind {
+        migrate(&mut db, path)?;
+    }
     Ok(db)
+}
+
+/// Tells whether a store could be written here, without making one: a file that is there is opened and locked for a
+/// moment, where there is none its folder takes a file.
+pub(super) fn probe(path: &Path, options: &SqliteOptions) -> Result<(), StoreError> {
+    if path.try_exists().map_err(|error| of_io(path, "looked at", &error))? {
+        let db = open_writer(path, options)?;
+        return db.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|error| of_sqlite(path, &error));
+    }
+    let mut nearest = folder(path).unwrap_or(Path::new("."));
+    while !nearest.exists() {
+        nearest = folder(nearest).unwrap_or(Path::new("."));
+    }
+    let trial = nearest.join(format!(".flow-{}", std::process::id()));
+    let made = File::options().write(true).create_new(true).open(&trial);
+    made.map_err(|error| of_io(path, "created", &error))?;
+    std::fs::remove_file(&trial).map_err(|error| of_io(&trial, "removed", &error))
+}
+
+/// Which file a path leads to; `None` where there is none, or the system has no such numbers.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
 }
 
 /// Opens for reading; `None` if there is no such file.
@@ -112,34 +143,52 @@ fn folder(path: &Path) -> Option<&Path> {
 /// Tells what a file is; fails if it is another program's, or a newer one's.
 fn schema(db: &Connection, path: &Path) -> Result<Schema, StoreError> {
     let fail = |error: rusqlite::Error| of_sqlite(path, &error);
-    let number = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(fail);
-    let version = number("user_version")?;
-    let application = number("application_id")?;
+    // One transaction: what another process commits meanwhile is seen whole or not at all.
+    let seen = db.unchecked_transaction().map_err(fail)?;
+    let facts = facts(&seen).map_err(fail)?;
+    drop(seen);
     let at = path.display();
-    if application != APPLICATION_ID {
-        let tables: i64 =
-            db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
-        // Between an empty file and the first migration stands only the table of migrations.
-        if tables > 0 && version != 0 || tables > 1 {
-            return Err(StoreError::Corrupt(format!(
-                "{at} is the database of another program; name another store with `--store`"
-            )));
-        }
-        return Ok(Schema::Behind);
-    }
-    match u32::try_from(version) {
-        Ok(SCHEMA_VERSION) => Ok(Schema::Current),
-        Ok(version) if version < SCHEMA_VERSION => Ok(Schema::Behind),
-        _ => Err(StoreError::Unavailable(format!(
-            "the store {at} was written by a newer flowc (schema {version}, this one knows {SCHEMA_VERSION}); update flowc or name another store with `--store`"
+    match facts {
+        // Empty: just created, or the disk was full before there was anything in it.
+        Facts { application: 0 | APPLICATION_ID, version: 0, tables: 0 } => Ok(Schema::Behind),
+        Facts { application: APPLICATION_ID, version, .. } => match u32::try_from(version) {
+            Ok(SCHEMA_VERSION) => Ok(Schema::Current),
+            Ok(version) if version < SCHEMA_VERSION => Ok(Schema::Behind),
+            _ => Err(StoreError::Unavailable(format!(
+                "the store {at} was written by a newer flowc (schema {version}, this one knows {SCHEMA_VERSION}); update flowc or name another store with `--store`"
+            ))),
+        },
+        _ => Err(StoreError::Corrupt(format!(
+            "{at} is the database of another program; name another store with `--store`"
         ))),
     }
+}
+
+/// What tells whose a file is.
+struct Facts {
+    application: i64,
+    version: i64,
+    /// Tables and indexes, without refinery's own table: it stands alone in files whose creation was cut short.
+    tables: i64,
+}
+
+fn facts(db: &Connection) -> rusqlite::Result<Facts> {
+    let number = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    Ok(Facts {
+        application: number("application_id")?,
+        version: number("user_version")?,
+        tables: db.query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE tbl_name <> 'refinery_schema_history'",
+            [],
+            |row| row.get(0),
+        )?,
+    })
 }
 
 /// Brings the schema up to date, one process at a time.
 fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     // The lock is on the folder: closing any handle of the file itself would drop SQLite's own locks on it. Where a
-    // folder can't be locked, losing the race shows as a failed migration, after which the schema is looked at again.
+    // folder can't be locked, SQLite's lock on the file keeps the order.
     let lock = File::open(folder(path).unwrap_or(Path::new("."))).ok();
     let _locked = lock.as_ref().map(File::lock);
     if schema(db, path)? == Schema::Current {
@@ -147,25 +196,25 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     }
     let fail = |error: rusqlite::Error| of_sqlite(path, &error);
     db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(fail)?;
-    let migrated = embedded::migrations::runner().run(db);
-    if schema(db, path)? == Schema::Current {
-        return Ok(());
-    }
-    match migrated {
-        Ok(_) => Err(StoreError::Corrupt(format!(
+    apply_migrations(db).map_err(fail)?;
+    match schema(db, path)? {
+        Schema::Current => Ok(()),
+        Schema::Behind => Err(StoreError::Corrupt(format!(
             "the schema of {} is not what its migrations make; move it away to begin a new one",
             path.display()
         ))),
-        Err(error) => {
-            let cause = std::error::Error::source(&error)
-                .and_then(|cause| cause.downcast_ref::<rusqlite::Error>())
-                .map(|cause| of_sqlite(path, cause));
-            Err(cause.unwrap_or_else(|| {
-                StoreError::Unavailable(format!(
-                    "the schema of {} can't be brought up to date: {error}; name another store with `--store`",
-                    path.display()
-                ))
-            }))
+    }
+}
+
+/// Applies what the file lacks in one transaction, so that no crash and no full disk leaves a part of it. A migration
+/// sets `user_version` to its number, and the first one `application_id`.
+fn apply_migrations(db: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version = facts(&transaction)?.version;
+    for migration in embedded::migrations::runner().get_migrations() {
+        if i64::from(migration.version()) > version {
+            transaction.execute_batch(migration.sql().unwrap_or_default())?;
         }
     }
+    transaction.commit()
 }

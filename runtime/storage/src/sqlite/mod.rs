@@ -7,7 +7,7 @@ mod leases;
 mod reader;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
@@ -59,6 +59,11 @@ impl SqliteStore {
             writer: Writer::new(path.clone(), options.clone()),
             readers: Readers::new(path, options),
         }
+    }
+
+    /// Tells whether a store could be written to this file; makes none.
+    pub(crate) fn probe(path: &Path, options: &SqliteOptions) -> Result<(), StoreError> {
+        connection::probe(path, options)
     }
 
     /// Runs `job` in a transaction of the writer thread, together with what others ask at the same time.

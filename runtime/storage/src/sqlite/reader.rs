@@ -54,8 +54,9 @@ impl Readers {
             let db = match kept {
                 Some(db) => db,
                 None => match open_reader(&shared.path, &shared.options)? {
-                    Some((db, _)) => db,
-                    None => return Ok(None),
+                    Some((db, Schema::Current)) => db,
+                    // Another process has just begun to make it: there is nothing in it yet.
+                    Some((_, Schema::Behind)) | None => return Ok(None),
                 },
             };
             let result = job(&db).map_err(|error| of_sqlite(&shared.path, &error))?;

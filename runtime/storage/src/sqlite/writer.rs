@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::SqliteOptions;
-use super::connection::open_writer;
+use super::connection::{identity, open_writer};
 use super::error::{is_busy, of_sqlite};
 
 /// Jobs that wait for the thread at most; who comes later waits to be let in.
@@ -90,7 +90,7 @@ impl Writer {
             return Ok(running.jobs.clone());
         }
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        let store = Thread { path: self.path.clone(), options: self.options.clone(), db: None };
+        let store = Thread { path: self.path.clone(), options: self.options.clone(), db: None, file: None };
         let handle = std::thread::Builder::new()
             .name(String::from("flow-store"))
             .spawn(move || store.serve(queue))
@@ -118,6 +118,8 @@ struct Thread {
     path: PathBuf,
     options: SqliteOptions,
     db: Option<Connection>,
+    /// The file that was written last. What is written to a deleted one is lost, so that nothing more is.
+    file: Option<(u64, u64)>,
 }
 
 impl Thread {
@@ -154,8 +156,14 @@ impl Thread {
         loop {
             let db = match self.db.take() {
                 Some(db) => db,
-                None => open_writer(&self.path, &self.options)?,
+                None if self.file.is_none() => open_writer(&self.path, &self.options)?,
+                None => self.open_again()?,
             };
+            let file = identity(&self.path);
+            if self.file.is_some() && self.file != file {
+                return Err(self.taken_away());
+            }
+            self.file = file;
             match transact(&db, batch) {
                 Ok(()) => {
                     self.db = Some(db);
@@ -169,6 +177,21 @@ impl Thread {
                 Err(error) => return Err(of_sqlite(&self.path, &error)),
             }
         }
+    }
+
+    /// Opens the same file as before, and no other in its place.
+    fn open_again(&self) -> Result<Connection, StoreError> {
+        match identity(&self.path) == self.file {
+            true => open_writer(&self.path, &self.options),
+            false => Err(self.taken_away()),
+        }
+    }
+
+    fn taken_away(&self) -> StoreError {
+        let at = self.path.display();
+        StoreError::Corrupt(format!(
+            "the store {at} was deleted, moved or replaced while it was in use, and what it held is not there any more; put it back"
+        ))
     }
 }
 
