@@ -91,11 +91,17 @@ impl Builder<'_> {
                 let end = span_of(&pair);
                 let variant = name(&Cursor::new(pair).take());
                 let span = tested.span.to(end);
-                if bare_not && operators.len() == waiting {
-                    self.not_is(span, &variant);
-                }
+                let kind = match tested.kind {
+                    // Reported, and read as it was meant.
+                    ExprKind::Unary(UnaryOp::Not, of) if bare_not && operators.len() == waiting => {
+                        self.not_is(span, &variant);
+                        let test = Expr { span, kind: ExprKind::Is(of, variant) };
+                        ExprKind::Unary(UnaryOp::Not, Box::new(test))
+                    }
+                    kind => ExprKind::Is(Box::new(Expr { kind, ..tested }), variant),
+                };
                 bare_not = false;
-                operands.push(Expr { kind: ExprKind::Is(Box::new(tested), variant), span });
+                operands.push(Expr { kind, span });
             } else {
                 break;
             }
