@@ -289,6 +289,12 @@ impl Cx<'_> {
         Typed::new(place, ty)
     }
 
+    /// Whether the word stands earlier in the item, where a part that could not be read may have declared it.
+    fn stands_before(&self, name: &str, span: Span) -> bool {
+        let before = self.item.text.get(..span.start as usize).unwrap_or_default();
+        before.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+    }
+
     fn unknown_name(&mut self, name: &SmolStr, span: Span, hint: Option<&Type>) {
         if self.siblings.contains_key(name) {
             self.sibling_read(name, span);
@@ -299,6 +305,9 @@ impl Cx<'_> {
                 .error(Code::SecretLeak, span, "a secret cannot stand here")
                 .help("`secret.NAME` stands only in `api_key`, `headers`, `env`, URL queries and `hmac(…)`");
             self.report(diagnostic);
+            return;
+        }
+        if self.lost && self.stands_before(name, span) {
             return;
         }
         let enum_hint = hint.and_then(|ty| match ty.non_null() {
