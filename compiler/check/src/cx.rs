@@ -223,6 +223,8 @@ pub(crate) struct Cx<'a> {
     pub not_runnable: Vec<(Span, String)>,
     /// Whether a part of the item could not be read: what it would have used, bound or left isn't known.
     pub lost: bool,
+    /// Names that are in scope and that a `continue` jumps over, and where it stands.
+    pub skipped: Option<(std::ops::Range<u32>, Span)>,
     /// What branches beside this one bind.
     pub siblings: HashMap<SmolStr, Span>,
     /// What must be in `allow`.
@@ -255,6 +257,7 @@ impl<'a> Cx<'a> {
             branch_depth: 0,
             not_runnable: Vec::new(),
             lost: false,
+            skipped: None,
             siblings: HashMap::new(),
             needs: Vec::new(),
             secrets: Vec::new(),

@@ -285,6 +285,22 @@ impl Cx<'_> {
             // Once is enough: what follows may rely on it.
             self.point.assigned.insert(id);
         }
+        if let Some((names, jump)) = self.skipped.clone()
+            && names.contains(&id)
+            && !self.lost
+        {
+            let (bound, jump) = (self.at(self.bindings[id as usize].span), self.at(jump));
+            let diagnostic = self
+                .error(Code::UnassignedState, span, format!("`{name}` may have no value here"))
+                .here("tested after each turn, one that `continue` ends included")
+                .label(jump, "leads to the test")
+                .label(bound, "not bound yet on that way")
+                .help(format!(
+                    "bind `{name}` before the `continue`, or make it state of the turn: `state {{ {name}: … = … }}` at the head of the body"
+                ));
+            self.report(diagnostic);
+            self.skipped = None;
+        }
         let ty = self.known(id, &[]).cloned().unwrap_or(ty);
         Typed::new(place, ty)
     }

@@ -197,8 +197,12 @@ impl FlowCheck<'_> {
             let target = |frame: &Frame| matches!(frame, Frame::Loop { .. });
             check.loop_jump("continue", span, target);
             let point = check.point.clone();
+            let known = check.bindings.len() as u32;
             for frame in check.frames.iter_mut().rev() {
-                if let Frame::Loop { next, .. } = frame {
+                if let Frame::Loop { next, skips, .. } = frame {
+                    if point.reachable && skips.is_none() {
+                        *skips = Some((known, span));
+                    }
                     next.meet(point);
                     break;
                 }

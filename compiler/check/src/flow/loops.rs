@@ -27,17 +27,21 @@ impl FlowCheck<'_> {
         if let Some(tree::LoopTest::While(condition)) = &turns.test {
             self.cx.assume(condition, true);
         }
-        self.frames.push(Frame::Loop { exit: Self::nowhere(), next: Self::nowhere() });
+        self.frames.push(Frame::Loop { exit: Self::nowhere(), next: Self::nowhere(), skips: None });
         let mut until_exit = Self::nowhere();
         let body = self.scoped_block(|check| {
             let state = check.block_body(&turns.body);
-            if let Some(Frame::Loop { next, .. }) = check.frames.last_mut() {
+            let mut skipped = None;
+            if let Some(Frame::Loop { next, skips, .. }) = check.frames.last_mut() {
                 let next = std::mem::replace(next, Self::nowhere());
+                skipped = *skips;
                 check.cx.point.meet(next);
             }
             if let Some(tree::LoopTest::Until(condition)) = &turns.test {
                 check.hoist = None;
+                check.cx.skipped = skipped.map(|(first, at)| (first..check.bindings.len() as u32, at));
                 test = LoopTest::Until(check.condition(condition));
+                check.cx.skipped = None;
                 let on = check.point.clone();
                 check.cx.assume(condition, true);
                 until_exit = std::mem::replace(&mut check.cx.point, on);
@@ -155,7 +159,7 @@ impl FlowCheck<'_> {
         let path = self.enter(&format!("{segment}[]"));
         let header = self.point.clone();
         self.cx.counters.push(Counters::default());
-        self.frames.push(Frame::Loop { exit: Self::nowhere(), next: Self::nowhere() });
+        self.frames.push(Frame::Loop { exit: Self::nowhere(), next: Self::nowhere(), skips: None });
         let (mut index, mut item) = (None, 0);
         let body = self.scoped_block(|check| {
             index = binding.index.as_ref().map(|name| {
@@ -167,7 +171,7 @@ impl FlowCheck<'_> {
             check.bind(&binding.item, item_type.clone(), BindingKind::Variable, Place::Slot(item));
             check.block_body(&walk.body)
         });
-        if let Some(Frame::Loop { exit, next }) = self.frames.pop() {
+        if let Some(Frame::Loop { exit, next, .. }) = self.frames.pop() {
             self.cx.point.meet(next);
             self.cx.point.meet(exit);
         }

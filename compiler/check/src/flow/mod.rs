@@ -31,6 +31,8 @@ pub(crate) enum Frame {
         exit: Point,
         /// Where `continue` leads.
         next: Point,
+        /// The first `continue`: names that are bound from this one on are unknown where it leads, and where it stands.
+        skips: Option<(u32, Span)>,
     },
     /// A `do`, value arm, value graph: takes `yield`.
     Value(ValueFrame),
