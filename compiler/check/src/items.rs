@@ -9,6 +9,7 @@ use flow_source::Span;
 use flow_syntax::tree::{self, ItemKind, NodeKind};
 use smol_str::SmolStr;
 
+use crate::coordinates::Coordinates;
 use crate::cx::{Cx, Use};
 use crate::node::settings::Kind;
 use crate::program::{Entry, Module, Program};
@@ -31,6 +32,8 @@ pub struct Checked {
     pub no_model: Option<Span>,
     /// Its steps: coordinate without indices, and place.
     pub steps: Vec<(String, Span)>,
+    /// Its steps by coordinate beneath it.
+    pub coordinates: Coordinates,
 }
 
 /// An item's part of a plan.
@@ -60,6 +63,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
         return (Checked { used: cx.used, ..Checked::default() }, Vec::new());
     }
     let mut steps = Vec::new();
+    let mut coordinates = Coordinates::new();
     let body = match &item.kind {
         ItemKind::Model(model) => Body::Model(cx.model(model)),
         ItemKind::Node(node) => {
@@ -70,6 +74,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
             let (checked_cx, checked) = crate::flow::check(cx, flow);
             cx = checked_cx;
             steps = checked.steps;
+            coordinates = checked.coordinates;
             Body::Flow(Box::new(checked.flow))
         }
         ItemKind::Variant(variant) => {
@@ -129,6 +134,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
         needs: cx.needs,
         used: cx.used,
         steps,
+        coordinates,
     };
     (checked, cx.diagnostics)
 }

@@ -5,6 +5,7 @@
 //!
 //! Names are linked first, then types, then signatures; after that each item is checked by itself ([`check_item`]).
 
+mod coordinates;
 mod cx;
 mod expr;
 mod fit;
@@ -21,6 +22,7 @@ use std::collections::{HashMap, HashSet};
 use flow_diagnostics::{Code, Diagnostic};
 use smol_str::SmolStr;
 
+pub use coordinates::{Coordinate, Coordinates};
 pub use cx::{Use, Uses};
 pub use items::{Body, Checked, check_item};
 pub use node::allow::{covers, grant_text};
@@ -85,6 +87,7 @@ pub fn check(units: &[Unit], has_default_model: bool) -> CheckedProgram {
     }
     unused_authority(&program, &items, &mut diagnostics);
     recursion(&program, &items, &mut diagnostics);
+    coordinates::clashes(&program, &items, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.at, diagnostic.code));
     CheckedProgram { program, items, diagnostics }
 }

@@ -36,7 +36,7 @@ impl FlowCheck<'_> {
             self.condition(guard);
         }
         let insert = emit.name.is_none().then(|| Span::at(emit.value.span.end));
-        self.coordinate(&segment, span, insert);
+        self.coordinate(&segment, span, insert, None);
     }
 
     pub fn goto(&mut self, goto: &tree::Goto, span: Span) {

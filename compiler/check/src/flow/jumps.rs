@@ -301,7 +301,7 @@ impl FlowCheck<'_> {
         }
         let value = self.value(&wait.time, &ty, what);
         let insert = wait.name.is_none().then(|| Span::at(wait.time.span.end));
-        self.coordinate(&segment, span, insert);
+        self.coordinate(&segment, span, insert, None);
         self.emit(Statement::Wait { segment, value, until: wait.until });
     }
 

@@ -19,8 +19,10 @@ use flow_source::Span;
 use flow_syntax::tree::{self, StepKind};
 use smol_str::SmolStr;
 
+use crate::coordinates::{Coordinate, Coordinates};
 use crate::cx::{BindingKind, Cx, Place, Point, Typed, error_type};
 use crate::node::settings::Kind;
+use crate::program::Symbol;
 use crate::types::docs;
 
 /// What stands around a statement and may be left.
@@ -80,7 +82,7 @@ pub(crate) struct FlowCheck<'a> {
     pub frames: Vec<Frame>,
     /// The coordinate of what is checked, indices blanked.
     path: String,
-    coordinates: HashMap<String, Span>,
+    coordinates: HashMap<String, Coordinate>,
     returns: Option<Type>,
     emits: Option<Type>,
     /// The kinds of `fail k(…)` since the innermost `try`.
@@ -107,6 +109,7 @@ impl DerefMut for FlowCheck<'_> {
 pub(crate) struct CheckedFlow {
     pub flow: Flow,
     pub steps: Vec<(String, Span)>,
+    pub coordinates: Coordinates,
 }
 
 /// Checks a flow.
@@ -124,8 +127,11 @@ pub(crate) fn check<'a>(cx: Cx<'a>, flow: &tree::Flow) -> (Cx<'a>, CheckedFlow) 
         calls_flow: false,
     };
     let plan = check.run(flow);
-    let steps = check.coordinates.iter().map(|(path, span)| (path.replace("[]", ""), *span)).collect();
-    (check.cx, CheckedFlow { flow: plan, steps })
+    let steps = check.coordinates.iter().map(|(path, step)| (path.replace("[]", ""), step.span)).collect();
+    let own = flow.name.text.len() + 1;
+    let coordinates =
+        check.coordinates.into_iter().map(|(path, step)| (path[own..].to_string(), step)).collect();
+    (check.cx, CheckedFlow { flow: plan, steps, coordinates })
 }
 
 impl FlowCheck<'_> {
@@ -425,10 +431,10 @@ impl FlowCheck<'_> {
     }
 
     /// Records a step's coordinate; reports one that is taken (C8).
-    fn coordinate(&mut self, segment: &str, at: Span, insert: Option<Span>) {
+    fn coordinate(&mut self, segment: &str, at: Span, insert: Option<Span>, calls: Option<Symbol>) {
         let coordinate = format!("{}/{segment}", self.path);
-        let Some(first) = self.coordinates.get(&coordinate).copied() else {
-            self.coordinates.insert(coordinate, at);
+        let Some(first) = self.coordinates.get(&coordinate).map(|step| step.span) else {
+            self.coordinates.insert(coordinate, Coordinate { span: at, calls, insert });
             return;
         };
         let mut diagnostic: Diagnostic = self

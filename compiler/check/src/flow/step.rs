@@ -146,12 +146,14 @@ impl FlowCheck<'_> {
             .or_else(|| name.cloned())
             .unwrap_or_else(|| callee.clone());
         let before = self.point.clone();
+        let mut flow = None;
         let (plan_target, args, returns, kind, unsafe_writer) = match target {
             CallTarget::Step(symbol, sig) => {
                 let args = self.arguments(&sig.params_of(), args_written, &callee, name_span);
                 let target = match sig.kind {
                     CallKind::Flow => {
                         self.calls_flow = true;
+                        flow = Some(symbol.clone());
                         Target::Flow(self.uses.add(Use::Flow(symbol), name_span))
                     }
                     _ => Target::Node(self.uses.add(Use::Node(symbol), name_span)),
@@ -167,7 +169,7 @@ impl FlowCheck<'_> {
             }
         };
         let insert = Span::at(expr.span.end);
-        self.coordinate(&segment, root.span, Some(insert).filter(|_| value.name.is_none()));
+        self.coordinate(&segment, root.span, Some(insert).filter(|_| value.name.is_none()), flow);
         let with = self.with(value.with.as_ref(), kind, unsafe_writer, &callee);
         let expected = expected.cloned();
         let (extract, ty) = self.extract(expr, root, returns, expected.as_ref());
