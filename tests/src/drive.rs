@@ -102,6 +102,8 @@ fn settings(plan: &Plan) -> RunSettings {
         models: models.collect(),
         prices: String::from("test"),
         jobs_default: 8,
+        concurrency: Default::default(),
+        secrets_dir: None,
     }
 }
 

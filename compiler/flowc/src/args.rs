@@ -213,6 +213,15 @@ pub enum Status {
 pub struct Resume {
     /// The run's id, or its first characters
     pub id: String,
+    /// Tells the result of a step that was sent and not answered
+    #[arg(long, value_name = "JSON", conflicts_with = "rerun")]
+    pub answer: Option<String>,
+    /// The step that `--answer` is for, if there are several
+    #[arg(long, requires = "answer")]
+    pub step: Option<String>,
+    /// Sends a step again that was sent and not answered
+    #[arg(long, value_name = "STEP")]
+    pub rerun: Option<String>,
     #[command(flatten)]
     pub tapes: Tapes,
     #[command(flatten)]

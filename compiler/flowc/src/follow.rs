@@ -166,12 +166,12 @@ fn end(
             let due = until.map(|at| format!(", due {}", at.rfc3339())).unwrap_or_default();
             terminal::err(format!("{YELLOW}waits{YELLOW:#}: {}{due}\n", escape(&reason)));
             terminal::err(last_line("suspended", &trace));
-            terminal::err(resume_line(run, told));
+            terminal::err(resume_lines(run, &trace, told));
             Ok(Code::Suspended)
         }
         Err(HostError::Interrupted { trace, .. }) => {
             terminal::err(last_line("interrupted", &trace));
-            terminal::err(resume_line(run, told));
+            terminal::err(resume_lines(run, &trace, told));
             Ok(stopped_by.unwrap_or(Code::Interrupted))
         }
         Err(HostError::Environment { message, help, run }) => {
@@ -204,6 +204,29 @@ fn last_line(ended: &str, trace: &Trace) -> String {
     let summary = progress::summary(ended, trace, terminal::unicode());
     let lines = text::wrap(&summary, Stream::Err.width().unwrap_or(usize::MAX));
     lines.join("\n") + "\n"
+}
+
+/// The lines that go on with a run: one, or for each step of uncertain outcome two.
+fn resume_lines(run: &RunId, trace: &Trace, told: &Told<'_>) -> String {
+    let open: Vec<_> = trace.uncertain().collect();
+    if open.is_empty() || !told.flags.is_kept {
+        return resume_line(run, told);
+    }
+    let mut out = String::new();
+    for step in &open {
+        let name = quoted(&step.step.0);
+        let which = if open.len() > 1 { format!(" --step {name}") } else { String::new() };
+        let line = |how: &str| {
+            let Flags { store, tape, .. } = &told.flags;
+            format!("{BOLD}flowc resume {run}{store}{tape} {}{BOLD:#}", escape(how))
+        };
+        let shown = escape(&step.step.0);
+        let (answer, rerun) = (line(&format!("--answer JSON{which}")), line(&format!("--rerun {name}")));
+        out.push_str(&format!("`{shown}` was sent and not answered\n"));
+        out.push_str(&format!("if it was done, give its result: {answer}\n"));
+        out.push_str(&format!("if not, send it again: {rerun}\n"));
+    }
+    out
 }
 
 fn resume_line(run: &RunId, told: &Told<'_>) -> String {

@@ -129,6 +129,7 @@ fn steps(trace: &Trace, width: Option<usize>) -> String {
             StepStatus::Running => "running",
             StepStatus::Retrying => "retrying",
             StepStatus::Waiting => "waiting",
+            StepStatus::Uncertain => "uncertain",
             StepStatus::Succeeded => "done",
             StepStatus::Failed => "failed",
             StepStatus::Cancelled => "stopped",
@@ -269,6 +270,7 @@ mod tests {
                 models: Default::default(),
                 prices: String::new(),
                 simulate: None,
+                resolved: Default::default(),
             },
             started("f/polish[0]/review", 0),
             Event::AttemptFailed {

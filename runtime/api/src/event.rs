@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use flow_ir::Name;
+use flow_ir::catalogue::Price;
 
 use crate::{Coordinate, Cost, Failure, Time, Usage};
 
@@ -35,6 +38,9 @@ pub enum Event {
         /// What is simulated.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         simulate: Option<Simulation>,
+        /// What the settings had said, so that a resumed run needs none of them.
+        #[serde(default)]
+        resolved: Resolved,
     },
     /// An attempt is about to be made. Committed before the request is sent.
     StepStarted {
@@ -174,6 +180,31 @@ pub enum Event {
         /// Over all attempts.
         cost: Cost,
     },
+}
+
+/// What the settings of a run's start had made of it. Holds no secret; records of older runs have nothing in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// What was known of the models, under their names in `RunStarted.models`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, RecordedModel>,
+    /// Calls in flight at most, by provider.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub concurrency: BTreeMap<String, u32>,
+    /// The folder of secrets, absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets_dir: Option<String>,
+}
+
+/// What was known of a model when a run was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedModel {
+    /// What it costs where it is asked; none if that wasn't known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// Output tokens at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens_max: Option<u64>,
 }
 
 /// What a simulated run leaves real.

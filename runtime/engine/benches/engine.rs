@@ -132,6 +132,8 @@ fn engine(plan: Arc<Plan>) -> Engine {
         models: vec![Some(facts)],
         prices: String::new(),
         jobs_default: 8,
+        concurrency: Default::default(),
+        secrets_dir: None,
     };
     Engine::start(plan, settings, Default::default()).expect("a plan that runs")
 }

@@ -1,12 +1,13 @@
 //! The machine: what it holds, and how an input becomes commands.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use flow_ir::plan::{FlowId, ModelId};
 use flow_ir::{Name, Plan, Value};
 use flow_runtime_api::{
-    Coordinate, Cost, Event, Failure, Kind, Record, RunStatus, Schema, Simulation, Time, Usage,
+    Coordinate, Cost, Event, Failure, Kind, Record, RecordedModel, Resolved, RunStatus, Schema, Simulation,
+    Time, Usage,
 };
 use serde_json::Value as Json;
 
@@ -50,7 +51,9 @@ impl Engine {
         validate::plan(&plan)?;
         let diverged = |message: &str| Failure::new(Kind::Diverged, message);
         let Some(Record {
-            at, event: Event::RunStarted { plan: hash, inputs, models, simulate, .. }, ..
+            at,
+            event: Event::RunStarted { plan: hash, inputs, models, simulate, resolved, .. },
+            ..
         }) = records.first()
         else {
             return Err(diverged("the records don't begin with the start of the run"));
@@ -60,6 +63,7 @@ impl Engine {
         }
         let mut settings = RunSettings { started_at: *at, simulate: *simulate, ..settings };
         pin_default_model(&mut settings, models.get(DEFAULT_MODEL).and_then(Json::as_str));
+        pin_facts(&mut settings, &plan, &resolved.facts);
         let mut run = Run::new(settings);
         let (args, inputs) = inputs::read(&run, &plan, inputs.clone())?;
         run.args = args;
@@ -73,6 +77,15 @@ impl Engine {
     pub fn apply(&mut self, input: Input, now: Time) -> Vec<Command> {
         let plan = self.plan.clone();
         self.run.apply(&plan, input, now)
+    }
+
+    /// Holds an answer for [`Input::Settle`] against the type of the node that the step calls; the failure says what is
+    /// wrong with it.
+    pub fn check_answer(&self, node: &str, answer: &Json) -> Result<(), Failure> {
+        let node = self.plan.nodes.iter().find(|known| known.name == node);
+        let Some(node) = node else { return Err(Failure::new(Kind::BadValue, "there is no such node")) };
+        let read = self.run.decode(&self.plan, answer, &node.returns);
+        read.map(drop).map_err(|violations| Failure::new(Kind::BadShape, crate::json::describe(&violations)))
     }
 
     /// Whether the run is over: nothing more will come of any input.
@@ -98,6 +111,23 @@ fn pin_default_model(settings: &mut RunSettings, recorded: Option<&str>) {
     if current != recorded {
         settings.default_model =
             recorded.map(|name| ModelFacts { name: Name::new(name), ..ModelFacts::default() });
+    }
+}
+
+/// What was known of the models when the run was started still holds, wherever the run goes on.
+fn pin_facts(settings: &mut RunSettings, plan: &Plan, recorded: &BTreeMap<String, RecordedModel>) {
+    let pin = |facts: &mut ModelFacts, name: &str| {
+        let Some(known) = recorded.get(name) else { return };
+        facts.price = known.price.or(facts.price);
+        facts.output_tokens_max = known.output_tokens_max.or(facts.output_tokens_max);
+    };
+    for (facts, model) in settings.models.iter_mut().zip(&plan.models) {
+        if let Some(facts) = facts {
+            pin(facts, &model.name);
+        }
+    }
+    if let Some(facts) = &mut settings.default_model {
+        pin(facts, DEFAULT_MODEL);
     }
 }
 
@@ -219,19 +249,27 @@ impl Run {
 
     /// Records the start and makes the first task.
     fn begin(&mut self, plan: &Plan) {
-        let models = plan.models.iter().enumerate().filter_map(|(id, model)| {
-            let facts = self.settings.models.get(id)?.as_ref()?;
-            Some((model.name.to_string(), Json::from(facts.name.as_str())))
+        let declared = plan.models.iter().zip(&self.settings.models);
+        let declared = declared.filter_map(|(model, facts)| Some((model.name.to_string(), facts.as_ref()?)));
+        let default = self.settings.default_model.iter().map(|facts| (String::from(DEFAULT_MODEL), facts));
+        let known: Vec<_> = declared.chain(default).collect();
+        let models = known.iter().map(|(name, facts)| (name.clone(), Json::from(facts.name.as_str())));
+        let facts = known.iter().map(|(name, facts)| {
+            let ModelFacts { price, output_tokens_max, .. } = **facts;
+            (name.clone(), RecordedModel { price, output_tokens_max })
         });
-        let default = self.settings.default_model.iter();
-        let default = default.map(|facts| (String::from(DEFAULT_MODEL), Json::from(facts.name.as_str())));
         let event = Event::RunStarted {
             plan: plan.hash(),
             flow: plan.main().name.clone(),
             inputs: self.inputs.clone(),
-            models: models.chain(default).collect(),
+            models: models.collect(),
             prices: self.settings.prices.clone(),
             simulate: self.settings.simulate,
+            resolved: Resolved {
+                facts: facts.collect(),
+                concurrency: self.settings.concurrency.clone(),
+                secrets_dir: self.settings.secrets_dir.clone(),
+            },
         };
         self.emit(event);
         self.first_task(plan);
@@ -542,7 +580,7 @@ impl Run {
         let uncertain = self.tasks.iter().flatten().find(|task| task.is_uncertain());
         let reason = match (uncertain, next) {
             (Some(task), _) => {
-                format!("`{}` was sent and not answered before a crash: its outcome is uncertain", task.path)
+                format!("`{}` was sent and not answered: its outcome is uncertain", task.path)
             }
             (None, Some((due, timer))) => {
                 let step = self.timers.get(timer).and_then(|(id, ..)| self.tasks.get(*id as usize)?.as_ref());

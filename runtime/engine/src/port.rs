@@ -1,5 +1,7 @@
 //! The engine's two sides: what goes in and what comes out.
 
+use std::collections::BTreeMap;
+
 use flow_ir::Name;
 use flow_ir::catalogue::Price;
 use flow_ir::plan::ModelRef;
@@ -35,6 +37,10 @@ pub struct RunSettings {
     pub prices: String,
     /// Width of a `parallel for` without `jobs`; at least 1.
     pub jobs_default: u32,
+    /// Calls in flight at most, by provider: the host's to keep, here to be recorded.
+    pub concurrency: BTreeMap<String, u32>,
+    /// The folder of secrets, absolute: the host's to read, here to be recorded.
+    pub secrets_dir: Option<String>,
 }
 
 /// What the host knows of a model that a run may ask.

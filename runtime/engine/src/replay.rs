@@ -178,7 +178,11 @@ impl Run {
                 self.orphan_all(last);
                 Ok(())
             }
-            Event::Suspended { .. } | Event::Interrupted {} | Event::RunFinished { .. } => Ok(()),
+            Event::Interrupted {} => {
+                self.end_starts();
+                Ok(())
+            }
+            Event::Suspended { .. } | Event::RunFinished { .. } => Ok(()),
         }
     }
 
@@ -269,17 +273,31 @@ impl Run {
         Ok(task)
     }
 
-    /// Between two executions nothing runs.
+    /// What is in flight was stopped in an orderly way: that is an end, and no crash.
+    fn end_starts(&mut self) {
+        for state in self.tasks.iter_mut().flatten().filter_map(|task| task.step_mut()) {
+            if matches!(state.stage, Stage::Sent(_)) {
+                state.starts = state.starts.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Between two executions nothing runs. What the calls that were cut off have taken isn't told.
     fn orphan_all(&mut self, last: Time) {
-        for task in self.tasks.iter_mut().flatten() {
+        let mut cut = Cost::ZERO;
+        for id in 0..self.tasks.len() {
+            let Some(mut task) = self.tasks[id].take() else { continue };
             let meter = task.meter;
             if let Some(state) = task.step_mut()
                 && matches!(state.stage, Stage::Sent(_))
             {
                 state.stage = Stage::Orphan;
+                cut += self.cost_of_cut(state);
                 self.spend.end(meter, last);
             }
+            self.tasks[id] = Some(task);
         }
+        self.count(&Usage::default(), &cut);
     }
 
     /// Remembers what waits for a record.

@@ -373,6 +373,41 @@ fn three_starts_without_an_end_are_enough() {
     assert!(played.asked.is_empty(), "each crash came between the record and the call");
 }
 
+#[test]
+fn an_orderly_interruption_is_no_crash_and_makes_the_cost_incomplete() {
+    use flow_engine::{Command, Engine, Input};
+    let mut world = world(&sequential());
+    world.price = Some(flow_ir::catalogue::Price { input: 1_000, ..flow_ir::catalogue::Price::FREE });
+    let mut records = world.play().records;
+    records.truncate(2);
+    for _ in 0..5 {
+        let seq = records.len() as u64;
+        records.push(Record { seq, at: Time(2_000_000), event: Event::Interrupted {} });
+        let mut engine = Engine::resume(world.plan.clone(), world.settings(), records.clone()).unwrap();
+        let commands = engine.apply(Input::Start, Time(2_000_000));
+        let [Command::Append(events), Command::Ask { .. }] = commands.as_slice() else {
+            panic!("{commands:?}");
+        };
+        let made = events.iter().zip(seq + 1..);
+        records.extend(made.map(|(event, seq)| Record { seq, at: Time(2_000_000), event: event.clone() }));
+        assert!(!engine.spent().1.complete, "a call was cut off");
+    }
+}
+
+#[test]
+fn a_price_that_was_known_at_the_start_holds() {
+    let mut world = world(&sequential());
+    let mut plan = (*world.plan).clone();
+    plan.flows[0].budget.nanodollars = Some(1_000_000_000);
+    world.plan = plan.into();
+    world.price = Some(flow_ir::catalogue::Price { input: 1_000_000, ..flow_ir::catalogue::Price::FREE });
+    let mut records = world.play().records;
+    records.truncate(2);
+    world.price = None;
+    let played = world.go_on(records);
+    assert_eq!((played.status, played.failure), (Some(RunStatus::Succeeded), None));
+}
+
 /// `a = post("x")  b = p(a)  return b`, cut off while the writer is in flight.
 fn uncertain() -> (World, Played) {
     let mut f = FlowBuilder::new("f", vec![]);

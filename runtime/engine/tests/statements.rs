@@ -552,6 +552,8 @@ fn a_broken_plan_is_refused() {
                 models: vec![],
                 prices: String::new(),
                 jobs_default: 1,
+                concurrency: Default::default(),
+                secrets_dir: None,
             },
             Default::default(),
         );

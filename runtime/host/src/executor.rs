@@ -48,6 +48,8 @@ pub(crate) struct Executor {
     pub(crate) interrupted: watch::Receiver<bool>,
     pub(crate) stream: bool,
     pub(crate) wait_max_ms: u64,
+    /// What the engine is told once it has begun.
+    pub(crate) settle: Option<Input>,
 }
 
 /// What is in flight.
@@ -93,10 +95,15 @@ impl Executor {
         let mut input = Some(Input::Start);
         loop {
             let now = self.clock.now();
-            if let Some(input) = input.take()
-                && let Some(end) = self.apply(flight, input, now).await?
-            {
-                return Ok(end);
+            if let Some(told) = input.take() {
+                let end = self.apply(flight, told, now).await?;
+                if !matches!(end, Some(End::Finished { .. })) && self.settle.is_some() {
+                    input = self.settle.take();
+                    continue;
+                }
+                if let Some(end) = end {
+                    return Ok(end);
+                }
             }
             let pause = flight.timers.pause(now);
             tokio::select! {

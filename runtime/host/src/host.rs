@@ -1,11 +1,12 @@
 //! Starting and resuming runs, and reading what is on record.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use flow_engine::{DEFAULT_MODEL, Engine, RunSettings};
-use flow_ir::Plan;
+use flow_engine::{DEFAULT_MODEL, Engine, Input, RunSettings};
 use flow_ir::catalogue;
 use flow_ir::plan::{NodeKind, SecretPiece};
+use flow_ir::{Name, Plan};
 use flow_providers::tape::{Recorder, Tape};
 use flow_runtime_api::{
     Clock, Event, Failure, Kind, Lease, Record, RunFilter, RunId, RunSummary, Scrubber, Simulation,
@@ -24,7 +25,7 @@ use crate::models::Models;
 use crate::outside::{Outside, Parts, Slots, tape_error};
 use crate::secrets::Secrets;
 use crate::time::{RunClock, WallClock};
-use crate::{HostError, HostSettings, ResumeOptions, RunHandle, RunOptions};
+use crate::{HostError, HostSettings, ProviderLimit, ResumeOptions, RunHandle, RunOptions, Settle};
 
 /// The provider whose answers are made up.
 pub(crate) const SIMULATE: &str = "simulate";
@@ -72,10 +73,18 @@ impl Ways {
     }
 }
 
+/// What a run takes from the settings while it goes on.
+struct Local {
+    secrets: Secrets,
+    slots: Arc<Slots>,
+}
+
 /// What is shown and waited for while a run goes on.
 pub(crate) struct Manner {
     pub(crate) stream: bool,
     pub(crate) wait_max_ms: u64,
+    /// What the engine is told first.
+    pub(crate) settle: Option<Input>,
 }
 
 impl Host {
@@ -112,7 +121,7 @@ impl Host {
         let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_error)?;
         let mut ways = Ways { simulate: options.simulate, tape, recorder: None };
         let default = options.model.as_deref().or(self.settings.default_model.as_deref());
-        let models = self.models(&plan, default, &ways)?;
+        let models = self.models(&plan, default, &ways, &self.secrets)?;
 
         let run = RunId(uuid::Uuid::now_v7().to_string().into());
         inputs.values_mut().for_each(|input| self.scrubber.scrub_json(input));
@@ -127,8 +136,8 @@ impl Host {
         }
         let (lease, stored) = tokio::join!(self.take(&run), self.store.journal.put_plan(&hash, &text));
         stored.map_err(|error| HostError::of_store(error, None))?;
-        let manner = Manner { stream: options.stream, wait_max_ms: options.wait_max_ms };
-        let outside = self.outside(plan, models, ways);
+        let manner = Manner { stream: options.stream, wait_max_ms: options.wait_max_ms, settle: None };
+        let outside = self.outside(plan, models, ways, self.local());
         Ok(self.execute(Box::new(engine), outside, lease?, Fold::new(run), 0, manner))
     }
 
@@ -167,7 +176,8 @@ impl Host {
         let ways =
             Ways { simulate: trace.simulate, tape, recorder: recorder.transpose().map_err(tape_error)? };
         let default = trace.models.get(DEFAULT_MODEL).and_then(Json::as_str);
-        let models = self.models(&plan, default, &ways)?;
+        let local = self.recorded(records.first());
+        let models = self.models(&plan, default, &ways, &local.secrets)?;
         let settings = self.run_settings(&run, trace.started_at, trace.simulate, &models, options.jobs);
         let engine = Engine::resume(plan.clone(), settings, records).map_err(|failure| {
             HostError::environment(
@@ -175,8 +185,9 @@ impl Host {
                 "start it anew, or use the flowc that started it",
             )
         })?;
-        let manner = Manner { stream: options.stream, wait_max_ms: options.wait_max_ms };
-        let outside = self.outside(plan, models, ways);
+        let settle = options.settle.map(|settle| settled(&fold, &engine, settle)).transpose()?;
+        let manner = Manner { stream: options.stream, wait_max_ms: options.wait_max_ms, settle };
+        let outside = self.outside(plan, models, ways, local);
         Ok(self.execute(Box::new(engine), outside, lease.clone(), fold, next_seq, manner))
     }
 
@@ -284,10 +295,16 @@ impl Host {
     }
 
     /// Resolves models, and looks for what tools will need, so that nothing is missing halfway.
-    fn models(&self, plan: &Plan, default: Option<&str>, ways: &Ways) -> Result<Models, HostError> {
+    fn models(
+        &self,
+        plan: &Plan,
+        default: Option<&str>,
+        ways: &Ways,
+        secrets: &Secrets,
+    ) -> Result<Models, HostError> {
         // A simulated run needs no model to be set: the simulator answers as one of its own.
         let default = default.or(ways.simulate.is_some().then_some("simulate/default"));
-        let models = Models::resolve(plan, default, &self.settings, &self.secrets, ways.asks())?;
+        let models = Models::resolve(plan, default, &self.settings, secrets, ways.asks())?;
         if ways.asks() {
             for provider in models.providers() {
                 if provider != SIMULATE && (self.parts.providers)(provider).is_none() {
@@ -304,7 +321,7 @@ impl Host {
                 let fields = http.query.iter().chain(&http.headers).map(|(_, text)| text);
                 for piece in std::iter::once(&http.url).chain(fields).flat_map(|text| &text.0) {
                     if let SecretPiece::Secret(name) = piece {
-                        self.secrets.granted(plan, name)?;
+                        secrets.granted(plan, name)?;
                     }
                 }
             }
@@ -328,17 +345,52 @@ impl Host {
             models: models.facts(),
             prices: String::from(catalogue::VERSION),
             jobs_default: jobs.max(1),
+            concurrency: self
+                .settings
+                .limits
+                .iter()
+                .filter_map(|(name, limit)| Some((name.to_string(), limit.concurrency?)))
+                .collect(),
+            secrets_dir: self
+                .settings
+                .secrets_dir
+                .as_deref()
+                .and_then(|dir| Some(std::path::absolute(dir).ok()?.to_str()?.to_owned())),
         }
     }
 
-    fn outside(&self, plan: Arc<Plan>, models: Models, ways: Ways) -> Outside {
+    /// Returns what the settings give to a run that begins here.
+    fn local(&self) -> Local {
+        Local { secrets: self.secrets.clone(), slots: self.slots.clone() }
+    }
+
+    /// Returns what the settings of a run's start had given to it, wherever it goes on. Where the folder of secrets is
+    /// gone, this place's serves.
+    fn recorded(&self, first: Option<&Record>) -> Local {
+        let Some(Record { event: Event::RunStarted { resolved, .. }, .. }) = first else {
+            return self.local();
+        };
+        let mut local = self.local();
+        if let Some(dir) = resolved.secrets_dir.as_ref().map(PathBuf::from).filter(|dir| dir.is_dir()) {
+            local.secrets = Secrets::new(self.settings.environment.clone(), Some(dir), self.scrubber.clone());
+        }
+        if self.settings.limits.is_empty() && !resolved.concurrency.is_empty() {
+            let limits = resolved.concurrency.iter().map(|(name, concurrency)| {
+                (Name::new(name), ProviderLimit { concurrency: Some(*concurrency) })
+            });
+            local.slots = Arc::new(Slots::new(limits.collect()));
+        }
+        local
+    }
+
+    fn outside(&self, plan: Arc<Plan>, models: Models, ways: Ways, local: Local) -> Outside {
         Outside {
             plan,
             models,
             parts: self.parts.clone(),
-            secrets: self.secrets.clone(),
+            secrets: local.secrets,
             scrubber: self.scrubber.clone(),
-            slots: self.slots.clone(),
+            slots: local.slots,
             simulate: ways.simulate,
             tape: ways.tape,
             recorder: ways.recorder,
@@ -348,7 +400,7 @@ impl Host {
     /// Returns what carries effects out for real.
     #[cfg(test)]
     pub(crate) fn outside_of(&self, plan: Arc<Plan>, models: Models) -> Outside {
-        self.outside(plan, models, Ways { simulate: None, tape: None, recorder: None })
+        self.outside(plan, models, Ways { simulate: None, tape: None, recorder: None }, self.local())
     }
 
     async fn take(&self, run: &RunId) -> Result<Lease, HostError> {
@@ -388,6 +440,7 @@ impl Host {
             interrupted,
             stream: manner.stream,
             wait_max_ms: manner.wait_max_ms,
+            settle: manner.settle,
         };
         let task = tokio::spawn(executor.execute());
         RunHandle::new(run, shown, task, interrupter)
@@ -401,6 +454,44 @@ fn refused(failure: Failure) -> HostError {
         _ => "",
     };
     HostError::usage(failure.message, help)
+}
+
+/// Says to the engine what was told of an uncertain step; fails with usage if there is no such step, or if the result
+/// isn't of its type.
+fn settled(fold: &Fold, engine: &Engine, settle: Settle) -> Result<Input, HostError> {
+    // After a crash nothing says yet what was in flight; going on does.
+    let mut fold = fold.clone();
+    let at = fold.trace().updated_at;
+    fold.apply(&Record { seq: 0, at, event: Event::Resumed {} });
+    let open: Vec<_> = fold.trace().uncertain().collect();
+    let names = open.iter().map(|step| format!("`{}`", step.step)).collect::<Vec<_>>().join(", ");
+    let (asked, answer) = match settle {
+        Settle::Answer { step, result } => (step, Some(result)),
+        Settle::Rerun(step) => (Some(step), None),
+    };
+    let found = match (&asked, open.as_slice()) {
+        (_, []) => {
+            return Err(HostError::usage("no step of the run has an uncertain outcome", "go on without it"));
+        }
+        (None, [step]) => step,
+        (None, _) => {
+            let message = format!("the outcomes of several steps are uncertain: {names}");
+            return Err(HostError::usage(message, "say which with `--step STEP`"));
+        }
+        (Some(asked), _) => match open.iter().find(|step| *step.step.0 == **asked) {
+            Some(step) => step,
+            None => {
+                let message = format!("the outcome of `{asked}` isn't uncertain");
+                return Err(HostError::usage(message, format!("that of {names} is")));
+            }
+        },
+    };
+    if let Some(answer) = &answer {
+        engine.check_answer(&found.node, answer).map_err(|failure| {
+            HostError::usage(format!("`{}` has no such result: {}", found.step, failure.message), "")
+        })?;
+    }
+    Ok(Input::Settle { step: found.step.clone(), answer })
 }
 
 fn corrupt(message: String) -> HostError {

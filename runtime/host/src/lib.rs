@@ -29,5 +29,5 @@ pub use facts::{Fact, FactStatus};
 pub use handle::{Interrupter, Outcome, RunHandle};
 pub use host::{Host, RunLine};
 pub use settings::{
-    HostSettings, Price, ProviderLimit, ResumeOptions, RunOptions, StoreUrl, Synchronous, store_url,
+    HostSettings, Price, ProviderLimit, ResumeOptions, RunOptions, Settle, StoreUrl, Synchronous, store_url,
 };

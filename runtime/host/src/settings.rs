@@ -116,12 +116,28 @@ pub struct ResumeOptions {
     pub wait_max_ms: u64,
     /// Width of a `parallel for` without `jobs`.
     pub jobs: u32,
+    /// What is told of a step whose outcome is uncertain.
+    pub settle: Option<Settle>,
+}
+
+/// How a step goes on that was sent and not answered, and can't be sent again unasked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settle {
+    /// It was done: this is its result, as JSON of its type.
+    Answer {
+        /// Its coordinate; without it, the only such step.
+        step: Option<String>,
+        /// The result.
+        result: serde_json::Value,
+    },
+    /// It was not done, or may be done twice: the step of this coordinate is sent again.
+    Rerun(String),
 }
 
 impl Default for ResumeOptions {
     fn default() -> ResumeOptions {
         let RunOptions { stream, wait_max_ms, jobs, .. } = RunOptions::default();
-        ResumeOptions { record: None, tape: None, stream, wait_max_ms, jobs }
+        ResumeOptions { record: None, tape: None, stream, wait_max_ms, jobs, settle: None }
     }
 }
 

@@ -45,8 +45,10 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
         Event::Suspended { .. } => line.status = RunStatus::Suspended,
         Event::Interrupted {} => line.status = RunStatus::Interrupted,
         Event::Resumed {} => line.status = RunStatus::Running,
-        Event::RunFinished { status, failure, .. } => {
+        Event::RunFinished { status, failure, cost, .. } => {
             line.status = *status;
+            // Calls that were cut off have no record of their own; the engine's sum knows of them.
+            line.cost.complete &= cost.complete;
             line.failure = failure.as_ref().map(ToString::to_string);
         }
         Event::CancelRequested {}

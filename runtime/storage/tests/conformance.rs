@@ -63,6 +63,7 @@ fn started(flow: &str) -> Event {
         models: serde_json::Map::new(),
         prices: String::from("2026-11"),
         simulate: None,
+        resolved: Default::default(),
     }
 }
 

@@ -33,6 +33,7 @@ fn started() -> Event {
         models: serde_json::Map::new(),
         prices: String::new(),
         simulate: None,
+        resolved: Default::default(),
     }
 }
 

@@ -58,6 +58,11 @@ impl Trace {
         self.steps.iter().filter(|step| step.status == StepStatus::Succeeded).count()
     }
 
+    /// Returns the steps whose outcome somebody has to tell.
+    pub fn uncertain(&self) -> impl Iterator<Item = &StepTrace> {
+        self.steps.iter().filter(|step| step.status == StepStatus::Uncertain)
+    }
+
     /// Returns the step of a coordinate.
     pub fn step(&self, coordinate: &str) -> Option<&StepTrace> {
         self.steps.iter().find(|step| step.step.0 == coordinate)
@@ -114,6 +119,8 @@ pub enum StepStatus {
     Retrying,
     /// A `wait` that isn't over.
     Waiting,
+    /// A writer that was sent when the process ended: somebody has to tell how it went, or to repeat it.
+    Uncertain,
     /// It has its result.
     Succeeded,
     /// It failed for good.
@@ -130,6 +137,10 @@ pub struct Fold {
     steps: IndexMap<Coordinate, usize>,
     /// Number of the attempt and of the repair that each of them is at, once it was asked.
     tries: Vec<Option<(u32, u32)>>,
+    /// Whether the attempt may be made again, for each of them that has one in flight.
+    flight: Vec<Option<bool>>,
+    /// The models that cost nothing, as `provider/model`.
+    free: Vec<Name>,
     /// When the active stretch began; `None` while suspended or interrupted.
     active_since: Option<Time>,
     /// The active time before it.
@@ -162,6 +173,8 @@ impl Fold {
             },
             steps: IndexMap::new(),
             tries: Vec::new(),
+            flight: Vec::new(),
+            free: Vec::new(),
             active_since: None,
             active_ms: 0,
             begun: false,
@@ -272,11 +285,13 @@ impl Fold {
                 shown.event = EventKind::Suspended;
                 shown.status = Some(RunStatus::Interrupted);
                 shown.reason = Some(String::from("interrupted"));
+                self.cut_off();
                 self.pause(at, RunStatus::Interrupted);
             }
             Event::Resumed {} => {
                 shown.flow = Some(self.trace.flow.clone());
                 shown.simulation = self.trace.simulate;
+                self.cut_off();
                 self.resumed(at);
             }
             Event::CancelRequested {} => shown.event = EventKind::Cancelled,
@@ -321,7 +336,7 @@ impl Fold {
     }
 
     fn run_started(&mut self, event: &Event, shown: &mut RunEvent) {
-        let Event::RunStarted { plan, flow, inputs, models, simulate, .. } = event else { return };
+        let Event::RunStarted { plan, flow, inputs, models, simulate, resolved, .. } = event else { return };
         shown.event = EventKind::RunStarted;
         shown.flow = Some(flow.clone());
         shown.plan = Some(plan.clone());
@@ -332,10 +347,18 @@ impl Fold {
         self.trace.inputs = inputs.clone();
         self.trace.models = models.clone();
         self.trace.simulate = *simulate;
+        let is_free = |name: &str| {
+            resolved.facts.get(name).is_some_and(|facts| facts.price == Some(flow_ir::catalogue::Price::FREE))
+        };
+        let (free, priced): (Vec<_>, Vec<_>) = models.iter().partition(|(name, _)| is_free(name));
+        let free = free.into_iter().filter(|(_, model)| !priced.iter().any(|(_, other)| other == model));
+        self.free = free.filter_map(|(_, model)| model.as_str().map(Name::from)).collect();
     }
 
     fn step_started(&mut self, event: &Event, at: Time, shown: &mut RunEvent) {
-        let Event::StepStarted { step, node, kind, attempt, repair, model, .. } = event else { return };
+        let Event::StepStarted { step, node, kind, attempt, repair, model, repeatable, .. } = event else {
+            return;
+        };
         shown.event = EventKind::StepStarted;
         let entry = self.entry(step, at);
         entry.node = node.clone();
@@ -346,6 +369,7 @@ impl Fold {
         entry.repairs = entry.repairs.max(*repair);
         if let Some(&index) = self.steps.get(step) {
             self.tries[index] = Some((*attempt, *repair));
+            self.flight[index] = Some(*repeatable);
         }
         self.name_step(step, shown);
     }
@@ -366,6 +390,22 @@ impl Fold {
         if let Some(&index) = self.steps.get(step) {
             self.trace.steps[index].status = StepStatus::Retrying;
             self.trace.steps[index].failure = Some(failure.clone());
+        }
+    }
+
+    /// What was in flight when the process ended: what its calls have taken isn't known, and of a writer not even
+    /// whether it did its work.
+    fn cut_off(&mut self) {
+        for (step, flight) in self.trace.steps.iter_mut().zip(&mut self.flight) {
+            let Some(repeatable) = flight.take() else { continue };
+            if !repeatable {
+                step.status = StepStatus::Uncertain;
+            }
+            let costs = step.model.as_ref().is_some_and(|model| !self.free.contains(model));
+            if costs && self.trace.simulate.is_none() {
+                step.cost += Cost::UNKNOWN;
+                self.trace.cost += Cost::UNKNOWN;
+            }
         }
     }
 
@@ -430,6 +470,7 @@ impl Fold {
         self.trace.usage += usage;
         self.trace.cost += cost;
         if let Some(&index) = self.steps.get(step) {
+            self.flight[index] = None;
             let entry = &mut self.trace.steps[index];
             entry.usage += usage;
             entry.cost += cost;
@@ -464,9 +505,10 @@ impl Fold {
     }
 
     fn entry(&mut self, step: &Coordinate, at: Time) -> &mut StepTrace {
-        let (steps, tries) = (&mut self.trace.steps, &mut self.tries);
+        let (steps, tries, flight) = (&mut self.trace.steps, &mut self.tries, &mut self.flight);
         let index = *self.steps.entry(step.clone()).or_insert_with(|| {
             tries.push(None);
+            flight.push(None);
             steps.push(StepTrace {
                 step: step.clone(),
                 node: Name::default(),

@@ -1,9 +1,9 @@
 //! `flowc resume ID`: goes on with a run that was cut off, stopped, or waits.
 
-use flow_host::ResumeOptions;
+use flow_host::{ResumeOptions, Settle};
 
 use crate::args::Resume;
-use crate::exit::Outcome;
+use crate::exit::{Outcome, Stop};
 use crate::follow::{self, Told};
 use crate::place::{self, Place};
 
@@ -16,6 +16,7 @@ pub fn run(args: &Resume) -> Outcome {
         tape: args.tapes.tape.clone(),
         stream: follow::wants_pieces(&args.show),
         wait_max_ms: args.show.wait_max,
+        settle: settle(args)?,
         ..ResumeOptions::default()
     };
     place::runtime()?.block_on(async {
@@ -24,4 +25,17 @@ pub fn run(args: &Resume) -> Outcome {
         let handle = host.resume(&id.0, options).await?;
         follow::follow(handle, &Told { show: &args.show, places: &plan.places, flags }).await
     })
+}
+
+/// What is told of a step that was sent and not answered.
+fn settle(args: &Resume) -> Result<Option<Settle>, Stop> {
+    if let Some(step) = &args.rerun {
+        return Ok(Some(Settle::Rerun(step.clone())));
+    }
+    let Some(text) = &args.answer else { return Ok(None) };
+    let result = serde_json::from_str(text).map_err(|error| {
+        Stop::usage(format_args!("the answer is no JSON: {error}"))
+            .help("a text stands in quotes: --answer '\"done\"'")
+    })?;
+    Ok(Some(Settle::Answer { step: args.step.clone(), result }))
 }

@@ -27,6 +27,7 @@ fn run(look: Look, simulate: Option<Simulation>) -> Run {
         models: Default::default(),
         prices: String::new(),
         simulate,
+        resolved: Default::default(),
     };
     run.see(0, begun);
     run

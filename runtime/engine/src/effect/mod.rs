@@ -366,6 +366,16 @@ impl Run {
         self.tasks[id as usize] = Some(task);
     }
 
+    /// Returns what an attempt costs that is cut off: unknown, unless it costs nothing anyway.
+    pub(crate) fn cost_of_cut(&self, state: &StepState) -> Cost {
+        let facts = self.facts(state.candidates.get(state.candidate).copied());
+        let is_free = facts.and_then(|facts| facts.price) == Some(flow_ir::catalogue::Price::FREE);
+        match state.candidates.is_empty() || is_free || self.settings.simulate.is_some() {
+            true => Cost::ZERO,
+            false => Cost::UNKNOWN,
+        }
+    }
+
     /// Stops a step on its way.
     pub(crate) fn stop_step(&mut self, task: &mut Task, stage: Stage) {
         let Some(state) = task.step_mut() else { return };
@@ -375,12 +385,7 @@ impl Run {
             Stage::Starting if state.starts == 0 && state.attempt == 0 && state.repair == 0 => return,
             Stage::Calling | Stage::Catching | Stage::Over => return,
             Stage::Sent(attempt) => {
-                let facts = self.facts(state.candidates.get(state.candidate).copied());
-                let is_model = !state.candidates.is_empty();
-                if is_model && facts.and_then(|facts| facts.price) != Some(flow_ir::catalogue::Price::FREE) {
-                    // What a stopped call has taken isn't told.
-                    cost = Cost::UNKNOWN;
-                }
+                cost = self.cost_of_cut(state);
                 if let Some(attempt) = attempt {
                     self.abort(attempt);
                 }

@@ -100,6 +100,8 @@ impl World {
             models: vec![Some(facts("p/a")), Some(facts("p/b"))],
             prices: "test".into(),
             jobs_default: self.jobs,
+            concurrency: Default::default(),
+            secrets_dir: None,
         }
     }
 

@@ -451,3 +451,121 @@ async fn a_tools_secret_is_sent_and_seen_nowhere() {
     let simulated = RunOptions { simulate, ..RunOptions::default() };
     assert!(run(&open(&[]), plan, simulated).await.unwrap().result.is_string());
 }
+
+#[tokio::test]
+async fn what_the_settings_said_at_the_start_holds_elsewhere() {
+    let (store, provider) = (Store::of(MemoryStore::new()), Arc::new(Loud::default()));
+    let secrets = tempfile::tempdir().unwrap();
+    std::fs::write(secrets.path().join("OPENAI_API_KEY"), "sk-of-the-project").unwrap();
+    *provider.hangs_at.lock().unwrap() = Some(String::from("hi!"));
+    let mut plan = plan("openai/house", ModelSettings::default());
+    plan.flows[0].budget.nanodollars = Some(1_000_000_000);
+    let mut first = host_on(store.clone(), &provider, &[]);
+    first
+        .settings
+        .prices
+        .insert(Name::new("openai/house"), crate::Price { input: 1_000, ..Default::default() });
+    first.settings.secrets_dir = Some(secrets.path().to_owned());
+    first.secrets =
+        Secrets::new(Environment::default(), Some(secrets.path().to_owned()), Scrubber::default());
+    let mut handle = first.start(plan, inputs(), RunOptions::default()).await.unwrap();
+    let run = handle.run().clone();
+    while handle.next().await.is_some_and(|event| event.step.is_none_or(|step| &*step.0 != "main/b")) {}
+    handle.interrupter().interrupt();
+    let stopped = handle.finish().await.unwrap_err();
+    let HostError::Interrupted { trace, .. } = stopped else { panic!("{stopped}") };
+    assert!(!trace.cost.complete, "a call was cut off");
+    *provider.hangs_at.lock().unwrap() = None;
+
+    let second = host_on(store, &provider, &[]);
+    let outcome = second.resume(&run.0, ResumeOptions::default()).await.unwrap().finish().await.unwrap();
+    assert_eq!(outcome.result, json!("hi!!"));
+    // Two answers at the project's price, and a call that was cut off.
+    assert_eq!(outcome.trace.cost, flow_runtime_api::Cost { nanodollars: 2, complete: false });
+    assert!(provider.keys.lock().unwrap().iter().all(|key| key.as_deref() == Some("sk-of-the-project")));
+    assert!(!second.runs(&RunFilter::default()).await.unwrap()[0].summary.cost.complete);
+}
+
+/// Is silent at first, then answers with how often it was asked.
+#[derive(Default)]
+struct Silent(Mutex<u32>);
+
+#[async_trait]
+impl Tool for Silent {
+    async fn http(&self, _: &HttpRequest, _: &[(String, Secret)]) -> Result<HttpAnswer, Failure> {
+        let count = {
+            let mut count = self.0.lock().unwrap();
+            *count += 1;
+            *count
+        };
+        if count == 1 {
+            std::future::pending::<()>().await;
+        }
+        Ok(HttpAnswer {
+            status: 200,
+            content_type: String::from("text/plain"),
+            body: format!("{count}").into_bytes(),
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_uncertain_step_takes_an_answer_or_is_sent_again() {
+    let mut plan = main_plan();
+    plan.nodes[0].kind = NodeKind::Http(Http {
+        method: Name::new("POST"),
+        url: SecretText(vec![SecretPiece::Text(String::from("http://127.0.0.1:1/x"))]),
+        query: Vec::new(),
+        query_map: None,
+        headers: Vec::new(),
+        body: None,
+        decode: Decode::Text,
+        idempotent: None,
+        limit_bytes: 10_000,
+    });
+    plan.models.clear();
+    plan.allow = vec![Grant::Net(String::from("127.0.0.1:1"))];
+    let settle = |settle| ResumeOptions { settle: Some(settle), ..ResumeOptions::default() };
+    let answer =
+        |step: Option<&str>, result| settle(crate::Settle::Answer { step: step.map(String::from), result });
+    for repeats in [false, true] {
+        let mut host = host(&Arc::new(Loud::default()), &[]);
+        let tool = Arc::new(Silent::default());
+        host.parts.tool = tool.clone();
+        let mut handle = host.start(plan.clone(), inputs(), RunOptions::default()).await.unwrap();
+        let run = handle.run().clone();
+        while *tool.0.lock().unwrap() == 0 {
+            tokio::select! {
+                event = handle.next() => assert!(event.is_some()),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        handle.interrupter().interrupt();
+        assert!(matches!(handle.finish().await, Err(HostError::Interrupted { .. })));
+
+        let stays = host.resume(&run.0, ResumeOptions::default()).await.unwrap().finish().await.unwrap_err();
+        let HostError::Suspended { reason, trace, .. } = stays else { panic!("{stays}") };
+        assert_eq!(reason, "`main/a` was sent and not answered: its outcome is uncertain");
+        assert_eq!(trace.step("main/a").unwrap().status, StepStatus::Uncertain);
+        let wrong = [
+            answer(None, json!(3)),
+            answer(Some("main/b"), json!("x")),
+            settle(crate::Settle::Rerun(String::from("main"))),
+        ];
+        for wrong in wrong {
+            let error = host.resume(&run.0, wrong).await.err().unwrap();
+            assert_eq!(error.exit_code(), 2, "{error}");
+        }
+        assert_eq!(*tool.0.lock().unwrap(), 1, "nothing is sent unasked");
+        let options = match repeats {
+            true => settle(crate::Settle::Rerun(String::from("main/a"))),
+            false => answer(None, json!("told")),
+        };
+        let outcome = host.resume(&run.0, options).await.unwrap().finish().await.unwrap();
+        let first = if repeats { "2" } else { "told" };
+        assert_eq!(outcome.trace.step("main/a").unwrap().result, Some(json!(first)));
+        assert_eq!(outcome.trace.uncertain().count(), 0);
+        assert_eq!(*tool.0.lock().unwrap(), if repeats { 3 } else { 2 });
+        assert_eq!(host.trace(&run).await.unwrap(), outcome.trace);
+    }
+}

@@ -25,6 +25,7 @@ fn started(simulate: Option<Simulation>) -> Event {
         models: serde_json::Map::new(),
         prices: String::from("2026-11"),
         simulate,
+        resolved: Default::default(),
     }
 }
 
@@ -199,4 +200,54 @@ fn what_was_open_at_the_end_is_cancelled() {
     assert_eq!(shown[2].event, EventKind::RunFinished);
     assert_eq!(shown[2].status, Some(RunStatus::Cancelled));
     assert!(shown[2].result.is_none());
+}
+
+#[test]
+fn what_was_cut_off_makes_the_cost_incomplete_and_a_writer_uncertain() {
+    let free = flow_runtime_api::RecordedModel {
+        price: Some(flow_ir::catalogue::Price::FREE),
+        ..Default::default()
+    };
+    let begun = |facts: Vec<(String, flow_runtime_api::RecordedModel)>| {
+        let mut event = started(None);
+        if let Event::RunStarted { models, resolved, .. } = &mut event {
+            models.insert(String::from("m"), serde_json::json!("ollama/llama3.2"));
+            resolved.facts.extend(facts);
+        }
+        event
+    };
+    let mut post = asked("hello/post", 0, 0);
+    if let Event::StepStarted { model, repeatable, .. } = &mut post {
+        (*model, *repeatable) = (None, false);
+    }
+    for end in [Event::Interrupted {}, Event::Resumed {}] {
+        let events =
+            |begun| vec![(0, begun), (10, asked("hello/greet", 0, 0)), (10, post.clone()), (20, end.clone())];
+        let (trace, _) = fold(events(begun(Vec::new())));
+        assert_eq!((trace.cost, trace.steps[0].cost), (Cost::UNKNOWN, Cost::UNKNOWN));
+        assert_eq!(trace.uncertain().map(|step| &*step.step.0).collect::<Vec<_>>(), ["hello/post"]);
+        let (trace, _) = fold(events(begun(vec![(String::from("m"), free)])));
+        assert_eq!(trace.cost, Cost::ZERO);
+    }
+}
+
+#[test]
+fn a_step_that_runs_again_after_a_crash_has_the_same_number() {
+    let (_, shown) = fold(vec![
+        (0, started(None)),
+        (10, asked("hello/greet", 0, 0)),
+        (20, Event::Resumed {}),
+        (20, asked("hello/greet", 0, 0)),
+        (
+            30,
+            Event::StepFinished {
+                step: at("hello/greet"),
+                result: serde_json::json!("hi"),
+                usage: usage(1, 1),
+                cost: dollars(1),
+                duration_ms: 10,
+            },
+        ),
+    ]);
+    assert_eq!((shown[3].attempt, shown[4].attempt), (Some(0), Some(0)));
 }
