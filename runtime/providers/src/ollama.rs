@@ -93,7 +93,7 @@ impl Provider for Ollama {
             Err(failure) => Err(failure),
         };
         let usage = reading.usage;
-        read.and_then(|()| reading.answer(&peer)).map_err(|failure| (failure, usage))
+        read.and_then(|()| reading.answer(&peer, !call.tools.is_empty())).map_err(|failure| (failure, usage))
     }
 
     async fn models(&self, model: &ResolvedModel) -> Result<Vec<ModelInfo>, Failure> {

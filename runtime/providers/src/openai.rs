@@ -60,7 +60,9 @@ impl Provider for OpenAi {
             Err(failure) => Err(failure),
         };
         let usage = reading.usage;
-        let mut answer = read.and_then(|()| reading.answer(&peer)).map_err(|failure| (failure, usage))?;
+        let mut answer = read
+            .and_then(|()| reading.answer(&peer, !call.tools.is_empty()))
+            .map_err(|failure| (failure, usage))?;
         if wrapped && answer.finish == FinishReason::Stop {
             answer.text = unwrap(&answer.text).into_owned();
         }

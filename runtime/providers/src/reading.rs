@@ -109,8 +109,8 @@ impl Reading {
         Ok(())
     }
 
-    /// Returns the answer, if the stream came to its end.
-    pub fn answer(mut self, peer: &Peer<'_>) -> Result<Answer, Failure> {
+    /// Returns the answer, if the stream came to its end and holds one; `has_tools` says whether calls of tools are one.
+    pub fn answer(mut self, peer: &Peer<'_>, has_tools: bool) -> Result<Answer, Failure> {
         if !self.begun && self.finish.is_none() {
             return Err(peer.gibberish("sent an empty answer"));
         }
@@ -118,6 +118,21 @@ impl Reading {
             let chars = self.text.chars().count();
             let what = format!("ended its answer in the middle, after {chars} characters");
             return Err(peer.gibberish(what));
+        }
+        if self.text.is_empty() && self.refusal.is_empty() && self.ended_well() {
+            match (self.calls.is_empty(), has_tools) {
+                (false, true) => {}
+                (false, false) => return Err(peer.gibberish("asked for a tool where it has none")),
+                (true, _) => return Err(peer.gibberish("sent an empty answer")),
+            }
+        }
+        if !has_tools {
+            // Beside a text, calls of tools that there aren't change nothing.
+            self.calls.clear();
+            self.finish = self.finish.map(|finish| match finish {
+                FinishReason::ToolCalls => FinishReason::Stop,
+                finish => finish,
+            });
         }
         for (index, call) in self.calls.iter_mut().enumerate() {
             if call.id.is_empty() {
@@ -132,5 +147,10 @@ impl Reading {
         };
         let text = if self.refusal.is_empty() { self.text } else { self.refusal };
         Ok(Answer { text, tool_calls: self.calls, opaque: Vec::new(), finish, usage: self.usage })
+    }
+
+    /// Whether the model says that it was done, and not that something stopped it.
+    fn ended_well(&self) -> bool {
+        matches!(self.finish.unwrap_or_default(), FinishReason::Stop | FinishReason::ToolCalls)
     }
 }

@@ -258,6 +258,31 @@ async fn what_is_no_answer_is_unavailable() {
 }
 
 #[tokio::test]
+async fn an_answer_that_holds_nothing_is_none() {
+    for wire in WIRES {
+        let (told, message, _) = fault(wire, chunked(wire.content_type(), &[wire.end()])).await;
+        assert!(told == "unavailable" && message.contains("sent an empty answer"), "{message}");
+        let tool = match wire {
+            Wire::OpenAi => {
+                "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":\
+                 {\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}\n\n"
+            }
+            Wire::Ollama => {
+                "{\"message\":{\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\
+                 \"arguments\":{}}}]},\"done\":false}\n"
+            }
+        };
+        let (told, message, _) = fault(wire, chunked(wire.content_type(), &[tool, wire.end()])).await;
+        assert!(told == "unavailable" && message.contains("a tool where it has none"), "{message}");
+        // Beside a text they change nothing.
+        let pieces = chunked(wire.content_type(), &[&wire.piece("text"), tool, wire.end()]);
+        let answer = ask(wire, &Server::once(pieces).await.url()).await.unwrap();
+        assert_eq!((answer.text.as_str(), answer.finish), ("text", FinishReason::Stop));
+        assert!(answer.tool_calls.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn an_error_inside_an_answer_is_told() {
     for (wire, error) in [
         (Wire::OpenAi, "data: {\"error\":{\"message\":\"engine fell over\",\"code\":500}}\n\n"),
