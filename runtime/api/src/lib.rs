@@ -23,7 +23,7 @@ pub use model::{
     Answer, Call, Delta, Deltas, FinishReason, ModelInfo, Provider, ResolvedModel, Sampling, Schema,
     ToolCall, ToolSpec,
 };
-pub use secret::{Scrubber, Secret, SecretSource};
+pub use secret::{ScrubbedStream, Scrubber, Secret, SecretSource, public_url, url_secrets};
 pub use store::{Blobs, Fence, Holder, Journal, Lease, Leases, RunFilter, RunSummary, StoreError};
 pub use tool::{HttpAnswer, HttpRequest, Tool, escape_marks, fill_marks, mark};
 

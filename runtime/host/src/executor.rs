@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flow_engine::{AttemptId, Command, Engine, Input, Notice};
 use flow_runtime_api::{
@@ -119,7 +120,7 @@ impl Executor {
                     }
                     input = flight.done(done)?;
                 }
-                () = tokio::time::sleep(pause) => {
+                () = rest(pause) => {
                     let now = self.clock.now();
                     input = flight.timers.take(now).map(|timer| Input::Due { timer });
                 }
@@ -226,10 +227,9 @@ impl Executor {
 
     fn show_delta(&mut self, step: &Coordinate, delta: Delta) {
         let now = self.clock.now();
-        let clean = |text: String| Some(self.scrubber.scrub(&text).into_owned());
         let (text, reasoning) = match delta {
-            Delta::Text(text) => (clean(text), None),
-            Delta::Reasoning(text) => (None, clean(text)),
+            Delta::Text(text) => (Some(text), None),
+            Delta::Reasoning(text) => (None, Some(text)),
         };
         self.show(self.fold.delta(step, text, reasoning, now));
     }
@@ -281,17 +281,37 @@ enum Stop {
     Host(HostError),
 }
 
+/// Waits for a timer. What is due already isn't slept for, as a sleep takes a millisecond at least.
+async fn rest(pause: Duration) {
+    match pause.is_zero() {
+        true => tokio::task::yield_now().await,
+        false => tokio::time::sleep(pause).await,
+    }
+}
+
 impl Flight {
     fn ask(&mut self, outside: Arc<Outside>, ask: Ask, stream: bool) {
         let (attempt, step, deltas) = (ask.attempt, ask.step.clone(), self.deltas.clone());
+        let scrubber = outside.scrubber.clone();
         let handle = self.tasks.spawn(async move {
-            let mut tell = |delta| {
-                if stream {
+            let (mut text, mut reasoning) = (scrubber.stream(), scrubber.stream());
+            let send = |delta| {
+                let (Delta::Text(piece) | Delta::Reasoning(piece)) = &delta;
+                if stream && !piece.is_empty() {
                     // The executor outlives its effects.
                     let _ = deltas.send((step.clone(), delta));
                 }
             };
-            outside.ask(ask, &mut tell).await
+            let mut tell = |delta| {
+                send(match delta {
+                    Delta::Text(piece) => Delta::Text(text.push(&piece)),
+                    Delta::Reasoning(piece) => Delta::Reasoning(reasoning.push(&piece)),
+                });
+            };
+            let answered = outside.ask(ask, &mut tell).await;
+            send(Delta::Reasoning(reasoning.finish()));
+            send(Delta::Text(text.finish()));
+            answered
         });
         self.keep(attempt, true, handle);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flow_ir::Name;
 use flow_ir::catalogue::{self, Provider};
-use flow_runtime_api::{ResolvedModel, RunFilter, SecretSource};
+use flow_runtime_api::{ResolvedModel, RunFilter, SecretSource, public_url};
 use flow_storage::{SqliteOptions, Store};
 
 use crate::models::host_url;
@@ -98,6 +98,7 @@ impl Host {
         let key = provider.key_variables.iter().find_map(|name| Some((name, self.secrets.secret(name)?)));
         let named = host_url(provider, &self.settings.environment);
         let url = named.unwrap_or_else(|| String::from(provider.base_url));
+        let shown = public_url(&url);
         if provider.needs_key && provider.is_vendor(&url) {
             let names = provider.key_variables.join(" or ");
             return match key {
@@ -106,7 +107,7 @@ impl Host {
             };
         }
         if !catalogue::is_loopback(&url) {
-            return fact(provider.name, FactStatus::Ok, format!("at {url}, not asked"));
+            return fact(provider.name, FactStatus::Ok, format!("at {shown}, not asked"));
         }
         let model = ResolvedModel {
             provider: Name::new_static(provider.name),
@@ -117,14 +118,14 @@ impl Host {
         match tokio::time::timeout(LOCAL_TIMEOUT, asks.models(&model)).await {
             Ok(Ok(models)) => {
                 let count = models.len();
-                let text = format!("at {url}, {count} model{}", if count == 1 { "" } else { "s" });
+                let text = format!("at {shown}, {count} model{}", if count == 1 { "" } else { "s" });
                 match count {
                     0 => fact(provider.name, missing, format!("{text}; get one with `ollama pull llama3.2`")),
                     _ => fact(provider.name, FactStatus::Ok, text),
                 }
             }
             Ok(Err(failure)) => fact(provider.name, missing, failure.message),
-            Err(_) => fact(provider.name, missing, format!("at {url}, no answer")),
+            Err(_) => fact(provider.name, missing, format!("at {shown}, no answer")),
         }
     }
 }

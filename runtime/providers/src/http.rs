@@ -76,7 +76,7 @@ impl Http {
         }
         let response = sent.map_err(|error| {
             if error.is_builder() {
-                let url = peer.clean(&peer.base_url);
+                let url = peer.address();
                 return Failure::new(Kind::Refused, format!("`{url}` is not a URL that can be called"));
             }
             peer.unreachable(&error)

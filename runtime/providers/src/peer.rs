@@ -1,7 +1,7 @@
 //! The server of a call as messages speak of it, and what its faults mean.
 
 use flow_ir::catalogue;
-use flow_runtime_api::{Failure, Kind, ResolvedModel, Scrubber, Time};
+use flow_runtime_api::{Failure, Kind, ResolvedModel, Scrubber, Time, public_url, url_secrets};
 use serde_json::Value;
 
 use crate::stream::Fault;
@@ -30,6 +30,7 @@ impl<'a> Peer<'a> {
         for secret in model.api_key.iter().chain(model.headers.iter().map(|(_, value)| value)) {
             scrubber.learn(secret);
         }
+        url_secrets(base_url).iter().for_each(|secret| scrubber.learn(secret));
         Peer { info, model, base_url: base_url.trim_end_matches('/').to_owned(), scrubber }
     }
 
@@ -40,7 +41,12 @@ impl<'a> Peer<'a> {
 
     /// `OpenAI`, or `http://127.0.0.1:8090/v1` where that says more.
     pub fn name(&self) -> String {
-        if self.is_vendor() { self.info.title.to_owned() } else { self.clean(&self.base_url) }
+        if self.is_vendor() { self.info.title.to_owned() } else { self.address() }
+    }
+
+    /// Where the server is, as it may be shown.
+    pub fn address(&self) -> String {
+        self.clean(&public_url(&self.base_url))
     }
 
     /// How a key is given.
@@ -80,7 +86,7 @@ impl<'a> Peer<'a> {
     /// No connection, or none that lasted up to the answer's head.
     pub fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let cause = self.clean(&root_cause(error));
-        let url = self.clean(&self.base_url);
+        let url = self.address();
         let what =
             if error.is_connect() { "can't be reached" } else { "closed the connection without an answer" };
         let hint = match (self.info.name, catalogue::is_loopback(&self.base_url)) {
@@ -115,7 +121,7 @@ impl<'a> Peer<'a> {
 
     /// A page instead of an answer.
     pub fn html(&self, status: u16) -> Failure {
-        let url = self.clean(&self.base_url);
+        let url = self.address();
         let message = format!(
             "{} answers with an HTML page (status {status}) instead of JSON: is {url} the address of its API?",
             self.name()
@@ -160,7 +166,7 @@ impl<'a> Peer<'a> {
                 Kind::Refused,
                 format!(
                     "{name} knows nothing at {} (status 404); is `base_url` right, and is there a model `{model}`?{colon}{said}",
-                    self.clean(&self.base_url)
+                    self.address()
                 ),
             ),
             429 => (Kind::RateLimited, format!("{name} asks to come back later (status 429){colon}{said}")),
@@ -260,6 +266,21 @@ mod tests {
         assert_eq!(at("retry-after", "99999999999999"), Some(24 * 3600 * 1000));
         for nonsense in ["-1", "soon", "", "NaN", "inf"] {
             assert_eq!(at("retry-after", nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn an_address_opens_nothing() {
+        let base_url = Some(String::from("http://user:CANARYpw@127.0.0.1:1/v1?key=CANARYkey"));
+        let model = ResolvedModel { base_url, ..ResolvedModel::default() };
+        let scrubber = Scrubber::default();
+        let peer = Peer::new(catalogue::provider("openai").unwrap(), &model, &scrubber);
+        for shown in [
+            peer.name(),
+            peer.html(200).message,
+            peer.status(404, b"no user:CANARYpw, no CANARYkey", false, None).message,
+        ] {
+            assert!(shown.contains("***@127.0.0.1:1/v1?key=***") && !shown.contains("CANARY"), "{shown}");
         }
     }
 

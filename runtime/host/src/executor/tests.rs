@@ -425,6 +425,29 @@ async fn short_waits_are_waited_for_and_long_ones_suspend() {
 }
 
 #[tokio::test]
+async fn what_is_due_is_not_slept_for() {
+    let store = store();
+    let host = host(&store, Answers("x"), |_| ());
+    let mut left = 5_000;
+    let begun = std::time::Instant::now();
+    let (handle, _) = begin(&host, &store, move |input, now| {
+        left -= 1;
+        match input {
+            _ if left == 0 => finish(),
+            Input::Start => {
+                vec![Command::Append(vec![started()]), Command::SetTimer(TimerId(left), now)]
+            }
+            // A time in the past is as good as now.
+            _ => vec![Command::SetTimer(TimerId(left), Time(now.0 - 1_000))],
+        }
+    })
+    .await;
+    soon(handle.finish()).await.unwrap();
+    // Sleeps would add up to five seconds at least.
+    assert!(begun.elapsed() < Duration::from_secs(4));
+}
+
+#[tokio::test]
 async fn a_full_store_stops_the_run_before_the_next_effect() {
     let folder = tempfile::tempdir().unwrap();
     let options = SqliteOptions { pages_max: Some(40), ..SqliteOptions::default() };
@@ -472,7 +495,10 @@ async fn secrets_leave_in_no_way() {
     #[async_trait]
     impl AsyncSays for Echoes {
         async fn says(&self, deltas: &mut dyn Deltas) -> Result<Answer, (Failure, Option<Usage>)> {
-            deltas.delta(Delta::Text(String::from("key sk-very-secret!")));
+            for piece in ["key s", "k-very", "-secret! sk-", "very"] {
+                deltas.delta(Delta::Text(String::from(piece)));
+                deltas.delta(Delta::Reasoning(String::from(piece)));
+            }
             Err((Failure::new(Kind::Refused, "bad key sk-very-secret"), None))
         }
     }
@@ -496,8 +522,12 @@ async fn secrets_leave_in_no_way() {
         other => panic!("{other:?}"),
     })
     .await;
-    let lines: String = events_of(&mut handle).await.iter().map(RunEvent::to_line).collect();
-    assert!(lines.contains("key ***!") && !lines.contains("very-secret"), "{lines}");
+    let events = events_of(&mut handle).await;
+    let texts: String = events.iter().filter_map(|event| event.text.as_deref()).collect();
+    let reasonings: String = events.iter().filter_map(|event| event.reasoning.as_deref()).collect();
+    assert_eq!((texts.as_str(), reasonings.as_str()), ("key ***! sk-very", "key ***! sk-very"));
+    let lines: String = events.iter().map(RunEvent::to_line).collect();
+    assert!(!lines.contains("very-secret"), "{lines}");
     assert!(!format!("{:?}", on_record(&store).await).contains("very-secret"));
     let trace = handle.finish().await.unwrap().trace;
     assert!(!format!("{trace:?}").contains("very-secret"));
