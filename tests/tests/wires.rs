@@ -145,8 +145,10 @@ async fn recorded(path: &Path) -> Result<()> {
     } else {
         expected.add(&serde_json::from_slice(&body)?);
     }
+    let tools = if expected.calls.is_empty() { Vec::new() } else { vec![weather()] };
+    let call = Call { tools, ..question("hi") };
     let url = serve(if streamed { "text/event-stream" } else { "application/json" }, body).await?;
-    let (asked, deltas) = ask(&*provider("openai"), &model("m", &url), &question("hi")).await;
+    let (asked, deltas) = ask(&*provider("openai"), &model("m", &url), &call).await;
     let answer = asked.map_err(|(failure, _)| failure)?;
     let finish = match expected.finish.as_str() {
         _ if !expected.refusal.is_empty() => FinishReason::Refused,
