@@ -215,6 +215,8 @@ pub(crate) struct Cx<'a> {
     pub counters: Vec<Counters>,
     /// The statement before which a call can be moved into a `let`.
     pub hoist: Option<Span>,
+    /// Whether this is the body of a macro, which is done once for each element.
+    pub in_macro: bool,
     /// Whether only constants may be named.
     pub constant_only: bool,
     /// The number of branches around this point.
@@ -225,6 +227,8 @@ pub(crate) struct Cx<'a> {
     pub lost: bool,
     /// Names that are in scope and that a `continue` jumps over, and where it stands.
     pub skipped: Option<(std::ops::Range<u32>, Span)>,
+    /// Whether some way through the item isn't known: what is reached, and what ends without a value, isn't judged.
+    pub lost_way: bool,
     /// What branches beside this one bind.
     pub siblings: HashMap<SmolStr, Span>,
     /// What must be in `allow`.
@@ -253,11 +257,13 @@ impl<'a> Cx<'a> {
             accesses: Vec::new(),
             counters: Vec::new(),
             hoist: None,
+            in_macro: false,
             constant_only: false,
             branch_depth: 0,
             not_runnable: Vec::new(),
             lost: false,
             skipped: None,
+            lost_way: false,
             siblings: HashMap::new(),
             needs: Vec::new(),
             secrets: Vec::new(),
@@ -485,6 +491,14 @@ impl<'a> Cx<'a> {
             rule: &mut rule,
         };
         what(&mut reader)
+    }
+
+    /// Reads a type of the item's head once more: what is wrong with it, its signature has reported.
+    pub fn read_type_again(&mut self, written: &tree::TypeExpr) -> Type {
+        let found = self.diagnostics.len();
+        let ty = self.read_type(|reader| reader.read(written));
+        self.diagnostics.truncate(found);
+        ty
     }
 
     /// Returns an enum's shape.

@@ -105,14 +105,6 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
     if cx.lost {
         cx.use_every_name();
     }
-    for (need, span) in &cx.needs {
-        if !module.allow_broken
-            && !module.allow.iter().any(|(grant, _)| crate::node::allow::covers(grant, need))
-        {
-            let diagnostic = crate::node::allow::missing(module, item, need, *span);
-            cx.diagnostics.push(diagnostic);
-        }
-    }
     let asks_default = match &body {
         Body::Node(node) => matches!(
             &node.kind,
@@ -186,7 +178,7 @@ fn needs_timeout(cx: &mut Cx, node: &tree::Node, has: bool, what: &str) {
 
 fn code_body(cx: &mut Cx, code: &tree::Code) -> Body {
     let params = cx.bind_params(&code.name.text, &code.params, true);
-    let returns = cx.read_type(|reader| reader.read(&code.returns));
+    let returns = cx.read_type_again(&code.returns);
     if flow_expr::functions::lookup(&code.name.text, false).next().is_some()
         || flow_expr::functions::lookup(&code.name.text, true).next().is_some()
         || flow_expr::functions::macros(&code.name.text).next().is_some()

@@ -85,6 +85,7 @@ pub fn check(units: &[Unit], has_default_model: bool) -> CheckedProgram {
             items::unused(module, used, &called, &mut diagnostics);
         }
     }
+    node::allow::missing(&program, &items, &mut diagnostics);
     unused_authority(&program, &items, &mut diagnostics);
     recursion(&program, &items, &mut diagnostics);
     coordinates::clashes(&program, &items, &mut diagnostics);
@@ -158,7 +159,7 @@ fn starts_with_splice(value: &flow_syntax::tree::FieldValue) -> bool {
     }
 }
 
-/// Reports flows that call themselves, directly or through others: once per circle.
+/// Reports flows and code that call themselves, and models made of themselves: once per circle.
 fn recursion(program: &Program, items: &HashMap<Symbol, Checked>, diagnostics: &mut Vec<Diagnostic>) {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
@@ -171,7 +172,7 @@ fn recursion(program: &Program, items: &HashMap<Symbol, Checked>, diagnostics: &
             .uses
             .iter()
             .filter_map(|(what, span)| match what {
-                Use::Flow(called) | Use::Code(called) => Some((called, *span)),
+                Use::Flow(called) | Use::Code(called) | Use::Model(called) => Some((called, *span)),
                 _ => None,
             })
             .collect()
@@ -204,6 +205,18 @@ fn recursion(program: &Program, items: &HashMap<Symbol, Checked>, diagnostics: &
                     let mut ring: Vec<&str> =
                         path[from..].iter().map(|(symbol, ..)| symbol.name.as_str()).collect();
                     ring.push(&called.name);
+                    if matches!(item.kind, flow_syntax::tree::ItemKind::Model(_)) {
+                        diagnostics.push(
+                            Diagnostic::new(
+                                Code::BadSetting,
+                                item.locate(module.file, span),
+                                format!("`{}` is made of itself: `{}`", called.name, ring.join("` → `")),
+                            )
+                            .here("closes the circle")
+                            .help("name models that lead to a provider, such as `\"ollama/llama3.2\"`"),
+                        );
+                        continue;
+                    }
                     diagnostics.push(
                         Diagnostic::new(
                             Code::RecursiveFlow,

@@ -229,6 +229,7 @@ fn the_data_library() {
         ("\"a\\n\\nb c\".pieces(5)", "[\"a\",\"b c\"]"),
         ("\"a\".pieces(0)", "bad_value: pieces of less than 1 character"),
         ("timestamp(\"2026-01-31T12:30:00Z\").format_time(\"%Y-%m-%d %H:%M\")", "\"2026-01-31 12:30\""),
+        ("format_time(timestamp(\"2026-01-31T12:30:00Z\"), \"%Y-%m-%d %H:%M\")", "\"2026-01-31 12:30\""),
         ("timestamp(\"2026-01-31T23:30:00Z\").format_time(\"%a %d\", \"Europe/Berlin\")", "\"Sun 01\""),
         ("timestamp(0).format_time(\"%Q%\")", "bad_value: no time pattern: \"%Q%\""),
         ("timestamp(\"2026-01-31T12:30:00Z\").getHours(\"+02:00\")", "14"),

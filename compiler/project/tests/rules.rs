@@ -140,7 +140,7 @@ fn values() {
     body("ask(n)", &["E0301@2"]);
     body("ask()", &["E0302@2"]);
     body("ask(t, t)", &["E0303@2"]);
-    body("ask(txt: t)", &["E0302@2", "E0303@2"]);
+    body("ask(txt: t)", &["E0303@2"]);
     body("ask(text: t)", &[]);
     body("let a = Note{text: t, score: 3}\nask(\"${a}\")", &[]);
     body("let a = Note{text: t}\nask(\"${a}\")", &["E0304@2"]);

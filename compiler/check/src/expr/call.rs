@@ -401,6 +401,8 @@ impl Cx<'_> {
             true => (Type::Json, Type::Json),
             false => self.walked(&over.ty, method.receiver.span, row.vars == 2),
         };
+        let hoist = self.hoist.take();
+        let in_macro = std::mem::replace(&mut self.in_macro, true);
         let (vars, bodies) = self.scope(|cx| {
             let mut vars = Vec::with_capacity(row.vars);
             for (position, arg) in method.args[..row.vars].iter().enumerate() {
@@ -443,6 +445,8 @@ impl Cx<'_> {
             cx.point.facts.truncate(facts);
             (vars, bodies)
         });
+        self.hoist = hoist;
+        self.in_macro = in_macro;
         // The base type has no sizes, and those of a list are kept.
         let sized = if matches!(over.ty, Type::List(..)) { &over.ty } else { &base };
         let ty = self.macro_type(row, sized, &element, &bodies, span);
@@ -552,7 +556,7 @@ impl Cx<'_> {
     pub fn arguments(&mut self, params: &[Param], args: &[Arg], name: &str, name_span: Span) -> Vec<Expr> {
         let mut given: Vec<Option<Expr>> = vec![None; params.len()];
         let mut places: Vec<Option<Span>> = vec![None; params.len()];
-        let mut surplus = false;
+        let (mut surplus, mut misnamed) = (false, false);
         for (position, arg) in args.iter().enumerate() {
             let index = match &arg.name {
                 None => (position < params.len()).then_some(position),
@@ -560,8 +564,16 @@ impl Cx<'_> {
             };
             let Some(index) = index else {
                 self.expr(&arg.value, None);
-                self.unknown_argument(params, arg, name, surplus);
+                // Only what isn't given elsewhere can be meant.
+                let free = |(position, param): (usize, &Param)| {
+                    let by_position = args.get(position).is_some_and(|arg| arg.name.is_none());
+                    let by_name = |arg: &Arg| arg.name.as_ref().is_some_and(|name| name.text == param.name);
+                    (!by_position && !args.iter().any(by_name)).then(|| param.name.clone())
+                };
+                let free: Vec<SmolStr> = params.iter().enumerate().filter_map(free).collect();
+                self.unknown_argument(params, &free, arg, name, surplus);
                 surplus |= arg.name.is_none();
+                misnamed |= arg.name.is_some();
                 continue;
             };
             let what = format!("the argument `{}`", params[index].name);
@@ -596,7 +608,7 @@ impl Cx<'_> {
                 }
             });
         }
-        if !missing.is_empty() && !surplus {
+        if !missing.is_empty() && !surplus && !misnamed {
             let what = if missing.len() == 1 { "argument" } else { "arguments" };
             let signature: Vec<String> =
                 params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
@@ -613,7 +625,7 @@ impl Cx<'_> {
         values
     }
 
-    fn unknown_argument(&mut self, params: &[Param], arg: &Arg, name: &str, again: bool) {
+    fn unknown_argument(&mut self, params: &[Param], free: &[SmolStr], arg: &Arg, name: &str, again: bool) {
         let names: Vec<SmolStr> = params.iter().map(|param| param.name.clone()).collect();
         match &arg.name {
             Some(named) => {
@@ -624,7 +636,7 @@ impl Cx<'_> {
                         format!("`{name}` has no parameter `{}`", named.text),
                     )
                     .here("no such parameter");
-                diagnostic = match self.nearest(&named.text, names.iter().map(SmolStr::as_str)) {
+                diagnostic = match self.nearest(&named.text, free.iter().map(SmolStr::as_str)) {
                     Some(near) => diagnostic
                         .help(format!("a parameter with a similar name exists: `{near}`"))
                         .fix(format!("replace `{}` by `{near}`", named.text), self.at(named.span), near),

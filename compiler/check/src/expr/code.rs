@@ -6,6 +6,7 @@ use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
 use flow_syntax::tree::{self, ArmBody, RouteHead, StepKind, ValueKind};
 
+use super::patterns::head_span;
 use crate::cx::{BindingKind, Cx, Place, Typed};
 
 /// The steps of a body of code at most: each `let` is one level of the expression that it becomes.
@@ -85,7 +86,12 @@ impl Cx<'_> {
     fn conditions(&mut self, route: &tree::Route, hint: Option<&Type>) -> Typed {
         let facts = self.point.facts.len();
         let mut tests: Vec<(Option<Expr>, Typed, Span)> = Vec::new();
+        let mut closed = false;
         for arm in &route.arms {
+            if closed && !matches!(arm.head, RouteHead::Error) {
+                self.after_else(head_span(arm));
+            }
+            closed |= matches!(arm.head, RouteHead::Else);
             let test = match &arm.head {
                 RouteHead::Condition(condition) => Some(self.condition(condition)),
                 RouteHead::Else => None,
@@ -103,13 +109,16 @@ impl Cx<'_> {
             tests.push((test, value, arm.span));
         }
         self.point.facts.truncate(facts);
-        if !matches!(tests.last(), Some((None, ..))) {
+        if !closed {
             let diagnostic = self
                 .error(DiagnosticCode::NonExhaustiveRoute, route.span, "this route has no `else` arm")
                 .help("add `else => …`: the conditions may all be false");
             self.report(diagnostic);
             return Typed::poison();
         }
+        // The first `else` ends the route; what follows it is reported.
+        let end = tests.iter().position(|(test, ..)| test.is_none()).map_or(0, |at| at + 1);
+        tests.truncate(end);
         let Some((_, last, last_span)) = tests.pop() else { return Typed::poison() };
         let mut result = last;
         let mut span = last_span;
@@ -132,6 +141,10 @@ impl Cx<'_> {
         let mut otherwise: Option<(Typed, Span)> = None;
         for arm in &route.arms {
             self.point.facts.truncate(facts);
+            if otherwise.is_some() && !matches!(arm.head, RouteHead::Error) {
+                self.after_else(head_span(arm));
+                cases = self.cases_after_else(&value.ty);
+            }
             match &arm.head {
                 RouteHead::Patterns { patterns, guard } => {
                     let head = self.patterns(&mut cases, patterns, guard.is_some());
@@ -156,7 +169,7 @@ impl Cx<'_> {
                     arms.push((checked, value, arm.span));
                 }
                 RouteHead::Else => {
-                    self.else_arm(&cases, arm.span);
+                    self.else_arm(&cases, head_span(arm));
                     if let (Some((root, fields)), Some(narrowed)) = (&path, self.narrowed_else(&cases)) {
                         self.learn(*root, fields.clone(), narrowed);
                     }
@@ -168,7 +181,7 @@ impl Cx<'_> {
         }
         self.point.facts.truncate(facts);
         if otherwise.is_none() {
-            self.exhaustive(&cases, subject.span, route.span);
+            self.exhaustive(&cases, subject.span, route.span, false);
         }
         let mut ty = Type::Never;
         let mut joined = Typed::new(Expr::Const(Value::Null), Type::Never);

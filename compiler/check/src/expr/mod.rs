@@ -4,7 +4,7 @@ mod call;
 mod code;
 mod narrow;
 mod operators;
-mod patterns;
+pub(crate) mod patterns;
 mod record;
 mod template;
 
@@ -108,25 +108,48 @@ impl Cx<'_> {
                 None => Expr::Cast { of: Box::new(typed.expr), from: typed.ty, to: to.clone() },
             };
         }
+        let (name, found) = (self.type_text(to), self.type_text(&typed.ty));
         let mut diagnostic = self
-            .error(Code::TypeMismatch, span, format!("expected `{to}`, found `{}`", typed.ty))
+            .error(Code::TypeMismatch, span, format!("expected `{name}`, found `{found}`"))
             .here(format!("{what} is narrower than this value"));
         diagnostic = match to {
             Type::Literals(_) => diagnostic.help("test the value first with `route`, or read it with `as`"),
+            // What is read with `as` has a name or a short form (G6).
+            _ if ["{", " where ", " | "].iter().any(|long| name.contains(long)) => {
+                diagnostic.help("give the type a name, and read the value with `as`")
+            }
             _ => {
-                let fix = self.cast_edit(span, to);
+                let fix = self.cast_edit(span, &name);
                 diagnostic
                     .help(format!(
-                        "check it when it runs: `… as {to}`; it fails with `bad_shape` if it doesn't fit"
+                        "check it when it runs: `… as {name}`; it fails with `bad_shape` if it doesn't fit"
                     ))
-                    .fix_all(format!("check it with `as {to}`"), fix)
+                    .fix_all(format!("check it with `as {name}`"), fix)
             }
         };
         self.report(diagnostic);
         typed.expr
     }
 
-    fn cast_edit(&self, span: Span, to: &Type) -> Vec<flow_diagnostics::Edit> {
+    /// Writes a type as this file can: an alias with a rule by its name.
+    fn type_text(&self, ty: &Type) -> String {
+        match ty {
+            Type::Where(_) => {
+                let named = |(name, entry): (&SmolStr, &Entry)| match entry {
+                    Entry::Type(declared) if self.program.aliases.get(declared) == Some(ty) => {
+                        Some(name.to_string())
+                    }
+                    _ => None,
+                };
+                self.module.scope.iter().filter_map(named).min().unwrap_or_else(|| ty.to_string())
+            }
+            Type::Nullable(of) => format!("{}?", self.type_text(of)),
+            Type::List(of, size) if *size == Size::default() => format!("[{}]", self.type_text(of)),
+            _ => ty.to_string(),
+        }
+    }
+
+    fn cast_edit(&self, span: Span, to: &str) -> Vec<flow_diagnostics::Edit> {
         let text = self.text(span);
         let simple = text.chars().all(|c| c.is_alphanumeric() || "._()[]\"".contains(c));
         let edit = |at: Span, text: String| flow_diagnostics::Edit { at: self.at(at), text };
@@ -154,8 +177,12 @@ impl Cx<'_> {
 
     fn mismatch(&mut self, typed: &Typed, to: &Type, span: Span, what: &str) {
         let mut diagnostic = self
-            .error(Code::TypeMismatch, span, format!("expected `{to}`, found `{}`", typed.ty))
-            .here(format!("{what} is `{to}`"));
+            .error(
+                Code::TypeMismatch,
+                span,
+                format!("expected `{}`, found `{}`", self.type_text(to), self.type_text(&typed.ty)),
+            )
+            .here(format!("{what} is `{}`", self.type_text(to)));
         match (typed.constant(), to.non_null()) {
             (Some(Value::String(text)), Type::Named(name)) => {
                 if let Some(values) = self.program.enum_values(name) {
@@ -873,13 +900,23 @@ impl Cx<'_> {
             .here("called inside an expression");
         match self.hoist {
             Some(step) => {
-                let mut fresh = String::from(name.rsplit('.').next().unwrap_or(name));
+                let short_name = name.rsplit('.').next().unwrap_or(name);
+                let mut fresh = String::from(short_name);
+                // Steps are named by what takes them, so a name is taken where any word of the item is the same.
+                let words = |fresh: &str| {
+                    self.item
+                        .text
+                        .split(|c: char| !c.is_alphanumeric() && c != '_')
+                        .filter(|word| *word == fresh)
+                        .count()
+                };
                 let taken = |fresh: &str| {
-                    self.visible.contains_key(fresh) || self.module.scope.contains_key(fresh) && fresh != name
+                    let own = usize::from(fresh == short_name);
+                    words(fresh) > own || self.module.scope.contains_key(fresh) && fresh != name
                 };
                 let mut number = 2;
                 while taken(&fresh) {
-                    fresh = format!("{name}_{number}");
+                    fresh = format!("{short_name}_{number}");
                     number += 1;
                 }
                 let line = self.item.text[..step.start as usize].rfind('\n').map_or(0, |at| at + 1);
@@ -895,6 +932,16 @@ impl Cx<'_> {
                 diagnostic = diagnostic
                     .help(format!("call it in a step before this one: `let {fresh} = {call}`"))
                     .fix_all(format!("extract `let {fresh} = {call}`"), edits);
+            }
+            None if self.in_macro => {
+                diagnostic = diagnostic.help(format!(
+                    "walk the list in a step of its own: `let results = parallel for x in xs max 50 collect {{ yield {name}(…) }}`"
+                ));
+            }
+            None if matches!(self.item.kind, tree::ItemKind::Code(_)) => {
+                diagnostic = diagnostic
+                    .here("code is pure")
+                    .help(format!("call `{name}` in the flow, and pass what it gives as an argument"));
             }
             None => {
                 diagnostic = diagnostic.help("effects stand only on the right side of `let`, `=` and `+=`, as a bare call, an arm's body, and after `yield` and `return`");

@@ -14,6 +14,8 @@ enum Narrow {
     Null,
     NonNull,
     Variant(SmolStr),
+    /// Not this member.
+    NotVariant(SmolStr),
 }
 
 impl Cx<'_> {
@@ -36,6 +38,14 @@ impl Cx<'_> {
                         None => continue,
                     }
                 }
+                // Of two members the other one is left; null is no member.
+                Narrow::NotVariant(name) => match self.program.members_of(ty.non_null()) {
+                    Some([one, other]) if short(one) == name || short(other) == name => {
+                        let left = Type::Named(if short(one) == name { other } else { one }.clone());
+                        if ty.allows_null() { left.nullable() } else { left }
+                    }
+                    _ => continue,
+                },
             };
             self.learn(root, fields, narrowed);
         }
@@ -46,6 +56,11 @@ impl Cx<'_> {
         if let Some(known) = self.known(root, fields) {
             return Some(known.clone());
         }
+        self.declared_type(root, fields)
+    }
+
+    /// Returns the type of a path before anything was learnt of its last part.
+    fn declared_type(&self, root: u32, fields: &[SmolStr]) -> Option<Type> {
         match fields.split_last() {
             None => Some(self.bindings[root as usize].ty.clone()),
             Some((last, before)) => {
@@ -62,7 +77,11 @@ impl Cx<'_> {
         if matches!(of.ty, Type::Error) {
             return Typed::new(of.expr, Type::Bool);
         }
-        let members = self.program.members_of(of.ty.non_null()).map(<[_]>::to_vec);
+        // What is narrowed already may be asked again: the union is that of the place as declared.
+        let declared = self.path(value).and_then(|(root, fields)| self.declared_type(root, &fields));
+        let union = declared.filter(|ty| self.program.members_of(ty.non_null()).is_some());
+        let union = union.as_ref().unwrap_or(&of.ty);
+        let members = self.program.members_of(union.non_null()).map(<[_]>::to_vec);
         let found = members
             .as_ref()
             .and_then(|members| members.iter().find(|member| short(member) == variant.text))
@@ -131,9 +150,11 @@ fn collect(cx: &Cx, condition: &tree::Expr, truth: bool, found: &mut Vec<(u32, V
             }
             _ => {}
         },
-        ExprKind::Is(value, variant) if truth => {
+        ExprKind::Is(value, variant) => {
             if let Some((root, fields)) = cx.path(value) {
-                found.push((root, fields, Narrow::Variant(variant.text.clone())));
+                let name = variant.text.clone();
+                let what = if truth { Narrow::Variant(name) } else { Narrow::NotVariant(name) };
+                found.push((root, fields, what));
             }
         }
         ExprKind::Call(call) if call.name.text == "has" && call.args.len() == 1 => {

@@ -169,14 +169,28 @@ impl Cx<'_> {
         }
     }
 
-    /// Reports what no arm handles. `insert` is where a missing arm goes.
-    pub fn exhaustive(&mut self, cases: &Cases, subject: Span, route: Span) -> bool {
+    /// Reports an arm after `else`, which takes everything.
+    pub fn after_else(&mut self, span: Span) {
+        let diagnostic = self
+            .error(Code::UnreachableArm, span, "nothing is left for this arm")
+            .here("`else` stands before it and takes everything")
+            .help("move `else` to the end");
+        self.report(diagnostic);
+    }
+
+    /// What arms after `else` are held against: each for itself, since all of them are reported already.
+    pub fn cases_after_else(&mut self, ty: &Type) -> Cases {
+        Cases { broken: true, ..self.cases(ty) }
+    }
+
+    /// Reports what no arm handles. Only in a flow can an arm fail.
+    pub fn exhaustive(&mut self, cases: &Cases, subject: Span, route: Span, in_flow: bool) {
         if cases.broken {
-            return true;
+            return;
         }
         let head = Span::new(route.start, subject.end);
         let diagnostic = match &cases.left {
-            Some(left) if left.is_empty() => return true,
+            Some(left) if left.is_empty() => return,
             Some(left) => {
                 let missing: Vec<String> = left.iter().map(case_text).collect();
                 let listed = missing.iter().map(|case| format!("`{case}`")).collect::<Vec<_>>().join(", ");
@@ -184,11 +198,17 @@ impl Cx<'_> {
                 let all = self.cases(&cases.ty).left.unwrap_or_default();
                 let all: Vec<String> = all.iter().map(case_text).collect();
                 let at = self.at(Span::at(route.end.saturating_sub(1)));
-                self.error(Code::NonExhaustiveRoute, head, format!("this route does not handle every `{of}`"))
+                let diagnostic = self
+                    .error(Code::NonExhaustiveRoute, head, format!("this route does not handle every `{of}`"))
                     .here(format!("no arm for {listed}"))
                     .label(self.at(subject), format!("`{of}` is {}", all.join(" | ")))
-                    .help("add the missing arm, or `else => …`")
-                    .fix("add an `else` arm that fails", at, "else => fail unhandled(\"\") ")
+                    .help("add the missing arm, or `else => …`");
+                match in_flow {
+                    true => {
+                        diagnostic.fix("add an `else` arm that fails", at, "else => fail unhandled(\"\") ")
+                    }
+                    false => diagnostic,
+                }
             }
             None => self
                 .error(
@@ -200,7 +220,8 @@ impl Cx<'_> {
                 .help("add `else => …`"),
         };
         self.report(diagnostic);
-        false
+        // What isn't handled may lead on, and isn't judged by where it leads.
+        self.lost_way = true;
     }
 
     /// Returns a pattern as a coordinate names it.
@@ -434,6 +455,20 @@ impl Cx<'_> {
             self.report(diagnostic);
         }
         Some((Case::Variant(member), binds))
+    }
+}
+
+/// Returns what stands between `when` and `=>`, guard aside, or `else`.
+pub(crate) fn head_span(arm: &tree::RouteArm) -> Span {
+    match &arm.head {
+        tree::RouteHead::Patterns { patterns, .. } => match (patterns.first(), patterns.last()) {
+            (Some(first), Some(last)) => first.span.to(last.span),
+            _ => arm.span,
+        },
+        tree::RouteHead::Condition(condition) => condition.span,
+        tree::RouteHead::Else | tree::RouteHead::Error => {
+            Span::new(arm.span.start, arm.span.end.min(arm.span.start + 4))
+        }
     }
 }
 

@@ -137,7 +137,7 @@ pub(crate) fn check<'a>(cx: Cx<'a>, flow: &tree::Flow) -> (Cx<'a>, CheckedFlow) 
 impl FlowCheck<'_> {
     fn run(&mut self, flow: &tree::Flow) -> Flow {
         let params = self.bind_params(&flow.name.text, &flow.params, false);
-        self.returns = flow.returns.as_ref().map(|ty| self.read_type(|reader| reader.read(ty)));
+        self.returns = flow.returns.as_ref().map(|ty| self.read_type_again(ty));
         if let Some(emits) = &flow.emits {
             self.emits = Some(self.read_type(|reader| reader.read(emits)));
             self.not_runnable.push((emits.span, "`emits`".into()));
@@ -168,6 +168,7 @@ impl FlowCheck<'_> {
         self.blocks[id as usize].state = state;
         if self.point.reachable
             && !self.lost
+            && !self.lost_way
             && self.returns.as_ref().is_some_and(|ty| !matches!(ty, Type::Null | Type::Error))
         {
             let returns = self.returns.clone().unwrap_or(Type::Null);
@@ -271,7 +272,7 @@ impl FlowCheck<'_> {
     fn steps(&mut self, steps: &[tree::Step]) {
         let mut warned = false;
         for step in steps {
-            if !self.point.reachable && !warned {
+            if !self.point.reachable && !warned && !self.lost && !self.lost_way {
                 warned = true;
                 let diagnostic = self
                     .error(Code::UnreachableStep, step.span, "nothing leads to this step")

@@ -3,13 +3,13 @@
 use flow_diagnostics::Code;
 use flow_ir::plan::{RouteArm, Statement, TestArm};
 use flow_ir::{Expr, Type};
-use flow_source::Span;
 use flow_syntax::tree::{self, RouteHead};
 use smol_str::SmolStr;
 
 use super::step::Got;
 use super::{FlowCheck, Frame, ValueFrame};
 use crate::cx::{BindingKind, Place, Typed};
+use crate::expr::patterns::head_span;
 
 impl FlowCheck<'_> {
     pub fn if_step(&mut self, choice: &tree::If) {
@@ -95,6 +95,9 @@ impl FlowCheck<'_> {
         let mut has_else = false;
         let mut number = 0;
         for arm in &route.arms {
+            if has_else && !matches!(arm.head, RouteHead::Error) {
+                self.after_else(head_span(arm));
+            }
             let (label, test, condition) = match &arm.head {
                 RouteHead::Condition(condition) => {
                     self.hoist = None;
@@ -120,9 +123,8 @@ impl FlowCheck<'_> {
             self.leave(path);
             let after = std::mem::replace(&mut self.cx.point, on);
             end.meet(after);
-            match condition {
-                Some(condition) => self.cx.assume(condition, false),
-                None => self.cx.point.reachable = false,
+            if let Some(condition) = condition {
+                self.cx.assume(condition, false);
             }
             arms.push(TestArm { segment: label, test, block });
         }
@@ -132,6 +134,7 @@ impl FlowCheck<'_> {
                 .here("all conditions may be false")
                 .help("add `else => …`, or use `if` for a step that may be skipped");
             self.report(diagnostic);
+            self.cx.lost_way = true;
         }
         self.cx.point = end;
         self.emit(Statement::If { segment, arms, into });
@@ -156,6 +159,10 @@ impl FlowCheck<'_> {
         for arm in &route.arms {
             self.cx.point = start.clone();
             self.hoist = None;
+            if closed && !matches!(arm.head, RouteHead::Error) {
+                self.after_else(head_span(arm));
+                cases = self.cases_after_else(&ty);
+            }
             match &arm.head {
                 RouteHead::Patterns { patterns, guard } => {
                     let head = self.patterns(&mut cases, patterns, guard.is_some());
@@ -193,7 +200,7 @@ impl FlowCheck<'_> {
                 }
                 RouteHead::Else => {
                     closed = true;
-                    self.else_arm(&cases, Span::new(arm.span.start, arm.span.start + 4));
+                    self.else_arm(&cases, head_span(arm));
                     if let (Some((root, fields)), Some(narrowed)) = (&path_of, self.narrowed_else(&cases)) {
                         self.cx.learn(*root, fields.clone(), narrowed);
                     }
@@ -213,7 +220,7 @@ impl FlowCheck<'_> {
             end.meet(after);
         }
         if !closed {
-            self.exhaustive(&cases, written.span, route.span);
+            self.exhaustive(&cases, written.span, route.span, true);
         }
         self.cx.point = end;
         self.emit(Statement::Route { segment, value, bind, arms, into });

@@ -319,7 +319,7 @@ impl FlowCheck<'_> {
         };
         let yields = frame.joined.is_some();
         let ty = frame.ty();
-        if self.point.reachable && (needed || yields) {
+        if self.point.reachable && (needed || yields) && !self.lost && !self.lost_way {
             let end = Span::new(span.end.saturating_sub(1), span.end);
             let diagnostic = self
                 .error(Code::MissingReturn, end, "this block can end without a value")

@@ -1,11 +1,14 @@
 //! Authority: what a file's tools reach is held against its `allow`.
 
+use std::collections::HashMap;
+
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::plan::Grant;
 use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, ExprKind, ItemKind, Literal};
 
-use crate::program::{Module, Program};
+use crate::items::Checked;
+use crate::program::{Module, Program, Symbol};
 
 /// Reads the `allow` of every module.
 pub(crate) fn collect(program: &mut Program, diagnostics: &mut Vec<Diagnostic>) {
@@ -24,6 +27,20 @@ pub(crate) fn collect(program: &mut Program, diagnostics: &mut Vec<Diagnostic>) 
             module.allow_at.get_or_insert(at);
             for entry in &allow.entries {
                 match grant(entry) {
+                    Some(Grant::Net(text)) if !is_host(&text) => {
+                        module.allow_broken = true;
+                        let at = item.locate(module.file, entry.span);
+                        let diagnostic =
+                            Diagnostic::new(Code::BadSetting, at, format!("`{text}` is no host"))
+                                .here("matches nothing that is reached");
+                        diagnostics.push(match host_of(&text) {
+                            Some(host) => {
+                                let entry = grant_text(&Grant::Net(host.to_string()));
+                                diagnostic.help("name the host alone").fix(format!("write `{entry}`"), at, entry)
+                            }
+                            None => diagnostic.help("write `net(\"api.example.com\")`, `net(\"*.example.com\")` or `net(\"localhost:8080\")`"),
+                        });
+                    }
                     Some(grant) => module.allow.push((grant, item.locate(module.file, entry.span))),
                     None => {
                         module.allow_broken = true;
@@ -110,8 +127,66 @@ pub fn covers(grant: &Grant, need: &Grant) -> bool {
     }
 }
 
+/// Reports what the declarations of each module need and its `allow` doesn't list. One edit mends all of a module.
+pub(crate) fn missing(
+    program: &Program,
+    items: &HashMap<Symbol, Checked>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    for module in program.modules.values().filter(|module| !module.allow_broken) {
+        let mut needs: Vec<(&tree::Item, &Grant, Span)> = Vec::new();
+        for (index, item) in module.tree.items.iter().enumerate() {
+            let Some(name) = item.kind.name() else { continue };
+            if module.items.get(&name.text) != Some(&index) {
+                continue;
+            }
+            let symbol = Symbol { module: module.name.clone(), name: name.text.clone() };
+            let of_item = items.get(&symbol).into_iter().flat_map(|checked| &checked.needs);
+            needs.extend(
+                of_item
+                    .filter(|(need, _)| !module.allow.iter().any(|(grant, _)| covers(grant, need)))
+                    .map(|(need, span)| (item, need, *span)),
+            );
+        }
+        let mut listed: Vec<String> = Vec::new();
+        for (_, need, _) in &needs {
+            let text = grant_text(need);
+            if !listed.contains(&text) {
+                listed.push(text);
+            }
+        }
+        for (position, (item, need, span)) in needs.iter().enumerate() {
+            let diagnostic = unmet(module, item, need, *span);
+            diagnostics.push(match position {
+                0 => with_fix(module, diagnostic, &listed.join(", ")),
+                _ => diagnostic,
+            });
+        }
+    }
+}
+
+/// Adds the edit that lists `grants` in the file's `allow`.
+fn with_fix(module: &Module, diagnostic: Diagnostic, grants: &str) -> Diagnostic {
+    let at = |offset: u32| FileSpan { file: module.file, span: Span::at(offset) };
+    let Some(list) = module.allow_at else {
+        let first = module.tree.items.iter().find(|item| !matches!(item.kind, ItemKind::Import(_)));
+        let insert = at(first.map_or(0, |item| item.start));
+        return diagnostic.fix(format!("add `allow [{grants}]`"), insert, format!("allow [{grants}]\n\n"));
+    };
+    let title = format!("add `{grants}` to `allow`");
+    // Right behind the last entry: a comma that follows it stays the last one, and so does a comment.
+    let last = module.tree.items.iter().find_map(|item| match &item.kind {
+        ItemKind::Allow(allow) => allow.entries.last().map(|entry| item.locate(module.file, entry.span)),
+        _ => None,
+    });
+    match last {
+        Some(last) => diagnostic.fix(title, at(last.span.end), format!(", {grants}")),
+        None => diagnostic.fix(title, at(list.span.start + 1), grants),
+    }
+}
+
 /// Returns what a reader is told of a need that no entry covers.
-pub(crate) fn missing(module: &Module, item: &tree::Item, need: &Grant, span: Span) -> Diagnostic {
+fn unmet(module: &Module, item: &tree::Item, need: &Grant, span: Span) -> Diagnostic {
     let at = item.locate(module.file, span);
     let what = match need {
         Grant::Net(host) if host == "*" => "reaches a host that a parameter names".to_string(),
@@ -124,34 +199,39 @@ pub(crate) fn missing(module: &Module, item: &tree::Item, need: &Grant, span: Sp
     };
     let text = grant_text(need);
     let declared = item.kind.name().map(|name| name.text.to_string()).unwrap_or_default();
-    let diagnostic = Diagnostic::new(
-        Code::MissingAuthority,
-        at,
-        format!("`{declared}` {what}, which `allow` does not list"),
-    )
-    .here("not allowed");
-    match module.allow_at {
-        Some(list) => {
-            let source = &module.tree.text;
-            let inner = source.get(list.span.start as usize + 1..list.span.end as usize - 1).unwrap_or("");
-            let trimmed = inner.trim_end();
-            let insert = list.span.start + 1 + trimmed.len() as u32;
-            let comma = if trimmed.is_empty() || trimmed.ends_with(',') { "" } else { ", " };
-            let space = if trimmed.ends_with(',') { " " } else { "" };
-            diagnostic.help(format!("add `{text}` to `allow`")).fix(
-                format!("add `{text}` to `allow`"),
-                FileSpan { file: module.file, span: Span::at(insert) },
-                format!("{comma}{space}{text}"),
-            )
+    let help = match module.allow_at {
+        Some(_) => format!("add `{text}` to `allow`"),
+        None => format!("allow it at the head of the file: `allow [{text}]`"),
+    };
+    Diagnostic::new(Code::MissingAuthority, at, format!("`{declared}` {what}, which `allow` does not list"))
+        .here("not allowed")
+        .help(help)
+}
+
+/// Whether a text is what `net` takes: a host, `*.` and a host, or `*`; with a port or without.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !host.ends_with(':') && !host.is_empty() && !port.ends_with(']') => {
+            (host, Some(port))
         }
-        None => {
-            let first = module.tree.items.iter().find(|item| !matches!(item.kind, ItemKind::Import(_)));
-            let insert = first.map_or(0, |item| item.start);
-            diagnostic.help(format!("allow it at the head of the file: `allow [{text}]`")).fix(
-                format!("add `allow [{text}]`"),
-                FileSpan { file: module.file, span: Span::at(insert) },
-                format!("allow [{text}]\n\n"),
-            )
-        }
+        _ => (text, None),
+    };
+    if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return false;
     }
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    let label =
+        |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
+    host == "*" || name.split('.').all(label)
+}
+
+/// Returns the host of something that has more than that: `https://api.example.com/v1`.
+fn host_of(text: &str) -> Option<&str> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    is_host(host).then_some(host)
 }

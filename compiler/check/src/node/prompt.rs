@@ -17,7 +17,7 @@ impl Cx<'_> {
     /// Checks `prompt draft(topic: string) -> string { user: "…" }`.
     pub fn prompt(&mut self, node: &tree::Node) -> Option<Node> {
         let params = self.bind_params(&node.name.text, &node.params, false);
-        let returns = self.read_type(|reader| reader.read(&node.returns));
+        let returns = self.read_type_again(&node.returns);
         self.returnable(&returns, &node.returns);
         let fields = self.fields(Kind::Prompt, &node.fields);
         let model = self.model_ref(fields.expr("model"), node.name.span);

@@ -27,7 +27,7 @@ impl Cx<'_> {
     /// Checks `tool charges(id: string) -> [Charge] { get: "https://…" }`.
     pub fn tool(&mut self, node: &tree::Node) -> Option<Node> {
         let params = self.bind_params(&node.name.text, &node.params, false);
-        let returns = self.read_type(|reader| reader.read(&node.returns));
+        let returns = self.read_type_again(&node.returns);
         let fields = self.fields(Kind::Tool, &node.fields);
         let mut kinds = fields.iter().filter(|(row, _)| KINDS.contains(&row.name));
         let Some((kind, url)) = kinds.next() else {

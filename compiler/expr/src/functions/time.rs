@@ -3,7 +3,7 @@
 use flow_ir::Value;
 
 use super::Sig::*;
-use super::Style::Method;
+use super::Style::{Both, Method};
 use super::{Overload, duration, row, string, text, timestamp};
 use crate::{Env, Error};
 
@@ -72,7 +72,7 @@ pub(super) const DURATION_ROWS: &[Overload] = &[
     row(
         "format_time_utc",
         "format_time",
-        Method,
+        Both,
         &[Timestamp, String],
         String,
         "written by a strftime pattern, in UTC",
@@ -81,7 +81,7 @@ pub(super) const DURATION_ROWS: &[Overload] = &[
     row(
         "format_time_zone",
         "format_time",
-        Method,
+        Both,
         &[Timestamp, String, String],
         String,
         "written by a strftime pattern, in a time zone",
