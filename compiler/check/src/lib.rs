@@ -25,7 +25,7 @@ use smol_str::SmolStr;
 pub use coordinates::{Coordinate, Coordinates};
 pub use cx::{Use, Uses};
 pub use items::{Body, Checked, check_item};
-pub use node::allow::{covers, grant_text};
+use node::allow::{covers, grant_text};
 pub use node::settings;
 pub use program::{
     CallKind, CallSig, Entry, ImportedName, Module, ParamSig, Program, Sig, Symbol, Unit, short,

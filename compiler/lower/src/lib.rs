@@ -7,7 +7,7 @@ mod link;
 mod print;
 
 use flow_check::{CheckedProgram, Symbol};
-use flow_diagnostics::{Code, Diagnostic};
+use flow_diagnostics::Diagnostic;
 use flow_ir::Plan;
 
 pub use print::print;
@@ -18,33 +18,10 @@ pub trait Locate {
     fn locate(&self, at: flow_source::FileSpan) -> String;
 }
 
-/// Lowers a flow. The `Err` lists everything that the flow can reach and this version can't carry out (E0902), and
-/// what it needs that its file's `allow` doesn't list (E0701).
+/// Lowers a flow. The `Err` lists everything that the flow can reach and this version can't carry out (E0902).
 pub fn lower(checked: &CheckedProgram, entry: &Symbol, places: &dyn Locate) -> Result<Plan, Vec<Diagnostic>> {
     let linked = link::Linker::new(checked).run(entry);
     let mut problems = linked.problems;
-    if let Some((module, _)) = checked.program.item(entry)
-        && !module.allow_broken
-    {
-        for (symbol, need, at) in &linked.needs {
-            let elsewhere = symbol.module != entry.module;
-            if elsewhere && !module.allow.iter().any(|(grant, _)| flow_check::covers(grant, need)) {
-                let text = flow_check::grant_text(need);
-                problems.push(
-                    Diagnostic::new(
-                        Code::MissingAuthority,
-                        *at,
-                        format!(
-                            "`{}` needs `{text}`, which the started file's `allow` does not list",
-                            symbol.name
-                        ),
-                    )
-                    .here("not allowed")
-                    .help(format!("add `{text}` to `allow` of `{}`", module.name)),
-                );
-            }
-        }
-    }
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.primary.at);
         problems.dedup();

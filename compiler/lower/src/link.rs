@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use flow_check::{Body, Checked, CheckedProgram, Symbol, Use, short};
 use flow_diagnostics::{Code, Diagnostic};
-use flow_ir::plan::{Grant, Model, ModelKind, ModelSettings, Node, Places, Plan, VERSION};
+use flow_ir::plan::{Model, ModelKind, ModelSettings, Node, Places, Plan, VERSION};
 use flow_ir::rewrite::{self, Rewrite};
 use flow_ir::types::TypeBody;
 use flow_ir::{Name, TypeName};
@@ -17,7 +17,6 @@ const JSON_DEPTH_MAX: usize = 125;
 pub(crate) struct Linked {
     pub plan: Plan,
     pub problems: Vec<Diagnostic>,
-    pub needs: Vec<(Symbol, Grant, FileSpan)>,
     pub steps: Vec<(String, FileSpan)>,
 }
 
@@ -112,7 +111,6 @@ impl<'a> Linker<'a> {
     pub fn run(mut self, entry: &Symbol) -> Linked {
         let reached = self.reach(entry);
         let mut problems = Vec::new();
-        let mut needs = Vec::new();
         let mut steps = Vec::new();
         for symbol in &reached {
             let (Some(checked), Some((module, item))) =
@@ -131,9 +129,6 @@ impl<'a> Linker<'a> {
                     .help("this version of `flowc` checks it, and runs prompts, HTTP tools, code and flows"),
                 );
             }
-            for (need, span) in &checked.needs {
-                needs.push((symbol.clone(), need.clone(), item.locate(module.file, *span)));
-            }
             for (coordinate, span) in &checked.steps {
                 steps.push((coordinate.clone(), item.locate(module.file, *span)));
             }
@@ -143,7 +138,7 @@ impl<'a> Linker<'a> {
         if problems.is_empty() {
             problems = self.too_deep(&plan);
         }
-        Linked { plan, problems, needs, steps }
+        Linked { plan, problems, steps }
     }
 
     /// Reports parts with expressions that are nested too deep to be stored.

@@ -1,12 +1,13 @@
 //! Authority: what a file's tools reach is held against its `allow`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::plan::Grant;
 use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, ExprKind, ItemKind, Literal};
 
+use crate::cx::Use;
 use crate::items::Checked;
 use crate::program::{Module, Program, Symbol};
 
@@ -149,20 +150,78 @@ pub(crate) fn missing(
             );
         }
         let mut listed: Vec<String> = Vec::new();
-        for (_, need, _) in &needs {
+        let mut found = Vec::new();
+        for (item, need, span) in needs {
             let text = grant_text(need);
             if !listed.contains(&text) {
                 listed.push(text);
             }
+            found.push(unmet(module, item, need, span));
         }
-        for (position, (item, need, span)) in needs.iter().enumerate() {
-            let diagnostic = unmet(module, item, need, *span);
-            diagnostics.push(match position {
-                0 => with_fix(module, diagnostic, &listed.join(", ")),
-                _ => diagnostic,
-            });
+        for (symbol, need, at, call) in reached(program, items, module) {
+            let text = grant_text(need);
+            if !listed.contains(&text) && !module.allow.iter().any(|(grant, _)| covers(grant, need)) {
+                found.push(unmet_elsewhere(module, &symbol.name, &text, at, call));
+                listed.push(text);
+            }
+        }
+        let mut found = found.into_iter();
+        diagnostics.extend(found.next().map(|first| with_fix(module, first, &listed.join(", "))));
+        diagnostics.extend(found);
+    }
+}
+
+/// Something of another file that a flow reaches: what it is, what it needs, where it says so, and where the flow's file
+/// calls what leads there.
+type Reached<'a> = (&'a Symbol, &'a Grant, FileSpan, FileSpan);
+
+/// Returns the needs of other files that the flows of a module reach: where a flow is started its own file's `allow` rules.
+fn reached<'a>(
+    program: &'a Program,
+    items: &'a HashMap<Symbol, Checked>,
+    module: &'a Module,
+) -> Vec<Reached<'a>> {
+    let mut found = Vec::new();
+    let mut seen: HashSet<&Symbol> = HashSet::new();
+    let mut open: Vec<(&Symbol, Option<FileSpan>)> = Vec::new();
+    for item in module.tree.items.iter().rev() {
+        let ItemKind::Flow(flow) = &item.kind else { continue };
+        let symbol = Symbol { module: module.name.clone(), name: flow.name.text.clone() };
+        open.extend(items.get_key_value(&symbol).map(|(symbol, _)| (symbol, None)));
+    }
+    while let Some((symbol, call)) = open.pop() {
+        if !seen.insert(symbol) {
+            continue;
+        }
+        let (Some(checked), Some((home, item))) = (items.get(symbol), program.item(symbol)) else { continue };
+        let at = |span: Span| item.locate(home.file, span);
+        if let Some(call) = call {
+            found.extend(checked.needs.iter().map(|(need, span)| (symbol, need, at(*span), call)));
+        }
+        for (what, span) in checked.uses.iter().rev() {
+            let (Use::Node(next) | Use::Flow(next) | Use::Code(next) | Use::Model(next)) = what else {
+                continue;
+            };
+            let leaves = (next.module != module.name).then(|| call.unwrap_or_else(|| at(*span)));
+            open.push((next, leaves));
         }
     }
+    found
+}
+
+/// Returns what a reader is told of another file's need that no entry of this file covers.
+fn unmet_elsewhere(module: &Module, name: &str, text: &str, at: FileSpan, call: FileSpan) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingAuthority,
+        call,
+        format!("`{name}` needs `{text}`, which `allow` of this file does not list"),
+    )
+    .here("leads there")
+    .label(at, "needed here")
+    .help(match module.allow_at {
+        Some(_) => format!("add `{text}` to `allow`: the file that is started rules, an import's `allow` only states its need"),
+        None => format!("allow it at the head of the file: `allow [{text}]`; an import's `allow` only states its need"),
+    })
 }
 
 /// Adds the edit that lists `grants` in the file's `allow`.
