@@ -404,7 +404,7 @@ impl<'a> Cx<'a> {
                 Diagnostic::new(Code::UnusedBinding, at, format!("`{}` is never read", binding.name))
                     .here(format!("nothing reads {what}"))
                     .help(match binding.kind {
-                        BindingKind::Let => "call the node without `let`, or remove it",
+                        BindingKind::Let => "remove the `let`; a call of a node stands without one, too",
                         _ => "remove it, or start its name with `_`",
                     }),
             );

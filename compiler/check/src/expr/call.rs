@@ -15,6 +15,27 @@ use super::operators::{choose, shown};
 use crate::cx::{BindingKind, Cx, Place, Typed, Use};
 use crate::program::{CallKind, CallSig, Sig, Symbol};
 
+/// Functions of other languages, and what is written here.
+const HABITS: [(&str, &str); 8] = [
+    ("len", "the size of a text, list or map is `x.size()`"),
+    ("length", "the size of a text, list or map is `x.size()`"),
+    ("count", "the size of a text, list or map is `x.size()`"),
+    ("print", "a run shows what its flow returns: `return x`"),
+    ("println", "a run shows what its flow returns: `return x`"),
+    ("str", "make it a text: `string(x)`, or `\"${x}\"`"),
+    ("sorted", "sort a list with `xs.sort()` or `xs.sort_by(x, x.key)`"),
+    ("range", "a step is repeated with `loop max n { … }`, where `loop.index` counts from 0"),
+];
+
+/// Whether a call of this name, where no node has it, means a function: one of the language that is called otherwise, or
+/// one of other languages.
+pub(crate) fn is_function_habit(name: &str) -> bool {
+    HABITS.iter().any(|(habit, _)| *habit == name)
+        || functions::lookup(name, true).next().is_some()
+        || functions::macros(name).next().is_some()
+        || functions::lookup(&format!("math.{name}"), false).next().is_some()
+}
+
 /// What a call at the root of a step calls.
 #[derive(Clone, Debug)]
 pub(crate) enum CallTarget {
@@ -65,6 +86,24 @@ impl Cx<'_> {
         }
         for arg in &call.args {
             self.expr(&arg.value, None);
+        }
+        if let Some((_, instead)) = HABITS.iter().find(|(habit, _)| habit == name) {
+            let diagnostic = self
+                .error(Code::UnknownFunction, call.name.span, format!("unknown function `{name}`"))
+                .here("not declared or imported in this file")
+                .help(*instead);
+            self.report(diagnostic);
+            return Typed::poison();
+        }
+        let in_math = format!("math.{name}");
+        if functions::lookup(&in_math, false).next().is_some() {
+            let diagnostic = self
+                .error(Code::UnknownFunction, call.name.span, format!("unknown function `{name}`"))
+                .here("not declared or imported in this file")
+                .help(format!("it is called `{in_math}`"))
+                .fix(format!("write `{in_math}`"), self.at(call.name.span), in_math);
+            self.report(diagnostic);
+            return Typed::poison();
         }
         self.unknown_call(name, call.name.span, Code::UnknownFunction);
         Typed::poison()
@@ -195,8 +234,17 @@ impl Cx<'_> {
         let receiver = self.expr(&method.receiver, None);
         let name = method.name.text.clone();
         if functions::lookup(&name, true).next().is_none() {
+            // A bare name first, as in a macro, may be a variable: then nothing is said of the names.
+            let unknown_first = matches!(
+                method.args.first().map(|arg| &arg.value.kind),
+                Some(ExprKind::Name(name)) if !self.visible.contains_key(name)
+            );
+            let found = self.diagnostics.len();
             for arg in &method.args {
                 self.expr(&arg.value, None);
+            }
+            if unknown_first && !matches!(receiver.ty, Type::Error) {
+                self.diagnostics.truncate(found);
             }
             if !matches!(receiver.ty, Type::Error) {
                 self.unknown_method(&name, &receiver.ty, method.name.span);

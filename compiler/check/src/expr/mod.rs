@@ -19,7 +19,7 @@ use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, Literal};
 use smol_str::SmolStr;
 
-pub(crate) use call::CallTarget;
+pub(crate) use call::{CallTarget, is_function_habit};
 
 use crate::cx::{Access, BindingKind, Cx, Place, Typed};
 use crate::fit::{Fit, constant_fits, fit, join};
@@ -105,7 +105,11 @@ impl Cx<'_> {
                     self.report(diagnostic);
                     typed.expr
                 }
-                None => Expr::Cast { of: Box::new(typed.expr), from: typed.ty, to: to.clone() },
+                None => {
+                    let cast = Expr::Cast { of: Box::new(typed.expr), from: typed.ty, to: to.clone() };
+                    self.sure_failure(&cast, to, span);
+                    cast
+                }
             };
         }
         let (name, found) = (self.type_text(to), self.type_text(&typed.ty));
@@ -129,6 +133,20 @@ impl Cx<'_> {
         };
         self.report(diagnostic);
         typed.expr
+    }
+
+    /// Reports a value of constants that breaks the rule of its type, and so fails whenever it is made (T4).
+    pub fn sure_failure(&mut self, made: &Expr, ty: &Type, span: Span) {
+        if let Err(error) = flow_expr::constant(made, &[], &self.program.types)
+            && error.is_absorbed()
+        {
+            let name = self.type_text(ty);
+            let diagnostic = self
+                .error(Code::BadRefinement, span, format!("this value is outside of `{name}`"))
+                .here(error.message)
+                .help("use a value that the rule of the type allows");
+            self.report(diagnostic);
+        }
     }
 
     /// Writes a type as this file can: an alias with a rule by its name.

@@ -25,7 +25,10 @@ impl Cx<'_> {
         }
         let wanted = hint.map(|hint| strip_rule(hint.non_null()));
         match &wanted {
-            Some(Type::Json) => self.map(record, Some((Type::STRING, Type::Json)), true),
+            Some(Type::Json) => match self.spread_record(record) {
+                Some(ty) => self.update(record, ty),
+                None => self.map(record, Some((Type::STRING, Type::Json)), true),
+            },
             Some(Type::Map(key, value)) => {
                 self.map(record, Some(((**key).clone(), (**value).clone())), false)
             }
@@ -108,6 +111,7 @@ impl Cx<'_> {
         let (Some(fields), Some(shape)) = (self.program.record_of(ty).cloned(), self.shape(ty)) else {
             return Typed::poison();
         };
+        let found = self.diagnostics.len();
         let mut slots: Vec<Option<Expr>> = vec![None; fields.fields.len()];
         let mut broken = false;
         for (index, value) in self.named_values(record, ty, &fields, &mut broken) {
@@ -137,7 +141,15 @@ impl Cx<'_> {
             self.report(diagnostic);
         }
         let expr = match self.has_rule(ty) {
-            true => Expr::Record { shape, slots: values },
+            true => {
+                let constant = values.iter().all(|value| matches!(value, Expr::Const(_)));
+                let made = Expr::Record { shape, slots: values };
+                // A field that is wrong by itself is reported already.
+                if constant && self.diagnostics.len() == found {
+                    self.sure_failure(&made, ty, span);
+                }
+                made
+            }
             false => constant_record(shape, values),
         };
         Typed::new(expr, ty.clone())

@@ -29,6 +29,16 @@ impl FlowCheck<'_> {
             ExprKind::Error => return None,
             _ => {
                 let root = self.text(assign.target.span).to_string();
+                let state = self
+                    .path(root_name(&assign.target))
+                    .is_some_and(|(id, _)| self.bindings[id as usize].kind == BindingKind::State);
+                let help = match (&assign.target.kind, state) {
+                    (ExprKind::Member(_), true) => {
+                        "assign the whole state: `state = {...state, field: value}`"
+                    }
+                    (_, true) => "assign the whole state: `state = …`",
+                    _ => "only state is assigned, and as a whole; make a new value: `let changed = …`",
+                };
                 let diagnostic = self
                     .error(
                         Code::ImmutableAssignment,
@@ -36,7 +46,7 @@ impl FlowCheck<'_> {
                         format!("`{root}` cannot be assigned"),
                     )
                     .here("a part of a value")
-                    .help("assign the whole state: `state = {...state, field: value}`");
+                    .help(help);
                 self.report(diagnostic);
                 return None;
             }
@@ -173,7 +183,10 @@ impl FlowCheck<'_> {
                     .here(format!("`{name}` is `{ty}`"))
                     .help("`+=` adds numbers, and grows texts, lists and maps; use `=`");
                 self.report(diagnostic);
-                None
+                // Nothing that is added could fit.
+                self.value_of(&assign.value, None, None, None);
+                self.written(id, span);
+                return;
             }
         };
         let (expr, found) = match &assign.value.kind {
@@ -221,5 +234,14 @@ impl FlowCheck<'_> {
         let sum = Expr::Call { function: function.into(), args: vec![Expr::Slot(slot), value] };
         let value = Expr::Cast { of: Box::new(sum), from: base.clone(), to: ty.clone() };
         self.emit(Statement::Set { slot, value });
+    }
+}
+
+/// Returns the name that `a.b[0].c` starts with.
+fn root_name(target: &tree::Expr) -> &tree::Expr {
+    match &target.kind {
+        ExprKind::Member(member) => root_name(&member.object),
+        ExprKind::Index(index) => root_name(&index.object),
+        _ => target,
     }
 }

@@ -39,7 +39,8 @@ impl FlowCheck<'_> {
         if let ExprKind::Call(call) = &root.kind {
             let known = self.callable(&call.name.text).is_some()
                 || self.is_broken(&call.name.text)
-                || flow_expr::functions::lookup(&call.name.text, false).next().is_some();
+                || flow_expr::functions::lookup(&call.name.text, false).next().is_some()
+                || crate::expr::is_function_habit(&call.name.text);
             if !known {
                 for arg in &call.args {
                     self.expr(&arg.value, None);
@@ -96,6 +97,7 @@ impl FlowCheck<'_> {
             && !self.is_broken(&call.name.text)
             && flow_expr::functions::lookup(&call.name.text, false).next().is_none()
             && !matches!(call.name.as_str(), "has" | "endorse")
+            && !crate::expr::is_function_habit(&call.name.text)
         {
             for arg in &call.args {
                 self.expr(&arg.value, None);
