@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use flow_diagnostics::{Code, Diagnostic};
+use flow_diagnostics::{Code, Diagnostic, Edit};
 use flow_grammar::{FlowParser, Rule};
 use flow_source::{FileId, Span};
 use pest::Parser;
@@ -289,6 +289,7 @@ impl FileParser<'_> {
             }
         }
         let mut error = error;
+        let mut mended: Vec<(Option<Region>, usize)> = Vec::new();
         for _ in 0..FAULTS_MAX {
             let read = std::str::from_utf8(&patched).unwrap_or(text);
             self.reread += read.len();
@@ -308,9 +309,22 @@ impl FileParser<'_> {
             let given = |i: usize| given_up.iter().any(|g| (g.first..g.end).contains(&i));
             let at = if keyword > 0 && given(keyword - 1) { at } else { keyword };
             let region = outline.region(at);
-            let known = given_up.iter().any(|g| (g.first..=g.end).contains(&at) || Some(*g) == region);
+            let known = given_up.iter().any(|g| (g.first..=g.end).contains(&at) || Some(*g) == region)
+                || mended.iter().any(|(r, until)| *r == region && at <= *until);
             if !known {
-                self.diagnostics.push(explain::refused(self.file, base, &outline, at, region));
+                let diagnostic = explain::refused(self.file, base, &outline, at, region);
+                let told = self
+                    .diagnostics
+                    .iter()
+                    .any(|d| d.primary.at == diagnostic.primary.at && d.message == diagnostic.message);
+                let mends = !told && self.reread < REREAD_BYTES_MAX && mend(&mut patched, &diagnostic, base);
+                if !told {
+                    self.diagnostics.push(diagnostic);
+                }
+                if mends {
+                    mended.push((region, at));
+                    continue;
+                }
             }
             let mut next = region;
             while let Some(r) = next
@@ -338,6 +352,35 @@ fn give_up(patched: &mut [u8], outline: &Outline<'_>, given_up: &mut Vec<Region>
     let span = outline.span(region.first, region.end);
     patched[span.range()].fill(POISON);
     given_up.push(region);
+}
+
+/// Writes the fix of what was reported over the text, where it fits, so that the rest is read as it was meant. Returns whether
+/// it did.
+fn mend(patched: &mut [u8], diagnostic: &Diagnostic, base: u32) -> bool {
+    let Some(fix) = diagnostic.fixes.first() else { return false };
+    let place = |edit: &Edit| {
+        let start = edit.at.span.start.checked_sub(base)? as usize;
+        Some(start..start + edit.at.span.len() as usize)
+    };
+    let fits = fix.edits.iter().all(|edit| {
+        place(edit).is_some_and(|at| patched.get(at).is_some_and(|old| old.len() >= edit.text.len()))
+    });
+    if !fits {
+        return false;
+    }
+    let mut changed = false;
+    for edit in &fix.edits {
+        let Some(old) = place(edit).and_then(|at| patched.get_mut(at)) else { continue };
+        let new = edit.text.bytes().chain(std::iter::repeat(b' '));
+        for (byte, new) in old.iter_mut().zip(new) {
+            // A line break is kept where the new text is blank: it ends a comment.
+            if *byte != new && !(new == b' ' && byte.is_ascii_whitespace()) {
+                *byte = new;
+                changed = true;
+            }
+        }
+    }
+    changed
 }
 
 /// Whether a character that doesn't belong there can be passed over.

@@ -112,8 +112,14 @@ impl FlowCheck<'_> {
         typed.expr
     }
 
-    /// Checks that what is walked has an end: an upper size, or `max`.
-    pub fn walk_bound(&mut self, over: &Type, max: Option<&tree::Expr>, span: Span) -> (Option<Expr>, Size) {
+    /// Checks that what is walked has an end: an upper size, or `max`. A missing `max` would stand after `before`.
+    pub fn walk_bound(
+        &mut self,
+        over: &Type,
+        max: Option<&tree::Expr>,
+        span: Span,
+        before: Span,
+    ) -> (Option<Expr>, Size) {
         let size = match strip(over) {
             Type::List(_, size) => size,
             _ => Size::default(),
@@ -143,7 +149,7 @@ impl FlowCheck<'_> {
                 .error(Code::UnboundedLoop, span, format!("`{over}` has no upper size"))
                 .here("may be of any length")
                 .help("say how many at most: `max 50`; a longer list fails with `exhausted`")
-                .fix("add `max 50`", self.at(Span::at(span.end)), " max 50");
+                .fix("add `max 50`", self.at(Span::at(before.end)), " max 50");
             self.report(diagnostic);
         }
         (None, size)
@@ -153,7 +159,8 @@ impl FlowCheck<'_> {
         let binding = &walk.binding;
         let over = self.expr(&binding.over, None);
         let (index_type, item_type) = self.walked(&over.ty, binding.over.span, binding.index.is_some());
-        let (max, _) = self.walk_bound(&over.ty, walk.max.as_ref(), binding.over.span);
+        let span = binding.over.span;
+        let (max, _) = self.walk_bound(&over.ty, walk.max.as_ref(), span, span);
         self.forget_assigned(&walk.body);
         let segment = binding.item.text.clone();
         let path = self.enter(&format!("{segment}[]"));

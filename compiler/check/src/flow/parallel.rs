@@ -184,7 +184,9 @@ impl FlowCheck<'_> {
             .unwrap_or_else(|| binding.item.text.clone());
         let over = self.expr(&binding.over, None);
         let (index_type, item_type) = self.walked(&over.ty, binding.over.span, binding.index.is_some());
-        let (max, size) = self.walk_bound(&over.ty, walk.max.as_ref(), binding.over.span);
+        let span = binding.over.span;
+        let before = walk.by.as_ref().map_or(span, |by| by.span);
+        let (max, size) = self.walk_bound(&over.ty, walk.max.as_ref(), span, before);
         let jobs = walk.jobs.as_ref().map(|jobs| self.jobs(jobs));
         let before = self.point.clone();
         let raised = std::mem::take(&mut self.raised);

@@ -132,7 +132,11 @@ impl Builder<'_> {
         }
         let negative = prefixes.last().is_some_and(|(op, _)| *op == UnaryOp::Negate);
         let mut expr = self.postfix_parts(cursor, negative);
+        // In parentheses the least `int` is a value already, and its negative no `int`.
+        let least = matches!(expr.kind, ExprKind::Literal(Literal::Int(i64::MIN)))
+            && self.text[expr.span.range()].starts_with('(');
         if negative
+            && !least
             && let ExprKind::Literal(literal @ (Literal::Int(_) | Literal::Float(_) | Literal::Duration(_))) =
                 &mut expr.kind
         {

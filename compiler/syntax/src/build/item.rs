@@ -236,7 +236,7 @@ impl Builder<'_> {
         let mut body = Cursor::new(body);
         let budget =
             body.take_if(Rule::budget).map(|pair| Budget { span: span_of(&pair), fields: self.fields(pair) });
-        let state = body.take_if(Rule::state).map(|pair| self.state(pair)).unwrap_or_default();
+        let mut state = body.take_if(Rule::state).map(|pair| self.state(pair)).unwrap_or_default();
         let (mut steps, mut on_error) = (Vec::new(), None);
         while let Some(pair) = body.next() {
             if pair.as_rule() == Rule::on_error {
@@ -245,6 +245,7 @@ impl Builder<'_> {
                 let binding = inner.take_if(Rule::ident).map(|pair| super::name(&pair));
                 on_error = Some(OnError { binding, block: self.block(inner.take()), span });
             } else {
+                self.lost_state(&pair, &mut state);
                 steps.push(self.step(pair));
             }
         }

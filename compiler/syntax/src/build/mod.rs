@@ -5,6 +5,7 @@
 
 mod expr;
 mod item;
+mod jinja;
 mod number;
 mod step;
 mod string;

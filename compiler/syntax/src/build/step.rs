@@ -5,6 +5,8 @@ use flow_source::Span;
 use pest::iterators::Pair;
 
 use super::{Builder, Cursor, name, span_of};
+use crate::lexer::TokenKind;
+use crate::outline::Outline;
 use crate::tree::{
     ArmBody, Assign, AssignOp, Binding, Block, Catch, CatchArm, CatchHead, Emit, Expr, ExprKind, For, Goto,
     Graph, If, Jump, Leave, Let, Literal, Loop, LoopTest, Name, ParallelFor, Pattern, PatternKind,
@@ -17,9 +19,10 @@ impl Builder<'_> {
     pub(super) fn block(&mut self, pair: Pair<'_, Rule>) -> Block {
         let span = span_of(&pair);
         let mut cursor = Cursor::new(pair);
-        let state = cursor.take_if(Rule::state).map(|pair| self.state(pair)).unwrap_or_default();
+        let mut state = cursor.take_if(Rule::state).map(|pair| self.state(pair)).unwrap_or_default();
         let mut steps = Vec::new();
         while let Some(pair) = cursor.next() {
+            self.lost_state(&pair, &mut state);
             steps.push(self.step(pair));
         }
         Block { state, steps, span }
@@ -32,14 +35,7 @@ impl Builder<'_> {
         while let Some(pair) = cursor.next() {
             let span = span_of(&pair);
             if pair.as_rule() == Rule::poison {
-                slots.extend(self.lost_word(span).map(|name| StateSlot {
-                    docs: None,
-                    name,
-                    ty: lost_type(span),
-                    initial: Some(Expr { kind: ExprKind::Error, span }),
-                    merge: None,
-                    span,
-                }));
+                slots.extend(self.lost_word(span).map(|name| lost_slot(name, span)));
                 continue;
             }
             let docs = self.docs(&cursor.docs);
@@ -59,6 +55,38 @@ impl Builder<'_> {
             slots.push(slot);
         }
         slots
+    }
+
+    /// `state { … }` that stands after a step was reported, and its names are declared all the same.
+    pub(super) fn lost_state(&self, pair: &Pair<'_, Rule>, state: &mut Vec<StateSlot>) {
+        if pair.as_rule() != Rule::poison {
+            return;
+        }
+        let span = span_of(pair);
+        let outline = Outline::new(&self.text[span.range()]);
+        if outline.word(0) != "state" || outline.word(1) != "{" {
+            return;
+        }
+        let mut depth = 0usize;
+        for i in 1..outline.tokens.len() {
+            match outline.kind(i) {
+                Some(TokenKind::Open | TokenKind::SpliceOpen) => depth += 1,
+                Some(TokenKind::Close | TokenKind::SpliceClose) => depth = depth.saturating_sub(1),
+                // After a `?` the word before a colon is a value.
+                Some(TokenKind::Word)
+                    if depth == 1
+                        && outline.word(i + 1) == ":"
+                        && (matches!(outline.word(i - 1), "{" | ",") || outline.ends_operand(i - 1)) =>
+                {
+                    let at = outline.tokens[i].span.shift(span.start);
+                    let name = Name { text: outline.word(i).into(), span: at };
+                    if state.iter().all(|slot| slot.name.text != name.text) {
+                        state.push(lost_slot(name, at));
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Any rule of `step`
@@ -408,6 +436,12 @@ fn step_name(cursor: &mut Cursor<'_>) -> Option<Name> {
 
 fn is_lower(name: &Name) -> bool {
     name.text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+}
+
+/// A state that could not be read, but for its name.
+fn lost_slot(name: Name, span: Span) -> StateSlot {
+    let initial = Some(Expr { kind: ExprKind::Error, span });
+    StateSlot { docs: None, name, ty: lost_type(span), initial, merge: None, span }
 }
 
 /// The type of something that could not be read.

@@ -36,6 +36,10 @@ enum Frame {
 impl Builder<'_> {
     /// `string`: a literal, or a template if it has splices or directives.
     pub(super) fn string(&mut self, pair: Pair<'_, Rule>) -> ExprKind {
+        self.template(pair, false)
+    }
+
+    fn template(&mut self, pair: Pair<'_, Rule>, constant: bool) -> ExprKind {
         let (text, span) = (pair.as_str(), span_of(&pair));
         let layout = layout(text, span);
         let mut writer = Writer {
@@ -46,12 +50,36 @@ impl Builder<'_> {
         };
         let mut at = layout.content.start;
         let mut pieces = Pieces { frames: Vec::new(), bodies: vec![Vec::new()] };
+        let mut braces = if constant { Vec::new() } else { super::jinja::find(text, span) };
+        if !braces.is_empty() {
+            let parts: Vec<Span> = pair
+                .clone()
+                .into_inner()
+                .filter(|part| matches!(part.as_rule(), Rule::splice | Rule::directive))
+                .map(|part| span_of(&part))
+                .collect();
+            braces.retain(|b| {
+                let next = parts.partition_point(|part| part.end <= b.span.start);
+                parts.get(next).is_none_or(|part| b.span.end <= part.start)
+            });
+        }
+        if !braces.is_empty() {
+            self.jinja(&braces);
+        }
+        let mut braces = braces.into_iter().peekable();
         for part in pair.into_inner() {
             let part_span = span_of(&part);
             let (is_splice, is_directive) =
                 (part.as_rule() == Rule::splice, part.as_rule() == Rule::directive);
             if !is_splice && !is_directive {
                 continue;
+            }
+            // What Jinja braces hold is read as if it were spliced.
+            while let Some(brace) = braces.next_if(|b| b.span.end <= part_span.start) {
+                self.write(&mut writer, text, span, at, brace.span.start);
+                at = at.max(brace.span.end);
+                pieces.text(&mut writer.out);
+                pieces.push(Piece::Splice(brace.value));
             }
             self.write(&mut writer, text, span, at, part_span.start);
             at = part_span.end;
@@ -69,6 +97,12 @@ impl Builder<'_> {
                 pieces.text(&mut writer.out);
                 self.directive(Cursor::new(part).take(), part_span, &mut pieces);
             }
+        }
+        for brace in braces {
+            self.write(&mut writer, text, span, at, brace.span.start);
+            at = at.max(brace.span.end);
+            pieces.text(&mut writer.out);
+            pieces.push(Piece::Splice(brace.value));
         }
         self.write(&mut writer, text, span, at, layout.content.end);
         if pieces.frames.is_empty() && pieces.bodies.len() == 1 && pieces.bodies[0].is_empty() {
@@ -94,7 +128,7 @@ impl Builder<'_> {
     /// A string that must be constant.
     pub(super) fn constant_string(&mut self, pair: Pair<'_, Rule>) -> SmolStr {
         let span = span_of(&pair);
-        match self.string(pair) {
+        match self.template(pair, true) {
             ExprKind::Literal(Literal::String(text)) => text,
             _ => {
                 self.report(Code::UnexpectedToken, span, "a string here can't hold `${}`").help =

@@ -2,7 +2,7 @@
 
 use flow_diagnostics::{Code, Diagnostic, Edit};
 
-use super::{Place, arms};
+use super::{Place, arms, foreign};
 use crate::lexer::TokenKind;
 use crate::outline::{BlockKind, is_reserved};
 
@@ -16,7 +16,7 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
         arms::of_catch,
         other_statement,
         guard,
-        late_state,
+        foreign::late_head,
         no_condition,
         no_in,
         thin_arrow,
@@ -44,7 +44,7 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
 pub(super) fn in_expression(place: &Place<'_>) -> Option<Diagnostic> {
     let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 9] = [
         word_operator,
-        f_string,
+        foreign::f_string,
         equals,
         nested_ternary,
         half_ternary,
@@ -162,18 +162,6 @@ fn guard(place: &Place<'_>) -> Option<Diagnostic> {
             .help("`return yield break continue goto fail emit` take `if c`; anything else stands in a block")
             .fix("put the step in an `if` block", place.span(region.first, region.end), mended),
     )
-}
-
-/// `state { … }` after a step.
-fn late_state(place: &Place<'_>) -> Option<Diagnostic> {
-    let first = place.tokens().start;
-    let word = place.word(first);
-    (place.kind() == Some(BlockKind::Steps) && matches!(word, "state" | "budget") && place.word(first + 1) == "{" && place.at <= first + 2)
-        .then(|| {
-            place
-                .error(place.span(first, first + 1), format!("`{word}` stands at the head of its block"))
-                .help("a flow starts with `budget { … }`, then `state { … }`, then its steps; inner blocks have `state` only")
-        })
 }
 
 /// `for x xs { … }`, `for x of xs { … }`
@@ -307,23 +295,6 @@ fn word_operator(place: &Place<'_>) -> Option<Diagnostic> {
             .error(place.span(i, i + 1), format!("`{word}` is written `{symbol}`"))
             .help(format!("write `{symbol}`"))
             .fix(format!("write `{symbol}`"), at, symbol),
-    )
-}
-
-/// `f"{x}"`
-fn f_string(place: &Place<'_>) -> Option<Diagnostic> {
-    let i = [place.at, place.at.wrapping_sub(1), place.at.wrapping_sub(2)].into_iter().find(|&i| {
-        i > 0
-            && matches!(place.outline.kind(i), Some(TokenKind::QuoteOpen | TokenKind::Plain))
-            && place.outline.attached(i)
-            && matches!(place.outline.kind(i - 1), Some(TokenKind::Word | TokenKind::TypeWord))
-    })?;
-    let at = place.span(i - 1, i);
-    Some(
-        place
-            .error(at, format!("a string takes no prefix `{}`", place.word(i - 1)))
-            .help("every `\"…\"` interpolates: `\"Hello ${name}\"`")
-            .fix("take the prefix out", at, ""),
     )
 }
 

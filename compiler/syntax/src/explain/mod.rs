@@ -3,6 +3,7 @@
 
 mod arms;
 mod fault;
+mod foreign;
 mod habits;
 
 use flow_diagnostics::{Code, Diagnostic};
