@@ -462,6 +462,14 @@ impl<'a> Outline<'a> {
                         false
                     }
                     "for" => self.word(i - 1) != "parallel",
+                    "error" if self.word(i - 1) == "on" => false,
+                    // `switch x {`: what follows belongs to the word that starts no step.
+                    _ if !self.starts_line(i)
+                        && block.elements.last() == Some(&(i - 1))
+                        && FOREIGN.contains(&self.word(i - 1)) =>
+                    {
+                        false
+                    }
                     // `for x xs`: the word that `in` was forgotten before.
                     _ if i >= 2 && self.word(i - 2) == "for" => false,
                     _ if matches!(self.word(i - 1), "mock" | "expect") && !self.starts_line(i) => false,
@@ -494,6 +502,12 @@ impl<'a> Outline<'a> {
 fn closes(open: &str, close: &str) -> bool {
     matches!((open, close), ("(", ")") | ("[", "]") | ("{" | "${", "}"))
 }
+
+/// Words that start a statement in other languages.
+const FOREIGN: [&str; 20] = [
+    "switch", "match", "elif", "elsif", "elseif", "throw", "raise", "var", "val", "mut", "const", "await",
+    "async", "spawn", "def", "fn", "function", "sleep", "foreach", "print",
+];
 
 /// Words that say what a brace after them holds.
 const HEADS: [&str; 12] =

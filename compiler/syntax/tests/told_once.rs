@@ -13,6 +13,22 @@ const STEPS: &[&str] = &[
     "if !r is Reply { g() }",
     "for x of xs { g(x) }",
     "let x = f\"a {k}\"",
+    "var y = k",
+    "const y: int = k",
+    "let mut y = k",
+    "for (x in xs) { g(x) }",
+    "if k > 1 { g() } elif k > 2 { g() } else { h() }",
+    "foreach x in xs { g(x) }",
+    "raise broken(\"x\")",
+    "let x = if k > 1 { 1 } else { 2 }",
+    "let x = if k > 1 { g() } else { h() }",
+    "let ys = parallel for x in xs jobs 2 max 3 { yield g(x) }",
+    "parallel for x in xs collect max 3 by x.id { g(x) }",
+    "fail \"a ${k}\"",
+    "fail 'a'",
+    "let my-value = 3",
+    "let x = xs.map(v => v + 1)",
+    "let x = `a ${k}`",
     "let x = f\"a {k.name} {{b}} {xs[0]}\"",
 ];
 
@@ -30,10 +46,20 @@ fn a_habit_is_told_once_and_its_fix_makes_a_program() {
 }
 
 const ITEMS: &[&str] = &[
+    "enum K = a | b",
+    "model m = openai/gpt-4o",
+    "model m = openai/gpt-4o { temperature: 0.2 }",
+    "prompt my-prompt(x: int) -> string { user: \"${x}\" }",
+    "type T { a: string[]  b: int }",
+    "flow f(xs: string[]) { g() }",
+    "flow f(xs: List<string>) { g() }",
+    "flow f(ys: Optional<int>) { g() }",
+    "flow f(zs: Map<string, int>) { g() }",
+    "code f(xs: List[string]) -> int = 1",
     "prompt p(q: string) -> string { user: \"Say {{ q }} and {{q.name}}\" }",
     "prompt p(q: [string]) -> string {\n  user: \"\"\"\n    {% for x in q %}\n    - {{ x }}\n    {% endfor %}\n    \"\"\"\n}",
     "flow f() {\n  let a = g()\n  state { n: int = 0 }\n  n += a\n}",
-    "flow f() {\n  state { m: int = 0 }\n  let a = g()\n  state {\n    n: int = a ? b : c\n  }\n  n += a\n}",
+    "flow f() {\n  state { m: int = 0 }\n  let a = g()\n  state {\n    n: int = d ? b : c\n  }\n  n += a\n}",
     "flow f() {\n  budget { usd: 1.0 }\n  let a = g()\n  state { n: int = 0 }\n  n += a\n}",
 ];
 
@@ -49,6 +75,30 @@ fn once(text: &str, wrong: &mut Vec<String>) {
     if errors(&parse(&now).1) > 0 {
         wrong.push(format!("{text}\n{}\nbecame\n{now}\n{}", shown(text), shown(&now)));
     }
+}
+
+/// Told once, with help, where no edit is sure to be meant.
+const WITHOUT_FIX: &[(&str, &str)] = &[
+    ("flow f(k: K) {\n  switch k {\n    case a: g()\n    default: h()\n  }\n  g()\n}", "`route value"),
+    ("flow f(k: K) {\n  match k {\n    a => g()\n    _ => h()\n  }\n  g()\n}", "`route value"),
+    ("flow f() {\n  let a = g()\n  state { n: int = a }\n  n += a\n}", "before the first step"),
+    ("flow if(k: int) { g() }", "another name"),
+    ("flow f() {\n  on error { g() }\n  let a = h()\n}", "behind the last step"),
+    ("flow f() {\n  let a = parallel { let b = g() }\n  g()\n}", "parallel for"),
+    ("flow f() {\n  if c g()\n  h()\n}", "braces"),
+];
+
+#[test]
+fn a_habit_without_a_fix_has_a_help() {
+    let wrong: Vec<_> = WITHOUT_FIX
+        .iter()
+        .filter(|(text, help)| {
+            let (_, diagnostics) = parse(text);
+            diagnostics.len() != 1 || !diagnostics[0].help.as_ref().is_some_and(|h| h.contains(help))
+        })
+        .map(|(text, _)| format!("{text}\n{}", shown(text)))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
 #[test]

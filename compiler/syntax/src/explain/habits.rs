@@ -8,8 +8,17 @@ use crate::outline::{BlockKind, is_reserved};
 
 /// The first habit that explains why reading stopped.
 pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
-    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 27] = [
+    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 36] = [
         directive_in_line,
+        foreign::declared_otherwise,
+        foreign::enum_of_values,
+        foreign::quotes_missing,
+        foreign::hyphens,
+        foreign::on_error_early,
+        foreign::walk_clauses,
+        foreign::fail_text,
+        foreign::for_in_parentheses,
+        foreign::statement_as_value,
         while_step,
         unbounded,
         arms::of_route,
@@ -42,8 +51,11 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
 
 /// Habits that occur in expressions, also in one alone.
 pub(super) fn in_expression(place: &Place<'_>) -> Option<Diagnostic> {
-    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 9] = [
+    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 12] = [
         word_operator,
+        foreign::list_types,
+        foreign::lambda,
+        foreign::backticks,
         foreign::f_string,
         equals,
         nested_ternary,
@@ -106,10 +118,6 @@ fn other_statement(place: &Place<'_>) -> Option<Diagnostic> {
         "switch" | "match" => "write `route value { when a => …  else => … }`",
         "elif" | "elsif" | "elseif" => "write `else if` after the closing brace",
         "throw" | "raise" => "write `fail kind(\"message\")`",
-        "var" | "val" | "mut" => {
-            "`let` binds once; what changes is declared in `state { name: type = value }`"
-        }
-        "const" => "inside a flow write `let`",
         "await" => "calls are awaited as they stand: write the call",
         "async" | "spawn" => "`parallel { let a = f()  let b = g() }` runs steps together",
         "def" | "fn" | "function" => "declare it at the top of the file, as `flow` or `code`",
@@ -126,11 +134,16 @@ fn other_statement(place: &Place<'_>) -> Option<Diagnostic> {
     {
         return None;
     }
-    Some(
-        place
-            .error(place.span(first, first + 1), format!("there is no `{}` here", place.word(first)))
-            .help(help),
-    )
+    let at = place.span(first, first + 1);
+    let diagnostic = place.error(at, format!("there is no `{}` here", place.word(first))).help(help);
+    let instead = match place.word(first) {
+        "elif" | "elsif" | "elseif" => "else if",
+        "throw" | "raise" if place.outline.attached(first + 2) && place.word(first + 2) == "(" => "fail",
+        "foreach" => "for",
+        "sleep" => "wait",
+        _ => return Some(diagnostic),
+    };
+    Some(diagnostic.fix(format!("write `{instead}`"), at, instead))
 }
 
 /// `wait 3s if q`, `x = f() if q`, `send(x) if q`
@@ -445,7 +458,11 @@ fn equals_for_colon(place: &Place<'_>) -> Option<Diagnostic> {
     })
 }
 
-/// `let when = 1`, `flow f(loop: int)`
+/// The words that a name follows at the top of a file.
+pub(super) const ITEMS: [&str; 11] =
+    ["flow", "prompt", "agent", "tool", "human", "event", "code", "const", "model", "memory", "trigger"];
+
+/// `let when = 1`, `flow f(loop: int)`, `flow if()`
 fn reserved_name(place: &Place<'_>) -> Option<Diagnostic> {
     let i = [place.at, place.at.wrapping_sub(1)].into_iter().find(|&i| {
         is_reserved(place.word(i))
@@ -453,6 +470,7 @@ fn reserved_name(place: &Place<'_>) -> Option<Diagnostic> {
             && i > 0
             && (place.word(i - 1) == "let"
                 || place.word(i - 1) == "for" && !matches!(place.word(i), "in")
+                || i == 1 && ITEMS.contains(&place.word(0))
                 || (place.kind() == Some(BlockKind::Params) && matches!(place.word(i - 1), "(" | ","))
                 || (place.word(i - 1) == "{"
                     && place.outline.attached(i - 1)
@@ -461,9 +479,14 @@ fn reserved_name(place: &Place<'_>) -> Option<Diagnostic> {
     let at = place.span(i, i + 1);
     let word = place.word(i);
     Some(
-        place.error(at, format!("the keyword `{word}` can't name a value")).help(format!(
-            "choose another name, such as `{word}_`; as a field it is bound with `{word}: name`"
-        )),
+        place
+            .error(
+                at,
+                format!("the keyword `{word}` can't name a {}", if i == 1 { place.word(0) } else { "value" }),
+            )
+            .help(format!(
+                "choose another name, such as `{word}_`; as a field it is bound with `{word}: name`"
+            )),
     )
 }
 

@@ -184,7 +184,12 @@ fn general(place: &Place<'_>) -> Diagnostic {
             .error(place.span(first, end), format!("`{}` is no step", clipped(text)))
             .help("a step is a call `f(x)`, an assignment `name = value`, or starts with a keyword such as `let` or `return`");
     }
-    unexpected(place, &expected(place))
+    let expected = expected(place);
+    let diagnostic = unexpected(place, &expected);
+    if expected == "`{`" && place.kind() == Some(BlockKind::Steps) {
+        return diagnostic.help("the steps stand in braces: `if c { … }`, `for x in xs { … }`");
+    }
+    diagnostic
 }
 
 fn unexpected(place: &Place<'_>, expected: &str) -> Diagnostic {
