@@ -273,7 +273,7 @@ fn in_time(reply: &Reply, timeout_ms: u64) -> Result<(), Failure> {
 }
 
 fn failure(kind: &str, message: &str) -> Failure {
-    Failure { kind: kind.into(), message: message.to_owned(), step: None, retry_at: None }
+    Failure { kind: kind.into(), message: message.to_owned(), step: None, retry_at: None, missing: false }
 }
 
 fn answer(text: String, usage: Option<Usage>) -> Answer {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use flow_diagnostics::escape;
 use flow_host::{HostError, Outcome as Finished, RunHandle, StoreUrl};
 use flow_ir::plan::Places;
-use flow_runtime_api::{Failure, Kind, RunId};
+use flow_runtime_api::{Failure, RunId};
 use flow_trace::{EventKind, RunEvent, Trace};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
@@ -45,16 +45,23 @@ pub struct Flags {
 
 /// Returns the flags by which `flowc resume`, started in this folder, goes on as this command does.
 pub fn flags(place: &Place, store: &Store, tapes: &Tapes) -> Result<Flags, Stop> {
-    let (own, found) = (place.store(store)?, Place::here().and_then(|here| here.store(&Store { url: None })));
-    let is_needed = found.map_or(true, |found| found.to_string() != own.to_string());
+    let own = place.store(store)?;
     let flag = |name: &str, value: &str| format!(" --{name} {}", quoted(value));
     let file =
         |name: &str, path: &Option<PathBuf>| path.as_ref().map(|path| flag(name, &path.to_string_lossy()));
     Ok(Flags {
         is_kept: !matches!(own, StoreUrl::Memory),
-        store: if is_needed { flag("store", &own.to_string()) } else { String::new() },
+        store: store_flag(&own),
         tape: file("tape", &tapes.tape).or_else(|| file("record", &tapes.record)).unwrap_or_default(),
     })
+}
+
+/// Returns ` --store URL`, or nothing if a command started in this folder finds the store without.
+pub fn store_flag(own: &StoreUrl) -> String {
+    let found =
+        Place::here().and_then(|here| here.store(&Store { url: None })).map(|found| found.to_string());
+    let own = own.to_string();
+    if found.is_ok_and(|found| found == own) { String::new() } else { format!(" --store {}", quoted(&own)) }
 }
 
 /// Quotes a word for a shell, if it needs it.
@@ -156,11 +163,7 @@ fn end(
                 terminal::err(format!("  see every step with {BOLD}{show}{BOLD:#}\n"));
             }
             terminal::err(last_line("failed", &trace));
-            Ok(if failure.built_in() == Some(Kind::Unavailable) {
-                Code::Environment
-            } else {
-                Code::RunFailed
-            })
+            Ok(if failure.missing { Code::Environment } else { Code::RunFailed })
         }
         Err(HostError::Suspended { reason, until, trace, .. }) => {
             let due = until.map(|at| format!(", due {}", at.rfc3339())).unwrap_or_default();

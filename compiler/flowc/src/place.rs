@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::args::Store;
 use crate::disk::Disk;
 use crate::exit::{Code, Stop};
-use crate::problems;
+use crate::{follow, problems};
 
 /// A folder with a `flow.toml`, or none.
 pub struct Place {
@@ -73,6 +73,7 @@ impl Place {
     /// Returns the host that carries out runs from here.
     pub fn host(&self, flag: &Store) -> Result<Host, Stop> {
         let mut told = HostSettings::new(self.store(flag)?, self.environment.clone());
+        told.store_flag = follow::store_flag(&told.store);
         told.synchronous = match self.settings.synchronous {
             Some(settings::Synchronous::Full) => Synchronous::Full,
             Some(settings::Synchronous::Normal) | None => Synchronous::Normal,

@@ -283,6 +283,7 @@ mod tests {
                 duration_ms: 100,
                 next_at: Time(2_000),
                 answer: None,
+                complaint: None,
             },
             started("f/polish[0]/review", 1),
             Event::StepFinished {

@@ -322,7 +322,8 @@ fn a_missing_key_and_an_unreachable_server_are_told() {
         ask("\"openai/m\" { base_url: \"http://127.0.0.1:9/v1\", api_key: \"x\", retry: 0 }"),
     );
     let ran = folder.run(&["run", "."]);
-    assert!(matches!(ran.code, Some(3 | 5)) && ran.err.contains("127.0.0.1:9"), "{ran:?}");
+    let ran = ran.ends_with(5);
+    assert!(ran.err.contains("127.0.0.1:9"), "{ran:?}");
 }
 
 #[test]

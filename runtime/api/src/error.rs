@@ -18,6 +18,9 @@ pub struct Failure {
     /// What the server asked to wait, as a point in time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Time>,
+    /// Whether something is missing where it ran, such as a server at that address, rather than wrong in what was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
 }
 
 macro_rules! kinds {
@@ -95,7 +98,18 @@ impl Kind {
 impl Failure {
     /// Returns a failure of a built-in kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Failure {
-        Failure { kind: Name::new_static(kind.name()), message: message.into(), step: None, retry_at: None }
+        Failure {
+            kind: Name::new_static(kind.name()),
+            message: message.into(),
+            step: None,
+            retry_at: None,
+            missing: false,
+        }
+    }
+
+    /// Returns the failure of a call that met nobody: no server there, no name, no route.
+    pub fn missing(message: impl Into<String>) -> Failure {
+        Failure { missing: true, ..Failure::new(Kind::Unavailable, message) }
     }
 
     /// Returns the built-in kind, if it is one.

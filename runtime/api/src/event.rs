@@ -85,6 +85,9 @@ pub enum Event {
         /// For a repair: the answer that was not of the type, to be shown to the model.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         answer: Option<String>,
+        /// For a repair: what the model is told is wrong with it; records of older runs have that in `failure`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        complaint: Option<String>,
     },
     /// A step has its result. It is committed before anything that depends on it starts.
     StepFinished {

@@ -33,7 +33,13 @@ pub(crate) fn error_value(failure: &Failure) -> Value {
 pub(crate) fn failure_of(error: &Value) -> Option<Failure> {
     let text = |name: &str| error.get(name)?.as_str();
     let step = text("step").filter(|step| !step.is_empty()).map(|step| Coordinate(step.into()));
-    Some(Failure { kind: text("kind")?.into(), message: text("message")?.into(), step, retry_at: None })
+    Some(Failure {
+        kind: text("kind")?.into(),
+        message: text("message")?.into(),
+        step,
+        retry_at: None,
+        missing: false,
+    })
 }
 
 /// Writes a value as JSON of its type.

@@ -98,11 +98,13 @@ impl Run {
             Event::StepStarted { step, attempt, repair, fingerprint, .. } => {
                 self.reread_start(plan, step, (attempt, repair), &fingerprint)
             }
-            Event::AttemptFailed { step, failure, usage, cost, next_at, answer, .. } => {
+            Event::AttemptFailed { step, failure, usage, cost, next_at, answer, complaint, .. } => {
                 let mut task = self.take_sent(&step, &usage, &cost)?;
                 if let Some(statement) = step_of(plan, &task) {
                     match answer {
-                        Some(answer) => self.plan_repair(&mut task, answer, failure.message),
+                        Some(answer) => {
+                            self.plan_repair(&mut task, answer, complaint.unwrap_or(failure.message))
+                        }
                         None => self.plan_attempt(plan, &mut task, statement, &failure, next_at),
                     }
                 }

@@ -172,6 +172,7 @@ impl Run {
             message: error.message,
             step: Some(task.coordinate()),
             retry_at: None,
+            missing: false,
         }))
     }
 

@@ -395,6 +395,19 @@ fn an_orderly_interruption_is_no_crash_and_makes_the_cost_incomplete() {
 }
 
 #[test]
+fn what_people_read_of_a_wrong_answer_is_not_what_the_model_is_told() {
+    let played = world(&sequential()).play();
+    let wrong = played.records.iter().find_map(|record| match &record.event {
+        Event::AttemptFailed { failure, complaint: Some(complaint), .. } => Some((failure, complaint)),
+        _ => None,
+    });
+    let (failure, complaint) = wrong.expect("an answer is repaired");
+    assert_eq!(failure.kind, "bad_answer");
+    assert!(!failure.message.contains('\n') && failure.message.starts_with("the answer"), "{failure}");
+    assert!(complaint.lines().count() > 1, "{complaint}");
+}
+
+#[test]
 fn a_price_that_was_known_at_the_start_holds() {
     let mut world = world(&sequential());
     let mut plan = (*world.plan).clone();

@@ -1,4 +1,4 @@
-use flow_runtime_api::{Failure, Kind, RunId, StoreError, Time};
+use flow_runtime_api::{Failure, RunId, StoreError, Time};
 use flow_trace::Trace;
 
 /// Why there is no result, shaped by what the caller does next: each variant has an exit code of its own.
@@ -55,11 +55,11 @@ pub enum HostError {
 }
 
 impl HostError {
-    /// Returns the process's exit code. A run that failed because no server answered lacks something of its environment.
+    /// Returns the process's exit code. A run that failed because no server was there lacks something of its environment.
     pub fn exit_code(&self) -> u8 {
         match self {
             HostError::Usage { .. } => 2,
-            HostError::Failed { failure, .. } if failure.built_in() == Some(Kind::Unavailable) => 5,
+            HostError::Failed { failure, .. } if failure.missing => 5,
             HostError::Failed { .. } => 3,
             HostError::Suspended { .. } => 4,
             HostError::Environment { .. } => 5,

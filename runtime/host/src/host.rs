@@ -165,7 +165,7 @@ impl Host {
             let status = serde_json::to_value(trace.status).unwrap_or_default();
             return Err(HostError::usage(
                 format!("the run is over: {}", status.as_str().unwrap_or_default()),
-                format!("see how it went with `flowc runs show {run}`"),
+                format!("see how it went with `flowc runs show {run}{}`", self.settings.store_flag),
             ));
         }
         let (plan, hash) = (Arc::new(self.plan_of(&trace.plan).await?), trace.plan.clone());
@@ -211,7 +211,7 @@ impl Host {
 
     /// Finds a run by its id, or by the beginning of it if that is enough.
     pub async fn find(&self, prefix: &str) -> Result<RunId, HostError> {
-        let list = "`flowc runs` lists what there is";
+        let list = format!("`flowc runs{}` lists what there is", self.settings.store_flag);
         if prefix.is_empty() {
             return Err(HostError::usage("a run is named by its id, or the beginning of it", list));
         }

@@ -142,8 +142,7 @@ impl Outside {
             return (self.simulated_answer(ask, simulate, deltas), 0);
         }
         let Some(resolved) = self.models.get(ask.model) else {
-            let failure =
-                Failure::new(Kind::Unavailable, format!("the model `{}` isn't known here", ask.call.model));
+            let failure = Failure::missing(format!("the model `{}` isn't known here", ask.call.model));
             return ((Err(failure), None), 0);
         };
         let model = &resolved.model;
@@ -152,8 +151,7 @@ impl Outside {
             return (self.simulated_answer(ask, how, deltas), 0);
         }
         let Some(provider) = (self.parts.providers)(&model.provider) else {
-            let failure =
-                Failure::new(Kind::Unavailable, format!("this flowc can't ask `{}`", model.provider));
+            let failure = Failure::missing(format!("this flowc can't ask `{}`", model.provider));
             return ((Err(failure), None), 0);
         };
         // Waiting for a place in the queue is not the server's time.

@@ -27,6 +27,8 @@ pub struct HostSettings {
     pub prices: IndexMap<Name, Price>,
     /// Variables: keys, secrets, servers.
     pub environment: Environment,
+    /// What follows a run's id in a command that is advised, for it to find this store: ` --store URL`, or nothing.
+    pub store_flag: String,
     /// How long a lease lives without being renewed, in milliseconds; it is renewed three times as often.
     pub lease_ttl_ms: u64,
 }
@@ -42,6 +44,7 @@ impl HostSettings {
             secrets_dir: None,
             prices: IndexMap::new(),
             environment,
+            store_flag: String::new(),
             lease_ttl_ms: 15_000,
         }
     }

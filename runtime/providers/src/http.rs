@@ -117,7 +117,7 @@ impl Http {
             (true, true) => self.local_tls.get_or_init(|| build(true, true)),
             (false, _) => self.outside.get_or_init(|| build(false, true)),
         };
-        client.as_ref().map_err(|error| Failure::new(Kind::Unavailable, error.clone()))
+        client.as_ref().map_err(|error| Failure::missing(error.clone()))
     }
 }
 

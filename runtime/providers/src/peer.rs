@@ -95,7 +95,11 @@ impl<'a> Peer<'a> {
             _ if self.is_vendor() => "; is this machine online, and does it need HTTPS_PROXY?",
             _ => "; is `base_url` right?",
         };
-        Failure::new(Kind::Unavailable, format!("{} at {url} {what}: {cause}{hint}", self.info.title))
+        let message = format!("{} at {url} {what}: {cause}{hint}", self.info.title);
+        match error.is_connect() {
+            true => Failure::missing(message),
+            false => Failure::new(Kind::Unavailable, message),
+        }
     }
 
     /// The connection broke inside the answer.

@@ -134,6 +134,7 @@ async fn records_come_back_as_they_were(store: &dyn Store) {
             duration_ms: 1,
             next_at: Time(-5),
             answer: Some(String::from("{\"a\":")),
+            complaint: None,
         },
         finished("f/a", serde_json::json!({"b": [1, 2.5, null, "\u{2028}"], "a": {}})),
         Event::StepFailed { step: step(), failure: failure(), usage, cost, duration_ms: u64::MAX },

@@ -153,7 +153,7 @@ impl<'a> Sending<'a> {
                 return Failure::new(Kind::ToolFailed, format!("{url} can't be called: {cause}"));
             }
             if error.is_connect() {
-                return Failure::new(Kind::Unavailable, format!("{url} can't be reached: {cause}"));
+                return Failure::missing(format!("{url} can't be reached: {cause}"));
             }
             self.lost(format!("{url} closed the connection without an answer: {cause}"))
         })

@@ -77,6 +77,7 @@ impl Run {
                 duration_ms: 1,
                 next_at: Time(next_at),
                 answer: None,
+                complaint: None,
             },
         );
     }

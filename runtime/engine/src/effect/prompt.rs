@@ -124,6 +124,7 @@ impl Run {
             message: error.message,
             step: None,
             retry_at: None,
+            missing: false,
         })
     }
 
@@ -175,7 +176,8 @@ impl Run {
         let NodeKind::Prompt(prompt) = &node.kind else { return Verdict::default() };
         if answer.finish == FinishReason::Refused {
             let said: String = answer.text.chars().take(300).collect();
-            let message = if said.is_empty() { "the model refused to answer" } else { said.as_str() };
+            let colon = if said.is_empty() { "" } else { ": " };
+            let message = format!("the model refused to answer{colon}{said}");
             return Verdict::Failed(Failure::new(Kind::Refused, message));
         }
         if answer.text.len() > flow_expr::VALUE_BYTES_MAX {

@@ -86,6 +86,7 @@ impl Run {
             duration_ms,
             next_at,
             answer: None,
+            complaint: None,
         };
         self.emit(event);
         self.plan_attempt(plan, task, step, &failure, next_at);
@@ -157,12 +158,11 @@ impl Run {
             NodeKind::Prompt(prompt) => step.with.repair.unwrap_or(prompt.repair),
             NodeKind::Http(_) => 0,
         };
+        // What people read isn't what the model is told.
+        let failure = Failure::new(Kind::BadAnswer, in_short(&complaint));
         if state.repair >= allowed {
-            let failure = Failure::new(Kind::BadAnswer, in_short(&complaint));
             return self.fail_step(task, failure, usage, cost, duration_ms);
         }
-        // A resumed run asks with the very words, so they are on record.
-        let failure = Failure::new(Kind::BadAnswer, complaint.clone());
         let event = Event::AttemptFailed {
             step: state.coordinate.clone(),
             attempt: state.attempt,
@@ -173,6 +173,8 @@ impl Run {
             duration_ms,
             next_at: self.now,
             answer: Some(answer.clone()),
+            // A resumed run asks with the very words.
+            complaint: Some(complaint.clone()),
         };
         self.emit(event);
         self.plan_repair(task, answer, complaint);

@@ -20,7 +20,13 @@ impl Run {
             _ => String::new(),
         };
         let step = Some(task.coordinate());
-        Err(Outcome::Fail(Box::new(Failure { kind: kind.clone(), message, step, retry_at: None })))
+        Err(Outcome::Fail(Box::new(Failure {
+            kind: kind.clone(),
+            message,
+            step,
+            retry_at: None,
+            missing: false,
+        })))
     }
 
     pub(crate) fn rethrow(&mut self, plan: &Plan, task: &mut Task, error: &Expr) -> Result<Turn, Outcome> {

@@ -596,9 +596,14 @@ async fn a_fault_of_a_provider_is_a_failure_of_the_step() {
 async fn a_failed_run_says_so() {
     let store = store();
     let host = host(&store, Answers("x"), |_| ());
-    for (kind, code) in [(Kind::Timeout, 3), (Kind::Unavailable, 5)] {
+    let ends = [
+        (Failure::new(Kind::Timeout, "no"), 3),
+        (Failure::new(Kind::Unavailable, "status 500"), 3),
+        (Failure::missing("no server is there"), 5),
+    ];
+    for (failure, code) in ends {
         let (handle, lease) = begin(&host, &store, move |_, _| {
-            let failure = Some(Failure::new(kind, "no"));
+            let failure = Some(failure.clone());
             vec![Command::Finish { status: RunStatus::Failed, result: None, failure }]
         })
         .await;

@@ -69,6 +69,7 @@ fn usage_and_time_are_summed_over_attempts() {
                 duration_ms: 30,
                 next_at: Time(40),
                 answer: Some(String::from("{")),
+                complaint: None,
             },
         ),
         (41, asked("hello/greet", 0, 1)),
