@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use flow_diagnostics::escape;
-use flow_runtime_api::{RunStatus, RunSummary, Time, Usage};
+use flow_runtime_api::{Cost, RunStatus, RunSummary, Time, Usage};
 use flow_trace::{RunEvent, StepStatus, Trace};
 use serde_json::Value as Json;
 
@@ -176,6 +176,30 @@ pub fn events(events: &[RunEvent], width: Option<usize>) -> String {
     table.draw(width)
 }
 
+/// Writes a run of the list, or a trace, for other programs: times as RFC 3339, money as `cost_usd`, null when no part of
+/// it is known, and `cost_complete`.
+pub fn object(run: &impl serde::Serialize) -> String {
+    let mut object = serde_json::to_value(run).unwrap_or_default();
+    outside(&mut object);
+    // A run's steps are of the same form; inputs and results are the program's own.
+    let steps = object.get_mut("steps").and_then(Json::as_array_mut);
+    steps.into_iter().flatten().for_each(outside);
+    object.to_string() + "\n"
+}
+
+fn outside(object: &mut Json) {
+    let Some(fields) = object.as_object_mut() else { return };
+    for key in ["started_at", "updated_at", "finished_at", "due_at", "until"] {
+        if let Some(at) = fields.get_mut(key) {
+            *at = at.as_i64().map_or(Json::Null, |at| Time(at).rfc3339().into());
+        }
+    }
+    if let Some(cost) = fields.remove("cost").and_then(|cost| serde_json::from_value::<Cost>(cost).ok()) {
+        fields.insert("cost_usd".into(), cost.usd().into());
+        fields.insert("cost_complete".into(), cost.complete.into());
+    }
+}
+
 /// A value on one line, cut.
 fn brief(value: &Json, width: usize) -> String {
     text::fit(&value.to_string(), width).into_owned()
@@ -203,7 +227,7 @@ pub fn pretty(value: &Json) -> String {
 
 #[cfg(test)]
 mod tests {
-    use flow_runtime_api::{Coordinate, Cost, Event, Failure, Kind, Record, RunId};
+    use flow_runtime_api::{Coordinate, Event, Failure, Kind, Record, RunId};
     use flow_trace::Fold;
     use serde_json::json;
 
@@ -346,5 +370,14 @@ mod tests {
     #[test]
     fn a_terminal_acts_on_nothing_in_a_result() {
         assert_eq!(pretty(&json!("a\u{1b}[2J\u{9b}\u{202e}b\nc")), r#""a\u001b[2J\u009b\u202eb\nc""#);
+    }
+
+    #[test]
+    fn an_unknown_cost_is_null_for_programs() {
+        let mut run = summary("0193", "f", RunStatus::Succeeded, None);
+        run.cost = Cost::UNKNOWN;
+        let object: Json = serde_json::from_str(&object(&run)).expect("JSON");
+        assert_eq!((&object["cost_usd"], &object["cost_complete"]), (&Json::Null, &json!(false)));
+        assert_eq!(object["started_at"], "1970-01-01T00:16:40.000Z");
     }
 }

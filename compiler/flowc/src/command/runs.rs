@@ -35,7 +35,7 @@ fn list(args: &RunsList) -> Outcome {
     let runs = runtime.block_on(host.runs(&filter))?;
     if args.json {
         for run in &runs {
-            terminal::out(format!("{}\n", serde_json::to_string(run).unwrap_or_default()))?;
+            terminal::out(show::object(run))?;
         }
     } else if runs.is_empty() {
         terminal::err(format!("no runs in {}\n", Place::here()?.store(&args.store)?));
@@ -51,7 +51,7 @@ fn show_one(args: &RunsOne) -> Outcome {
     let run = runtime.block_on(host.find(&args.id))?;
     let trace = runtime.block_on(host.trace(&run))?;
     if args.json {
-        terminal::out(format!("{}\n", serde_json::to_string(&trace).unwrap_or_default()))?;
+        terminal::out(show::object(&trace))?;
     } else {
         let alive = runtime.block_on(host.alive(&run))?;
         terminal::out(show::run(&trace, alive, Stream::Out.width(), terminal::unicode()))?;
