@@ -22,7 +22,7 @@ use crate::executor::{Executor, Machine};
 use crate::handle::Interrupter;
 use crate::lease::Keeper;
 use crate::models::Models;
-use crate::outside::{Outside, Parts, Slots, tape_error};
+use crate::outside::{Outside, Parts, Slots, tape_refused};
 use crate::secrets::Secrets;
 use crate::time::{RunClock, WallClock};
 use crate::{HostError, HostSettings, ProviderLimit, ResumeOptions, RunHandle, RunOptions, Settle};
@@ -118,7 +118,7 @@ impl Host {
     ) -> Result<RunHandle, HostError> {
         let plan = Arc::new(plan);
         let hash = plan.hash();
-        let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_error)?;
+        let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_refused)?;
         let mut ways = Ways { simulate: options.simulate, tape, recorder: None };
         let default = options.model.as_deref().or(self.settings.default_model.as_deref());
         let models = self.models(&plan, default, &ways, &self.secrets)?;
@@ -132,7 +132,7 @@ impl Host {
         let text = plan.to_text();
         // Only a run that can begin may write over an old tape.
         if let Some(path) = &options.record {
-            ways.recorder = Some(Recorder::create(path, &hash, self.scrubber.clone()).map_err(tape_error)?);
+            ways.recorder = Some(Recorder::create(path, &hash, self.scrubber.clone()).map_err(tape_refused)?);
         }
         let (lease, stored) = tokio::join!(self.take(&run), self.store.journal.put_plan(&hash, &text));
         stored.map_err(|error| HostError::of_store(error, None))?;
@@ -169,12 +169,12 @@ impl Host {
             ));
         }
         let (plan, hash) = (Arc::new(self.plan_of(&trace.plan).await?), trace.plan.clone());
-        let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_error)?;
+        let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_refused)?;
         let recorder =
             options.record.as_deref().map(|path| Recorder::append(path, &hash, self.scrubber.clone()));
         let next_seq = records.len() as u64;
         let ways =
-            Ways { simulate: trace.simulate, tape, recorder: recorder.transpose().map_err(tape_error)? };
+            Ways { simulate: trace.simulate, tape, recorder: recorder.transpose().map_err(tape_refused)? };
         let default = trace.models.get(DEFAULT_MODEL).and_then(Json::as_str);
         let local = self.recorded(records.first());
         let models = self.models(&plan, default, &ways, &local.secrets)?;

@@ -227,8 +227,16 @@ impl Outside {
 }
 
 /// Says that a tape can't be read or written.
-pub(crate) fn tape_error(error: flow_providers::tape::Error) -> HostError {
-    HostError::environment(error.to_string(), "name another file, or make this one readable and writable")
+const TAPE_HELP: &str = "name another file, or make this one readable and writable";
+
+/// Says that a tape can't be begun with.
+pub(crate) fn tape_refused(error: flow_providers::tape::Error) -> HostError {
+    HostError::usage(error.to_string(), TAPE_HELP)
+}
+
+/// Says that a tape stopped a run.
+fn tape_error(error: flow_providers::tape::Error) -> HostError {
+    HostError::environment(error.to_string(), TAPE_HELP)
 }
 
 async fn within<T>(timeout_ms: u64, work: impl Future<Output = T>) -> Result<T, Failure> {

@@ -295,7 +295,7 @@ async fn a_tape_replays_a_run_and_never_hides_a_change() {
     assert_eq!(error.exit_code(), 3);
     assert!(error.to_string().contains("stale"), "{error}");
     let missing = RunOptions { tape: Some(folder.path().join("none")), ..RunOptions::default() };
-    assert_eq!(run(&host, main_plan(), missing).await.unwrap_err().exit_code(), 5);
+    assert_eq!(run(&host, main_plan(), missing).await.unwrap_err().exit_code(), 2);
 }
 
 #[tokio::test]
