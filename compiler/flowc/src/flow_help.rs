@@ -19,6 +19,22 @@ pub fn help(flow: &Flow, types: &TypeDefs, path: &str, defaults: &[Option<String
     out
 }
 
+/// Lists the flows of which one has to be named.
+pub fn choice(flows: &[String], path: &str) -> String {
+    let mut out = String::new();
+    let path = escape(path);
+    // Writing to a string can't fail.
+    let _ = heading("Usage:", &mut out);
+    out.push_str(&format!(" flowc run {path} FLOW [name=value…]\n\n"));
+    let _ = heading("Flows:\n", &mut out);
+    flows.iter().for_each(|flow| out.push_str(&format!("  {BOLD}{flow}{BOLD:#}\n")));
+    out.push_str(&format!(
+        "\n`flowc run {path} {} --help` lists the inputs of one.\n",
+        flows.first().map_or("FLOW", String::as_str)
+    ));
+    out
+}
+
 fn write(
     flow: &Flow,
     types: &TypeDefs,

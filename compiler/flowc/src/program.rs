@@ -22,9 +22,8 @@ pub struct Program {
     pub root: Option<PathBuf>,
 }
 
-/// Checks a file or a project and returns the plan of the flow to run. `has_model` says whether prompts without a model get
-/// one from the command line.
-pub fn load(path: &Path, flow: Option<&str>, has_model: bool) -> Result<Program, Stop> {
+/// Opens and checks a file or a project. `has_model` says whether prompts without a model get one from the command line.
+pub fn checked(path: &Path, has_model: bool) -> Result<Project, Stop> {
     let project = open(path, has_model)?;
     let mut diagnostics = project.check().to_vec();
     flow_diagnostics::render::sort(&mut diagnostics, project.sources());
@@ -32,8 +31,21 @@ pub fn load(path: &Path, flow: Option<&str>, has_model: bool) -> Result<Program,
         problems::tell(&diagnostics, project.sources());
         return Err(Stop::new(Code::Problems, ""));
     }
+    Ok(project)
+}
+
+/// Returns the plan of the flow to run.
+pub fn plan(project: &Project, flow: Option<&str>, path: &Path) -> Result<Program, Stop> {
     let plan = project.plan(flow).map_err(|error| unplanned(error, project.sources(), path))?;
     Ok(Program { plan, settings: project.settings().clone(), root: project.root().map(Path::to_owned) })
+}
+
+/// Returns the flows to choose from, if one has to be named.
+pub fn choice(project: &Project) -> Option<Vec<String>> {
+    match project.plan(None) {
+        Err(PlanError::Ambiguous { known }) => Some(known),
+        _ => None,
+    }
 }
 
 /// Opens the project that a path belongs to.

@@ -167,6 +167,12 @@ fn a_flow_is_chosen_by_name() {
     assert_eq!(folder.run(&["run", "main.flow", "two"]).ends_with(0).out, "2\n");
     assert!(folder.run(&["run", "main.flow", "tow"]).ends_with(2).err.contains("`two`"));
     assert!(folder.run(&["run", "main.flow"]).ends_with(2).err.contains("`one`"));
+    let help = folder.run(&["run", "main.flow", "--help"]).ends_with(0).out;
+    assert!(help.contains("  one\n  two\n") && help.contains("flowc run main.flow one --help"), "{help}");
+    // The line that a wrong input leads to works as it stands.
+    let wrong = folder.run(&["run", "main.flow", "two", "n=1"]).ends_with(2).err;
+    assert!(wrong.contains("`flowc run main.flow two --help`"), "{wrong}");
+    folder.run(&["run", "main.flow", "two", "--help"]).ends_with(0);
 }
 
 #[test]
@@ -270,10 +276,18 @@ fn runs_are_listed_shown_and_found_by_prefix() {
     assert_eq!(runs.len(), 2);
     assert_eq!((&runs[0]["simulated"], &runs[1]["simulated"]), (&true.into(), &false.into()));
     let id = runs[1]["run"].as_str().expect("an id");
+    assert_eq!((&runs[1]["cost_usd"], &runs[1]["cost_complete"]), (&0.0.into(), &true.into()));
+    assert!(
+        runs[1]["started_at"].as_str().is_some_and(|at| at.ends_with('Z'))
+            && runs[1]["updated_at"].is_string()
+    );
+    assert!(runs[1].get("cost").is_none());
     assert!(folder.run(&["runs", "list"]).ends_with(0).out.contains(id));
     let shown = folder.run(&["runs", "show", id]).ends_with(0).out;
     assert!(shown.contains("n=1") && shown.contains("result\n2"), "{shown}");
-    assert_eq!(folder.run(&["runs", "show", id, "--json"]).ends_with(0).json()["result"], 2);
+    let shown = folder.run(&["runs", "show", id, "--json"]).ends_with(0).json();
+    assert_eq!((&shown["result"], &shown["cost_usd"]), (&2.into(), &0.0.into()));
+    assert!(shown["started_at"].is_string() && shown["status"] == "succeeded", "{shown}");
     let events = folder.run(&["runs", "events", id, "--json"]).ends_with(0).lines();
     assert_eq!(events[0]["event"], "run_started");
     folder.run(&["runs", "events", &id[..id.len() - 1]]).ends_with(0);
@@ -351,8 +365,12 @@ fn hanging() -> (Folder, TcpListener) {
 
 /// Starts a run that hangs, and returns once its question has arrived.
 fn start_hanging(folder: &Folder, server: &TcpListener) -> Child {
+    start_hanging_with(folder, server, &[])
+}
+
+fn start_hanging_with(folder: &Folder, server: &TcpListener, more: &[&str]) -> Child {
     let child = folder
-        .command(&["run", "."])
+        .command(&[&["run", "."], more].concat())
         .env("OPENAI_API_KEY", "none-needed")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -381,6 +399,56 @@ fn ctrl_c_leaves_a_run_that_can_be_resumed() {
         let ran = Ran::of(child.wait_with_output().expect("flowc ends")).ends_with(code);
         assert!(ran.err.contains("flowc resume "), "{}", ran.err);
         assert!(folder.run(&["runs"]).ends_with(0).out.contains("interrupted"));
+    }
+}
+
+/// Events fill a pipe that nobody reads; then a question hangs. The question arrives all the same, and the signal ends
+/// the run.
+#[test]
+fn a_reader_that_stalls_holds_up_neither_the_run_nor_a_signal() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let (folder, server) = hanging();
+        let program = fs::read_to_string(folder.path("main.flow")).expect("written");
+        let waits = "  state { k: int = 0 }\n  loop w max 400 {\n    wait 0s\n    k += 1\n  } else { k += 0 }\n  return ask()";
+        folder.write("main.flow", program.replace("  return ask()", waits));
+        folder.run(&["check"]).ends_with(0);
+        let mut child = start_hanging_with(&folder, &server, &["--json"]);
+        send(&child, signal);
+        assert_eq!(child.wait().expect("flowc ends").code(), Some(code));
+        let mut events = String::new();
+        child.stdout.take().expect("piped").read_to_string(&mut events).expect("text");
+        assert!(events.len() > 60_000, "{} bytes fill no pipe", events.len());
+    }
+}
+
+#[test]
+fn a_full_disk_under_json_is_told() {
+    let folder = Folder::with(DOUBLE);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let output = folder.command(&["run", ".", "n=1", "--json"]).stdout(full).output().expect("flowc starts");
+    let ran = Ran::of(output).ends_with(5);
+    assert!(ran.err.contains("could not be written: No space left"), "{}", ran.err);
+}
+
+#[test]
+fn a_tape_that_can_not_be_read_is_wrong_usage() {
+    let folder = Folder::with(DOUBLE);
+    folder.write("empty.tape", "");
+    folder.write("garbage.tape", "nonsense\n");
+    for tape in ["/nope", "empty.tape", "garbage.tape"] {
+        folder.run(&["run", ".", "n=1", "--tape", tape]).ends_with(2);
+    }
+    folder.run(&["run", ".", "n=1", "--record", "/nope/x"]).ends_with(2);
+}
+
+#[test]
+fn a_pipe_gets_no_progress() {
+    let folder = Folder::with("flow main() -> int {\n  wait 0s\n  return 1\n}\n");
+    for more in [&[][..], &["--json"]] {
+        let ran = folder.run(&[&["run", "."], more].concat()).ends_with(0);
+        let lines: Vec<_> = ran.err.lines().collect();
+        let [first, last] = lines[..] else { panic!("{}", ran.err) };
+        assert!(first.starts_with("run ") && last.starts_with("done in "), "{}", ran.err);
     }
 }
 

@@ -51,18 +51,31 @@ fn its_program_checks_and_its_mistake_is_reported() {
 fn its_command_prints_what_it_shows() {
     let shown = blocks("console").into_iter().find(|block| block.contains("flowc run")).expect("an example");
     let topic = shown.split('"').nth(1).expect("a topic");
-    let output = flowc(&root(), &["run", "examples/article-writer", &format!("topic={topic}"), "--simulate"]);
+    let topic = format!("topic={topic}");
+    let run = ["run", "examples/article-writer", &topic, "--simulate"];
+    let output = flowc(&root(), &run);
     assert!(output.status.success());
     let result: Json = serde_json::from_slice(&output.stdout).expect("JSON");
     let from = shown.find("\n{").expect("a result");
     let to = shown.rfind("\n}").expect("its end") + 2;
     assert_eq!(serde_json::from_str::<Json>(&shown[from..to]).expect("JSON"), result);
-    // Steps in the same order, with the same tokens; the run's id and the times are its own.
-    let steps = |text: &str| -> Vec<String> {
-        let lines = text.lines().filter(|line| line.starts_with('✓'));
-        lines.map(|line| line.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")).collect()
-    };
-    assert_eq!(steps(&shown), steps(&text(output.stderr)));
+    // Steps in the same order, with the same tokens; the run's id and the times are its own. In a pipe progress is quiet,
+    // so they are taken from the events.
+    let lines = shown.lines().filter(|line| line.starts_with('✓'));
+    let shown: Vec<String> =
+        lines.map(|line| line.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")).collect();
+    let events = text(flowc(&root(), &[&run[..], &["--json"]].concat()).stdout);
+    let events = events.lines().map(|line| serde_json::from_str::<Json>(line).expect("JSON"));
+    let steps: Vec<String> = events
+        .filter(|event| event["event"] == "step_finished")
+        .map(|event| {
+            let word = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+            let (input, output) = (&event["usage"]["input_tokens"], &event["usage"]["output_tokens"]);
+            let cost = event["cost_usd"].as_f64().expect("known");
+            format!("{} {} {input} in, {output} out ${cost}", word("step"), word("model"))
+        })
+        .collect();
+    assert_eq!(shown, steps);
 }
 
 #[test]

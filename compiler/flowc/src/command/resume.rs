@@ -23,7 +23,7 @@ pub fn run(args: &Resume) -> Outcome {
         let id = host.find(&args.id).await?;
         let plan = host.plan(&id).await?;
         let handle = host.resume(&id.0, options).await?;
-        follow::follow(handle, &Told { show: &args.show, places: &plan.places, flags }).await
+        follow::follow(handle, Told { show: args.show.clone(), places: plan.places, flags }).await
     })
 }
 

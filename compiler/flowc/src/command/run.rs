@@ -35,8 +35,15 @@ pub fn run(args: &Run) -> Outcome {
         Some((first, rest)) if !first.contains('=') => (Some(first.as_str()), rest),
         _ => (None, args.rest.as_slice()),
     };
-    let Program { plan, settings, root } =
-        program::load(path, flow, args.model.is_some() || args.simulate.is_some())?;
+    let project = program::checked(path, args.model.is_some() || args.simulate.is_some())?;
+    if args.help
+        && flow.is_none()
+        && let Some(flows) = program::choice(&project)
+    {
+        terminal::out(flow_help::choice(&flows, &path.to_string_lossy()))?;
+        return Ok(Code::Done);
+    }
+    let Program { plan, settings, root } = program::plan(&project, flow, path)?;
     if args.help {
         terminal::out(help(&plan, path))?;
         return Ok(Code::Done);
@@ -45,8 +52,8 @@ pub fn run(args: &Run) -> Outcome {
     let place = Place::of(root, settings)?;
     let host = place.host(&args.store)?;
     let told = Told {
-        show: &args.show,
-        places: &plan.places.clone(),
+        show: args.show.clone(),
+        places: plan.places.clone(),
         flags: follow::flags(&place, &args.store, &args.tapes)?,
     };
     let options = RunOptions {
@@ -60,8 +67,7 @@ pub fn run(args: &Run) -> Outcome {
         wait_max_ms: args.show.wait_max,
         ..RunOptions::default()
     };
-    place::runtime()?
-        .block_on(async { follow::follow(host.start(plan, inputs, options).await?, &told).await })
+    place::runtime()?.block_on(async { follow::follow(host.start(plan, inputs, options).await?, told).await })
 }
 
 fn help(plan: &Plan, path: &Path) -> String {
@@ -85,8 +91,11 @@ fn wrong(flow: &Flow, problems: &[String], path: &Path) -> Stop {
         [_] => format!("an input of `{}` is wrong", flow.name),
         _ => format!("{} inputs of `{}` are wrong", problems.len(), flow.name),
     };
-    Stop::usage(format_args!("{head}\n{}", problems.join("\n")))
-        .help(format_args!("`flowc run {} --help` tells what it takes", escape(&path.to_string_lossy())))
+    Stop::usage(format_args!("{head}\n{}", problems.join("\n"))).help(format_args!(
+        "`flowc run {} {} --help` tells what it takes",
+        escape(&path.to_string_lossy()),
+        flow.name
+    ))
 }
 
 /// Reads a JSON object from a file, or with `-` from stdin.

@@ -1,5 +1,5 @@
-//! Drawing a [`View`] on stderr: on a terminal its running steps stay below what is printed, in a pipe a line is printed
-//! when a step is over.
+//! Drawing a [`View`] on stderr: on a terminal its running steps stay below what is printed; a pipe gets no progress,
+//! only models' texts where they are asked for.
 
 use flow_runtime_api::Time;
 use flow_trace::RunEvent;
@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::streams::Streams;
 use super::{Look, View};
+use crate::args::Show;
 use crate::terminal::{self, Stream};
 
 /// The display of one run.
@@ -17,8 +18,9 @@ pub struct Live {
 }
 
 impl Live {
-    /// Draws on stderr. With `stream` the terminal belongs to models' text, so nothing is kept drawn below it.
-    pub fn new(stream: bool) -> Live {
+    /// Draws on stderr. With `--stream` the terminal belongs to models' text, so nothing is kept drawn below it.
+    pub fn new(show: &Show) -> Live {
+        let stream = show.stream;
         let view = View::new(Look { width: Stream::Err.width(), unicode: terminal::unicode() });
         let bar = (!stream && Stream::Err.is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(20));
@@ -33,8 +35,8 @@ impl Live {
         let line = self.view.see(event);
         match (&mut self.streams, line) {
             (Some(streams), line) => terminal::err(streams.see(event, line)),
-            (None, Some(line)) => self.print(&line),
-            (None, None) => {}
+            (None, Some(line)) if Stream::Err.is_terminal() => self.print(&line),
+            (None, _) => {}
         }
     }
 
