@@ -18,7 +18,7 @@ pub enum HostError {
         /// Which run.
         run: RunId,
         /// Why.
-        failure: Failure,
+        failure: Box<Failure>,
         /// How it went.
         trace: Box<Trace>,
     },

@@ -262,7 +262,7 @@ impl Executor {
             Ok(End::Finished { failure, .. }) => {
                 let failure =
                     failure.unwrap_or_else(|| Failure::new(Kind::Cancelled, "the run was cancelled"));
-                Err(HostError::Failed { run, failure, trace })
+                Err(HostError::Failed { run, failure: Box::new(failure), trace })
             }
             Ok(End::Idle { until, reason }) => Err(HostError::Suspended { run, reason, until, trace }),
             Err(Stop::Interrupted) => Err(HostError::Interrupted { run, trace }),
