@@ -79,7 +79,7 @@ def project(folder, files, lines):
         # A block has about 40 lines; files have one or two, so that the mean is what was asked for.
         for block in range(per_file // 40 + (index * (per_file % 40) // 40 != (index + 1) * (per_file % 40) // 40)):
             name = f"{index}_{block}"
-            call = f"    let before = flow_{index - 1}_0(text, 2)\n    log += [before.text]\n" if index % 8 and block == 0 else ""
+            call = f"    let before = flow_{index - 1}_0(topic, 2)\n    log += [before.text]\n" if index % 8 and block == 0 else ""
             out.append(f"""
 /// The review of one text.
 type Review{name.replace("_", "X")} {{
