@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use flow_diagnostics::escape;
 use flow_host::{HostError, Interrupter, Outcome as Finished};
 use flow_ir::plan::Places;
-use flow_runtime_api::{Failure, RunId};
+use flow_runtime_api::{Coordinate, Failure, RunId};
 use flow_trace::{EventKind, RunEvent, Trace};
 use tokio::sync::oneshot;
 use unicode_width::UnicodeWidthStr;
@@ -204,11 +204,22 @@ fn failed(failure: &Failure, places: &Places) -> String {
     let message: Vec<_> = failure.message.lines().map(escape).collect();
     let mut out = format!("{RED}{BOLD}{}{BOLD:#}{RED:#}: {}\n", escape(&failure.kind), message.join("\n  "));
     if let Some(step) = &failure.step {
-        let place =
-            places.steps.get(&step.place()).map(|place| format!(" ({})", escape(place))).unwrap_or_default();
+        let place = place_of(step, places).map(|place| format!(" ({})", escape(place))).unwrap_or_default();
         out.push_str(&format!("  at {}{place}\n", escape(&step.0)));
     }
     out
+}
+
+/// Where a step stands in the source; a step of a called flow, where the flow is called.
+fn place_of<'a>(step: &Coordinate, places: &'a Places) -> Option<&'a str> {
+    let path = step.place();
+    let mut rest = path.as_str();
+    loop {
+        if let Some(place) = places.steps.get(rest) {
+            return Some(place);
+        }
+        rest = rest.rsplit_once('/')?.0;
+    }
 }
 
 fn last_line(ended: &str, trace: &Trace) -> String {
@@ -249,14 +260,14 @@ fn resume_line(run: &RunId, told: &Told) -> String {
 
 #[cfg(test)]
 mod tests {
-    use flow_runtime_api::{Coordinate, Kind};
+    use flow_runtime_api::Kind;
 
     use super::*;
 
     #[test]
     fn a_failure_tells_where_it_stands_in_the_source() {
         let places = Places {
-            steps: [("f/polish[]/review".to_owned(), "article.flow:31".to_owned())].into_iter().collect(),
+            steps: [("f/polish/review".to_owned(), "article.flow:31".to_owned())].into_iter().collect(),
         };
         let step = Some(Coordinate("f/polish[2]/review".into()));
         let failure = Failure { step, ..Failure::new(Kind::BadAnswer, "$.score: must be from 1 to 5\u{7}") };
@@ -264,5 +275,16 @@ mod tests {
         bad_answer: $.score: must be from 1 to 5\u{7}
           at f/polish[2]/review (article.flow:31)
         ");
+    }
+
+    #[test]
+    fn a_step_is_found_in_loops_and_in_called_flows() {
+        let mut places = Places::default();
+        places.steps.insert("main/polish/review".into(), "a.flow:7".into());
+        places.steps.insert("main/sub".into(), "a.flow:9".into());
+        let place = |step: &str| place_of(&Coordinate(step.into()), &places).map(str::to_owned);
+        assert_eq!(place("main/polish[3]/review").as_deref(), Some("a.flow:7"));
+        assert_eq!(place("main/sub/inner[0]/b").as_deref(), Some("a.flow:9"));
+        assert_eq!(place("other/x"), None);
     }
 }

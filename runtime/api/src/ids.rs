@@ -51,24 +51,17 @@ impl std::fmt::Display for Coordinate {
 }
 
 impl Coordinate {
-    /// Returns the coordinate with its indices blanked: `a/b[3]/c` is `a/b[]/c`. Two steps of one place have the same.
+    /// Returns the coordinate without its indices: `a/b[3]/c` is `a/b/c`. Two steps of one place have the same.
     pub fn place(&self) -> String {
-        let mut out = String::with_capacity(self.0.len());
-        let mut inside = false;
-        for c in self.0.chars() {
+        let mut depth = 0_u32;
+        let outside = |c: &char| {
             match c {
-                '[' => {
-                    out.push(c);
-                    inside = true;
-                }
-                ']' => {
-                    out.push(c);
-                    inside = false;
-                }
-                c if !inside => out.push(c),
-                _ => {}
+                '[' => depth += 1,
+                ']' => depth = depth.saturating_sub(1),
+                _ => return depth == 0,
             }
-        }
-        out
+            false
+        };
+        self.0.chars().filter(outside).collect()
     }
 }
