@@ -302,7 +302,12 @@ impl Reader {
                 }
             } else if let Some(inner) = self.inner(&below(word), &below("*"), word) {
                 match value.get_ref() {
-                    DeValue::Table(table) => self.section(&inner.0, inner.1, table),
+                    DeValue::Table(table) => {
+                        self.section(&inner.0, inner.1, table);
+                        if inner.0 == "prices.*" {
+                            self.whole_price(key, table);
+                        }
+                    }
                     _ => self.problem(
                         value.span(),
                         format!("`{word}` is a section"),
@@ -312,6 +317,26 @@ impl Reader {
             } else {
                 self.unknown(path, key);
             }
+        }
+    }
+
+    /// A price of which half is missing would make that half free: it is none.
+    fn whole_price(&mut self, key: &Spanned<std::borrow::Cow<str>>, table: &DeTable) {
+        let name: &str = key.get_ref();
+        if let Some(missing) = ["input", "output"].into_iter().find(|word| !table.contains_key(*word)) {
+            self.settings.prices.shift_remove(name);
+            let message = format!("the price of `{name}` has no `{missing}`");
+            self.problem(
+                key.span(),
+                message,
+                Some(format!("add `{missing} = …`, in {DOLLARS}; 0.0 is free")),
+            );
+        } else if !name.contains('/') {
+            self.problem(
+                key.span(),
+                format!("`{name}` is no model"),
+                Some("write `[prices.\"provider/model\"]`".into()),
+            );
         }
     }
 
@@ -398,10 +423,17 @@ mod tests {
         for key in KEYS {
             let section = key.section.replace('*', "\"openai/m\"");
             let (right, wrong) = samples(key);
-            let (settings, problems) = read(&format!("[{section}]\n{} = {right}\n", key.key));
+            // A price is given whole.
+            let others: String = ["input", "output"]
+                .into_iter()
+                .filter(|other| key.section == "prices.*" && *other != key.key)
+                .map(|other| format!("{other} = 1.0\n"))
+                .collect();
+            let empty = read(&format!("[{section}]\n{others}")).0;
+            let (settings, problems) = read(&format!("[{section}]\n{others}{} = {right}\n", key.key));
             assert_eq!(problems, [""; 0], "{} {}", key.section, key.key);
-            assert_ne!(settings, Settings::default(), "{} {}", key.section, key.key);
-            let (_, problems) = read(&format!("[{section}]\n{} = {wrong}\n", key.key));
+            assert_ne!(settings, empty, "{} {}", key.section, key.key);
+            let (_, problems) = read(&format!("[{section}]\n{others}{} = {wrong}\n", key.key));
             assert_eq!(problems, [format!("`{}` takes {}", key.key, key.takes)]);
         }
     }
@@ -438,6 +470,14 @@ mod tests {
         );
         assert_eq!(settings.name.as_deref(), Some("a"));
         assert_eq!(settings.limits["openai"].concurrency, Some(4));
+    }
+
+    #[test]
+    fn half_a_price_is_none() {
+        let (settings, problems) =
+            read("[prices.\"openai/m\"]\ninput = 1.0\n[prices.local]\ninput = 0.0\noutput = 0.0\n");
+        assert_eq!(problems, ["the price of `openai/m` has no `output`", "`local` is no model"]);
+        assert!(!settings.prices.contains_key("openai/m"));
     }
 
     #[test]
