@@ -1,6 +1,7 @@
 //! Constant folding.
 
-use flow_ir::expr::{Code, Entry, LocalId, MatchArm, Piece};
+use flow_ir::expr::{Code, LocalId, MatchArm, Piece};
+use flow_ir::rewrite::children;
 use flow_ir::{Expr, TypeDefs, Value};
 
 use crate::{Env, Error, Meter, eval, values};
@@ -44,7 +45,7 @@ impl Folder<'_> {
             *expr = chosen;
             return self.fold(expr);
         }
-        children_mut(expr, &mut |child| self.fold(child));
+        children(expr, &mut |child| self.fold(child));
         if let Some(chosen) = chosen_branch(expr) {
             *expr = chosen;
         }
@@ -118,80 +119,6 @@ fn bind_pieces(pieces: &[Piece], bound: &mut Vec<LocalId>) {
                 bind_pieces(otherwise, bound);
             }
             Piece::Text(_) | Piece::Splice { .. } => {}
-        }
-    }
-}
-
-fn children_mut(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
-    match expr {
-        Expr::Const(_) | Expr::Slot(_) | Expr::Local(_) | Expr::Run(_) | Expr::Fail { .. } => {}
-        Expr::Field { of, .. }
-        | Expr::Has { of, .. }
-        | Expr::Enum { of, .. }
-        | Expr::Is { of, .. }
-        | Expr::Cast { of, .. }
-        | Expr::Widen { of, .. } => visit(of),
-        Expr::Index { of, key, .. } => {
-            visit(of);
-            visit(key);
-        }
-        Expr::List(items) => items.iter_mut().for_each(|item| visit(&mut item.value)),
-        Expr::Map(entries) => entries.iter_mut().for_each(|entry| match entry {
-            Entry::Pair { key, value, .. } => {
-                visit(key);
-                visit(value);
-            }
-            Entry::Spread(map) => visit(map),
-        }),
-        Expr::Record { slots, .. } => slots.iter_mut().for_each(visit),
-        Expr::Update { of, slots, .. } => {
-            visit(of);
-            slots.iter_mut().for_each(|(_, value)| visit(value));
-        }
-        Expr::Call { args, .. } | Expr::Code { args, .. } => args.iter_mut().for_each(visit),
-        Expr::And(left, right) | Expr::Or(left, right) | Expr::Coalesce(left, right) => {
-            visit(left);
-            visit(right);
-        }
-        Expr::If { test, then, otherwise } => {
-            visit(test);
-            visit(then);
-            visit(otherwise);
-        }
-        Expr::Macro { over, bodies, .. } => {
-            visit(over);
-            bodies.iter_mut().for_each(visit);
-        }
-        Expr::Let { value, body, .. } => {
-            visit(value);
-            visit(body);
-        }
-        Expr::Match { value, arms, otherwise, .. } => {
-            visit(value);
-            for arm in arms {
-                arm.guard.iter_mut().for_each(&mut *visit);
-                visit(&mut arm.value);
-            }
-            otherwise.iter_mut().for_each(|value| visit(value));
-        }
-        Expr::Template(pieces) => pieces_mut(pieces, visit),
-    }
-}
-
-fn pieces_mut(pieces: &mut [Piece], visit: &mut dyn FnMut(&mut Expr)) {
-    for piece in pieces {
-        match piece {
-            Piece::Text(_) => {}
-            Piece::Splice { value, .. } => visit(value),
-            Piece::For { over, body, .. } => {
-                visit(over);
-                pieces_mut(body, visit);
-            }
-            Piece::If { test, then, otherwise } => {
-                visit(test);
-                pieces_mut(then, visit);
-                pieces_mut(otherwise, visit);
-            }
         }
     }
 }
