@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic, Severity};
 use flow_ir::Plan;
-use flow_project::{MemoryWorld, PlanError, Project};
+use flow_project::{Library, MemoryWorld, PlanError, Project};
 
 /// Where the files of a case lie.
 const ROOT: &str = "/project";
@@ -80,8 +80,14 @@ fn told(project: &Project, wrong: &[Diagnostic]) -> String {
 }
 
 fn open(files: &[(String, Vec<u8>)]) -> Project {
-    let world =
-        MemoryWorld::new(files.iter().map(|(name, bytes)| (Path::new(ROOT).join(name), bytes.clone())));
+    let (standard, own): (Vec<_>, Vec<_>) =
+        files.iter().partition(|(name, _)| name.starts_with("std/") && !name.ends_with(".flow"));
+    let mut world =
+        MemoryWorld::new(own.iter().map(|(name, bytes)| (Path::new(ROOT).join(name), bytes.clone())));
+    if !standard.is_empty() {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        world.library = Library::new(standard.iter().map(|(name, bytes)| (name.clone(), text(bytes))));
+    }
     Project::open(&world, Path::new(ROOT)).expect("the files are there")
 }
 

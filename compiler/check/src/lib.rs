@@ -14,6 +14,7 @@ mod items;
 mod node;
 mod program;
 mod sig;
+mod standard;
 mod suggest;
 mod types;
 
@@ -28,7 +29,7 @@ pub use items::{Body, Checked, check_item};
 use node::allow::{covers, grant_text};
 pub use node::settings;
 pub use program::{
-    CallKind, CallSig, Entry, ImportedName, Module, ParamSig, Program, Sig, Symbol, Unit, short,
+    CallKind, CallSig, Entry, ImportedName, Module, NoModule, ParamSig, Program, Sig, Symbol, Unit, short,
 };
 pub use suggest::nearest;
 
@@ -58,7 +59,9 @@ pub fn check(units: &[Unit], has_default_model: bool) -> CheckedProgram {
         for (index, item) in module.tree.items.iter().enumerate() {
             let (checked, found) = check_item(&program, module, index);
             // One default mends them all.
-            if let (false, false, Some(span)) = (has_default_model, told, checked.no_model) {
+            if let (false, false, Some(span)) =
+                (has_default_model || module.is_standard(), told, checked.no_model)
+            {
                 told = true;
                 diagnostics.push(no_model(item.locate(module.file, span)));
             }
@@ -76,7 +79,7 @@ pub fn check(units: &[Unit], has_default_model: bool) -> CheckedProgram {
         }
     }
     let nothing = HashSet::new();
-    let has_flow = program.modules.values().any(|module| {
+    let has_flow = program.modules.values().filter(|module| !module.is_standard()).any(|module| {
         module.tree.items.iter().any(|item| matches!(item.kind, flow_syntax::tree::ItemKind::Flow(_)))
     });
     for module in program.modules.values() {
@@ -85,10 +88,14 @@ pub fn check(units: &[Unit], has_default_model: bool) -> CheckedProgram {
             items::unused(module, used, &called, &mut diagnostics);
         }
     }
+    if !has_default_model {
+        standard::without_model(&program, &items, &mut diagnostics);
+    }
     node::allow::missing(&program, &items, &mut diagnostics);
     unused_authority(&program, &items, &mut diagnostics);
     recursion(&program, &items, &mut diagnostics);
     coordinates::clashes(&program, &items, &mut diagnostics);
+    standard::quiet(&program, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.at, diagnostic.code));
     CheckedProgram { program, items, diagnostics }
 }

@@ -24,7 +24,25 @@ pub struct Unit {
     /// The items of which a part could not be read, by index: what hangs on the lost part stays silent.
     pub broken: HashSet<usize>,
     /// The module that each import path denotes; an `Err` says why there is none.
-    pub imports: HashMap<SmolStr, Result<SmolStr, String>>,
+    pub imports: HashMap<SmolStr, Result<SmolStr, NoModule>>,
+}
+
+/// Why an import's path denotes no module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoModule {
+    /// What is wrong with it: "no such file".
+    pub why: String,
+    /// What to do instead, if that is known.
+    pub help: Option<String>,
+    /// The path that was probably meant.
+    pub meant: Option<SmolStr>,
+}
+
+impl NoModule {
+    /// Returns a reason alone.
+    pub fn because(why: impl Into<String>) -> NoModule {
+        NoModule { why: why.into(), ..NoModule::default() }
+    }
 }
 
 /// A declared thing other than a type: the module that declares it, and its name there.
@@ -187,6 +205,13 @@ pub struct Program {
     pub aliases: HashMap<TypeName, Type>,
 }
 
+impl Module {
+    /// Whether it is part of the standard library, which users don't write: its name is `std/words`, without `.flow`.
+    pub fn is_standard(&self) -> bool {
+        self.name.starts_with("std/") && !self.name.ends_with(".flow")
+    }
+}
+
 impl Program {
     /// Returns a declared thing's signature.
     pub fn sig(&self, symbol: &Symbol) -> Option<&Sig> {
@@ -343,6 +368,22 @@ pub fn duplicate(name: &str, at: FileSpan, first: FileSpan) -> Diagnostic {
         .help("rename one of the two")
 }
 
+fn no_module(path: &str, at: FileSpan, reason: &NoModule) -> Diagnostic {
+    let mut diagnostic =
+        Diagnostic::new(Code::BadImport, at, format!("cannot import from `{path}`")).here(reason.why.clone());
+    diagnostic = match (&reason.help, &reason.meant) {
+        (Some(help), _) => diagnostic.help(help.clone()),
+        (None, Some(meant)) => diagnostic.help(format!("did you mean `{meant}`?")),
+        (None, None) => diagnostic.help(
+            "paths start with `./` or `../`, end with `.flow` and stay inside the project; `std/…` is the standard library",
+        ),
+    };
+    match &reason.meant {
+        Some(meant) => diagnostic.fix(format!("import from `{meant}`"), at, format!("\"{meant}\"")),
+        None => diagnostic,
+    }
+}
+
 type Links = (HashMap<SmolStr, Entry>, Vec<ImportedName>, Vec<(SmolStr, FileSpan)>);
 
 fn resolve_imports(unit: &Unit, program: &Program, diagnostics: &mut Vec<Diagnostic>) -> Links {
@@ -356,16 +397,8 @@ fn resolve_imports(unit: &Unit, program: &Program, diagnostics: &mut Vec<Diagnos
         let target = match unit.imports.get(&import.from.text) {
             Some(Ok(name)) if program.modules.contains_key(name) => Some(&program.modules[name]),
             Some(Ok(_)) => None,
-            Some(Err(why)) => {
-                diagnostics.push(
-                    Diagnostic::new(
-                        Code::BadImport,
-                        from,
-                        format!("cannot import from `{}`", import.from.text),
-                    )
-                    .here(why.clone())
-                    .help("paths start with `./` or `../`, end with `.flow` and stay inside the project; `std/…` is the standard library"),
-                );
+            Some(Err(reason)) => {
+                diagnostics.push(no_module(&import.from.text, from, reason));
                 None
             }
             None => None,

@@ -4,10 +4,12 @@
 //! the environment, or anything of the runtime.
 
 pub mod discover;
+pub mod library;
 mod project;
 pub mod settings;
 pub mod world;
 
+pub use library::Library;
 pub use project::{PlanError, Project};
 pub use settings::Settings;
 pub use world::{MemoryWorld, World, WorldError};

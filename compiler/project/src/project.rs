@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use flow_check::{CheckedProgram, Symbol, Unit};
+use flow_check::{CheckedProgram, NoModule, Symbol, Unit};
 use flow_diagnostics::{Code, Diagnostic, Severity};
 use flow_ir::Plan;
 use flow_source::{FileId, FileSpan, Sources, Span};
@@ -73,6 +73,7 @@ impl Project {
             units: Vec::new(),
             names: HashMap::new(),
             queue: layout.files.iter().cloned().collect(),
+            standard: Vec::new(),
         };
         let settings = match &layout.manifest {
             Some(manifest) => reader.manifest(manifest)?,
@@ -196,7 +197,10 @@ impl Project {
     }
 
     fn flows_of(&self, module: &SmolStr) -> Vec<Symbol> {
-        let Some(module) = self.checked.program.modules.get(module) else { return Vec::new() };
+        let Some(module) = self.checked.program.modules.get(module).filter(|module| !module.is_standard())
+        else {
+            return Vec::new();
+        };
         let own = |(index, item): (usize, &tree::Item)| match &item.kind {
             ItemKind::Flow(flow) if module.items.get(&flow.name.text) == Some(&index) => {
                 Some(Symbol { module: module.name.clone(), name: flow.name.text.clone() })
@@ -225,6 +229,8 @@ struct Reader<'w> {
     units: Vec<Unit>,
     names: HashMap<PathBuf, SmolStr>,
     queue: VecDeque<PathBuf>,
+    /// The modules of the standard library that were asked for.
+    standard: Vec<SmolStr>,
 }
 
 impl Reader<'_> {
@@ -277,6 +283,21 @@ impl Reader<'_> {
         while let Some(path) = self.queue.pop_front() {
             self.file(&path);
         }
+        // One may import another: the list grows while it is walked.
+        let mut next = 0;
+        while let Some(name) = self.standard.get(next).cloned() {
+            next += 1;
+            self.standard_module(&name);
+        }
+    }
+
+    fn standard_module(&mut self, name: &SmolStr) {
+        let Some(text) = self.world.library().text(name).cloned() else { return };
+        let file = self.sources.add(name.as_str(), text.as_ref());
+        let (tree, problems) = flow_syntax::parse(file, &text);
+        let broken = broken_items(&tree, &problems);
+        self.diagnostics.extend(problems);
+        self.unit(name.clone(), Path::new(""), tree, broken);
     }
 
     fn file(&mut self, path: &Path) {
@@ -334,24 +355,48 @@ impl Reader<'_> {
         self.units.push(Unit { name, tree: Arc::new(tree), broken, imports });
     }
 
-    fn import(&mut self, from: &Path, import: &str) -> Result<SmolStr, String> {
+    fn import(&mut self, from: &Path, import: &str) -> Result<SmolStr, NoModule> {
         if import.starts_with("std/") {
-            return Err("the standard library has no such file".into());
+            return self.import_standard(import);
         }
         match resolve_import(self.world, &self.root, from, import) {
             Ok(path) => {
                 if let Some(name) = self.names.get(&path) {
                     return Ok(name.clone());
                 }
-                let name = module_name(&self.root, &path).ok_or("its path isn't UTF-8 text")?;
+                let name = module_name(&self.root, &path)
+                    .ok_or_else(|| NoModule::because("its path isn't UTF-8 text"))?;
                 self.names.insert(path.clone(), name.clone());
                 self.queue.push_back(path);
                 Ok(name)
             }
-            Err(ImportError::Form) => Err("no path of a `.flow` file".into()),
-            Err(ImportError::Missing) => Err("no such file".into()),
-            Err(ImportError::Outside) => Err("lies outside of the project".into()),
+            Err(ImportError::Form) => Err(NoModule::because("no path of a `.flow` file")),
+            Err(ImportError::Missing) => Err(NoModule::because("no such file")),
+            Err(ImportError::Outside) => Err(NoModule::because("lies outside of the project")),
         }
+    }
+
+    fn import_standard(&mut self, import: &str) -> Result<SmolStr, NoModule> {
+        let library = self.world.library();
+        if library.text(import).is_some() {
+            let name = SmolStr::from(import);
+            if !self.standard.contains(&name) {
+                self.standard.push(name.clone());
+            }
+            return Ok(name);
+        }
+        let known: Vec<&str> = library.paths().collect();
+        let near = flow_check::nearest(import, known.iter().copied());
+        Err(NoModule {
+            why: "the standard library has no such module".into(),
+            help: Some(match known.as_slice() {
+                [] => {
+                    "this version comes without a standard library: import from a file of the project".into()
+                }
+                all => format!("its modules are `{}`", all.join("`, `")),
+            }),
+            meant: near.map(SmolStr::from),
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::library::Library;
+
 /// Why something outside couldn't be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WorldError {
@@ -30,6 +32,11 @@ pub trait World: Sync {
 
     /// Returns the absolute path with every link resolved.
     fn canonical(&self, path: &Path) -> Result<PathBuf, WorldError>;
+
+    /// Returns the modules that `std/…` denotes.
+    fn library(&self) -> &Library {
+        Library::embedded()
+    }
 }
 
 /// A world of texts by their absolute path, for tests and editors.
@@ -37,12 +44,15 @@ pub trait World: Sync {
 pub struct MemoryWorld {
     /// Path and bytes.
     pub files: BTreeMap<PathBuf, Vec<u8>>,
+    /// What `std/…` denotes.
+    pub library: Library,
 }
 
 impl MemoryWorld {
     /// Returns a world of these texts.
     pub fn new<P: Into<PathBuf>, T: Into<Vec<u8>>>(files: impl IntoIterator<Item = (P, T)>) -> MemoryWorld {
-        MemoryWorld { files: files.into_iter().map(|(path, text)| (path.into(), text.into())).collect() }
+        let files = files.into_iter().map(|(path, text)| (path.into(), text.into())).collect();
+        MemoryWorld { files, library: Library::embedded().clone() }
     }
 }
 
@@ -85,5 +95,9 @@ impl World for MemoryWorld {
             }
         }
         if self.is_folder(&out).is_ok() { Ok(out) } else { Err(WorldError::Missing) }
+    }
+
+    fn library(&self) -> &Library {
+        &self.library
     }
 }
