@@ -1,12 +1,12 @@
 //! Coordinates across flows: the steps of a called flow stand beneath the step that calls it, where a named block of the
 //! caller may have put steps of its own (C8).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_source::Span;
 
-use crate::items::Checked;
+use crate::items::Items;
 use crate::program::{Program, Symbol};
 
 /// How many pairs of places are compared for one call.
@@ -30,11 +30,7 @@ pub type Coordinates = BTreeMap<String, Coordinate>;
 type At<'a> = (&'a Symbol, String);
 
 /// Reports steps of called flows that have the coordinate of another step.
-pub(crate) fn clashes(
-    program: &Program,
-    items: &HashMap<Symbol, Checked>,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+pub(crate) fn clashes(program: &Program, items: &Items, diagnostics: &mut Vec<Diagnostic>) {
     let all = All { items };
     for (caller, checked) in items {
         let own = &checked.coordinates;
@@ -98,7 +94,7 @@ fn beneath<'c>(
 }
 
 struct All<'a> {
-    items: &'a HashMap<Symbol, Checked>,
+    items: &'a Items,
 }
 
 impl<'a> All<'a> {

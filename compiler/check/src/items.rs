@@ -1,21 +1,27 @@
 //! One item: a function of it and the signatures it names.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::expr::Code as CodePlan;
 use flow_ir::plan::{Flow, Grant, Model, ModelRef, Node, NodeKind as PlanKind};
 use flow_source::Span;
 use flow_syntax::tree::{self, ItemKind, NodeKind};
+use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use crate::coordinates::Coordinates;
 use crate::cx::{Cx, Use};
 use crate::node::settings::Kind;
-use crate::program::{Entry, Module, Program};
+use crate::program::{Entry, Module, Program, Symbol};
 use crate::suggest::nearest;
 
-/// What a checked item gives to the plan.
+/// What the declarations of a program give to its plans, in the order of files and places.
+pub type Items = IndexMap<Symbol, Arc<Checked>>;
+
+/// What a checked item gives to the plan. Every place in it is relative to the item, so that it stays true when the item
+/// moves in its file.
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
     /// Its part of a plan; ids of nodes, flows, code and models are indices of `uses`.

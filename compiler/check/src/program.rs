@@ -1,5 +1,6 @@
 //! Modules, what they declare and import, and the symbols of a whole program.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -218,8 +219,24 @@ impl Program {
         self.modules.get(&symbol.module)?.sigs.get(&symbol.name)
     }
 
-    /// Returns the item that declares a symbol.
+    /// Returns the item that declares a symbol. An item's check looks at another item's tree in this way only.
     pub fn item(&self, symbol: &Symbol) -> Option<(&Module, &tree::Item)> {
+        LOOKS.with_borrow_mut(|looks| {
+            if let Some(looks) = looks
+                && !looks.contains_key(symbol)
+            {
+                looks.insert(symbol.clone(), self.seen(symbol));
+            }
+        });
+        self.declared(symbol)
+    }
+
+    fn seen(&self, symbol: &Symbol) -> Option<Seen> {
+        let (module, item) = self.declared(symbol)?;
+        Some(Seen { file: module.file, start: item.start, text: item.text.clone() })
+    }
+
+    fn declared(&self, symbol: &Symbol) -> Option<(&Module, &tree::Item)> {
         let module = self.modules.get(&symbol.module)?;
         Some((module, module.tree.items.get(*module.items.get(&symbol.name)?)?))
     }
@@ -256,6 +273,48 @@ impl Program {
             _ => None,
         }
     }
+}
+
+thread_local! {
+    /// The items that [`Program::item`] gave out on this thread, while [`looking`] wants to know.
+    static LOOKS: RefCell<Option<HashMap<Symbol, Option<Seen>>>> = const { RefCell::new(None) };
+}
+
+/// A declaration whose tree was asked for, and what was there.
+#[derive(Clone, Debug)]
+pub(crate) struct Look {
+    symbol: Symbol,
+    seen: Option<Seen>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    file: FileId,
+    start: u32,
+    text: Arc<str>,
+}
+
+impl Look {
+    /// Whether the same would be seen in this program.
+    pub fn holds(&self, program: &Program) -> bool {
+        self.seen == program.seen(&self.symbol)
+    }
+
+    /// Whether a place lies in what was seen.
+    pub fn contains(&self, at: FileSpan) -> bool {
+        self.seen.as_ref().is_some_and(|seen| {
+            let end = seen.start + seen.text.len() as u32;
+            at.file == seen.file && seen.start <= at.span.start && at.span.end <= end
+        })
+    }
+}
+
+/// Runs something and returns with its result which items it asked for by [`Program::item`].
+pub(crate) fn looking<T>(run: impl FnOnce() -> T) -> (T, Vec<Look>) {
+    LOOKS.set(Some(HashMap::new()));
+    let result = run();
+    let looks = LOOKS.take().unwrap_or_default();
+    (result, looks.into_iter().map(|(symbol, seen)| Look { symbol, seen }).collect())
 }
 
 /// Returns the declared part of a qualified name: `Review` of `lib/review.flow::Review`.

@@ -1,21 +1,17 @@
 //! Modules of the standard library: users can't change them, so what concerns a user is told where the user calls.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use flow_diagnostics::{Code, Diagnostic, Severity};
 use flow_source::{FileId, FileSpan};
 
 use crate::cx::Use;
-use crate::items::Checked;
+use crate::items::Items;
 use crate::program::{Program, Symbol};
 
 /// Reports, where a file of the user leads to it, a prompt of the standard library that no model answers: once, since one
 /// default mends them all.
-pub(crate) fn without_model(
-    program: &Program,
-    items: &HashMap<Symbol, Checked>,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+pub(crate) fn without_model(program: &Program, items: &Items, diagnostics: &mut Vec<Diagnostic>) {
     let standard = |symbol: &Symbol| program.modules.get(&symbol.module).is_some_and(|m| m.is_standard());
     if !items.iter().any(|(symbol, checked)| checked.no_model.is_some() && standard(symbol)) {
         return;
@@ -43,7 +39,7 @@ pub(crate) fn without_model(
 }
 
 /// Whether something leads to a prompt without a model.
-fn asks(symbol: &Symbol, items: &HashMap<Symbol, Checked>) -> bool {
+fn asks(symbol: &Symbol, items: &Items) -> bool {
     let mut open = vec![symbol];
     let mut seen = HashSet::new();
     while let Some(symbol) = open.pop() {

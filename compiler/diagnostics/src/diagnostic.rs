@@ -95,6 +95,15 @@ impl Diagnostic {
         self
     }
 
+    /// Puts another place in the stead of each: its own, its labels' and its edits'.
+    pub fn map_places(&mut self, mut to: impl FnMut(FileSpan) -> FileSpan) {
+        let labels = std::iter::once(&mut self.primary).chain(&mut self.labels);
+        let edits = self.fixes.iter_mut().flat_map(|fix| &mut fix.edits);
+        for at in labels.map(|label| &mut label.at).chain(edits.map(|edit| &mut edit.at)) {
+            *at = to(*at);
+        }
+    }
+
     /// Returns the severity of its code.
     pub fn severity(&self) -> Severity {
         self.code.info().severity

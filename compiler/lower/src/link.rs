@@ -1,6 +1,7 @@
 //! Collects what a flow reaches, and gives each part its place in the plan.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use flow_check::{Body, Checked, CheckedProgram, Symbol, Use, short};
 use flow_diagnostics::{Code, Diagnostic};
@@ -202,7 +203,9 @@ impl<'a> Linker<'a> {
         }
         let mut nodes = Vec::with_capacity(self.nodes.len());
         for symbol in self.nodes.clone() {
-            if let Some(Checked { body: Body::Node(body), uses, .. }) = checked.items.get(&symbol) {
+            if let Some(Checked { body: Body::Node(body), uses, .. }) =
+                checked.items.get(&symbol).map(Arc::as_ref)
+            {
                 let mut node = Node::clone(body);
                 rewrite::node(&mut node, &mut Own { uses, index: &self.index, types: &mut self.types });
                 node.name = unique(&symbol, &self.nodes);
@@ -211,7 +214,9 @@ impl<'a> Linker<'a> {
         }
         let mut codes = Vec::with_capacity(self.codes.len());
         for symbol in self.codes.clone() {
-            if let Some(Checked { body: Body::Code(code), uses, .. }) = checked.items.get(&symbol) {
+            if let Some(Checked { body: Body::Code(code), uses, .. }) =
+                checked.items.get(&symbol).map(Arc::as_ref)
+            {
                 let mut code = code.clone();
                 rewrite::code(&mut code, &mut Own { uses, index: &self.index, types: &mut self.types });
                 codes.push(code);
@@ -219,7 +224,9 @@ impl<'a> Linker<'a> {
         }
         let mut flows = Vec::with_capacity(self.flows.len());
         for symbol in self.flows.clone() {
-            if let Some(Checked { body: Body::Flow(flow), uses, .. }) = checked.items.get(&symbol) {
+            if let Some(Checked { body: Body::Flow(flow), uses, .. }) =
+                checked.items.get(&symbol).map(Arc::as_ref)
+            {
                 let mut flow = (**flow).clone();
                 rewrite::flow(&mut flow, &mut Own { uses, index: &self.index, types: &mut self.types });
                 flow.name = unique(&symbol, &self.flows);
@@ -249,7 +256,7 @@ impl<'a> Linker<'a> {
     fn model(&mut self, what: &Use) -> Model {
         let unset = ModelKind::Fallback(Vec::new());
         match what {
-            Use::Model(symbol) => match self.checked.items.get(symbol) {
+            Use::Model(symbol) => match self.checked.items.get(symbol).map(Arc::as_ref) {
                 Some(Checked { body: Body::Model(model), uses, .. }) => {
                     let mut model = model.clone();
                     rewrite::model(&mut model, &mut Own { uses, index: &self.index, types: &mut self.types });

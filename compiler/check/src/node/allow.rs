@@ -1,6 +1,6 @@
 //! Authority: what a file's tools reach is held against its `allow`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::plan::Grant;
@@ -8,7 +8,7 @@ use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, ExprKind, ItemKind, Literal};
 
 use crate::cx::Use;
-use crate::items::Checked;
+use crate::items::Items;
 use crate::program::{Module, Program, Symbol};
 
 /// Reads the `allow` of every module.
@@ -129,11 +129,7 @@ pub fn covers(grant: &Grant, need: &Grant) -> bool {
 }
 
 /// Reports what the declarations of each module need and its `allow` doesn't list. One edit mends all of a module.
-pub(crate) fn missing(
-    program: &Program,
-    items: &HashMap<Symbol, Checked>,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+pub(crate) fn missing(program: &Program, items: &Items, diagnostics: &mut Vec<Diagnostic>) {
     for module in program.modules.values().filter(|module| !module.allow_broken) {
         let mut needs: Vec<(&tree::Item, &Grant, Span)> = Vec::new();
         for (index, item) in module.tree.items.iter().enumerate() {
@@ -176,11 +172,7 @@ pub(crate) fn missing(
 type Reached<'a> = (&'a Symbol, &'a Grant, FileSpan, FileSpan);
 
 /// Returns the needs of other files that the flows of a module reach: where a flow is started its own file's `allow` rules.
-fn reached<'a>(
-    program: &'a Program,
-    items: &'a HashMap<Symbol, Checked>,
-    module: &'a Module,
-) -> Vec<Reached<'a>> {
+fn reached<'a>(program: &'a Program, items: &'a Items, module: &'a Module) -> Vec<Reached<'a>> {
     let mut found = Vec::new();
     let mut seen: HashSet<&Symbol> = HashSet::new();
     let mut open: Vec<(&Symbol, Option<FileSpan>)> = Vec::new();

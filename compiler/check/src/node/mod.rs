@@ -5,6 +5,7 @@ pub(crate) mod model;
 pub(crate) mod prompt;
 pub mod settings;
 pub(crate) mod tool;
+pub(crate) mod unneeded;
 
 use flow_ir::plan::Param;
 use flow_syntax::tree;

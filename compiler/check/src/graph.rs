@@ -1,0 +1,77 @@
+//! Graphs of modules and declarations: what stands on what.
+
+/// Returns the strongly connected components of a graph, each after all that it leads to. `edges[n]` holds where `n` leads.
+pub(crate) fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    // Tarjan's, with a stack of its own: a chain of calls may be as long as the program.
+    const NEW: usize = usize::MAX;
+    let mut number = vec![NEW; edges.len()];
+    let mut low = vec![0; edges.len()];
+    let mut waits = vec![false; edges.len()];
+    let mut waiting = Vec::new();
+    let mut next_number = 0;
+    let mut found = Vec::new();
+    for root in 0..edges.len() {
+        if number[root] != NEW {
+            continue;
+        }
+        let mut path = vec![(root, 0_usize)];
+        while let Some((at, next)) = path.last_mut() {
+            let at = *at;
+            if *next == 0 {
+                number[at] = next_number;
+                low[at] = next_number;
+                next_number += 1;
+                waiting.push(at);
+                waits[at] = true;
+            }
+            if let Some(&to) = edges[at].get(*next) {
+                *next += 1;
+                if number[to] == NEW {
+                    path.push((to, 0));
+                } else if waits[to] {
+                    low[at] = low[at].min(number[to]);
+                }
+                continue;
+            }
+            path.pop();
+            if let Some((above, _)) = path.last() {
+                low[*above] = low[*above].min(low[at]);
+            }
+            if low[at] == number[at] {
+                let mut component = Vec::new();
+                while let Some(member) = waiting.pop() {
+                    waits[member] = false;
+                    component.push(member);
+                    if member == at {
+                        break;
+                    }
+                }
+                component.sort_unstable();
+                found.push(component);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::components;
+
+    #[test]
+    fn what_is_led_to_comes_first() {
+        assert_eq!(components(&[vec![1], vec![2], vec![]]), [[2], [1], [0]]);
+        assert_eq!(
+            components(&[vec![1], vec![2, 3], vec![0], vec![3], vec![1]]),
+            [vec![3], vec![0, 1, 2], vec![4]]
+        );
+        assert_eq!(components(&[]), Vec::<Vec<usize>>::new());
+    }
+
+    #[test]
+    fn a_long_chain_needs_no_stack() {
+        let count = 200_000;
+        let edges: Vec<Vec<usize>> = (0..count).map(|n| vec![(n + 1) % count]).collect();
+        assert_eq!(components(&edges).len(), 1);
+    }
+}
