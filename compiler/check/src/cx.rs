@@ -225,6 +225,8 @@ pub(crate) struct Cx<'a> {
     pub not_runnable: Vec<(Span, String)>,
     /// Whether a part of the item could not be read: what it would have used, bound or left isn't known.
     pub lost: bool,
+    /// The words of what could not be read.
+    pub lost_words: HashSet<SmolStr>,
     /// Names that are in scope and that a `continue` jumps over, and where it stands.
     pub skipped: Option<(std::ops::Range<u32>, Span)>,
     /// Whether some way through the item isn't known: what is reached, and what ends without a value, isn't judged.
@@ -262,6 +264,7 @@ impl<'a> Cx<'a> {
             branch_depth: 0,
             not_runnable: Vec::new(),
             lost: false,
+            lost_words: HashSet::new(),
             skipped: None,
             lost_way: false,
             siblings: HashMap::new(),
@@ -396,7 +399,11 @@ impl<'a> Cx<'a> {
                 BindingKind::Param => "this parameter",
                 BindingKind::Variable | BindingKind::Implied => continue,
             };
-            if binding.read || binding.name.starts_with('_') || matches!(binding.ty, Type::Error) {
+            if binding.read
+                || binding.name.starts_with('_')
+                || matches!(binding.ty, Type::Error)
+                || self.lost_words.contains(&binding.name)
+            {
                 continue;
             }
             let at = self.at(binding.span);

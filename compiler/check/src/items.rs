@@ -63,6 +63,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
     let Some(item) = module.tree.items.get(index) else { return (Checked::default(), Vec::new()) };
     let mut cx = Cx::new(program, module, item);
     cx.lost = module.broken.contains(&index);
+    cx.note_lost();
     if item.kind.name().is_some_and(|name| module.items.get(&name.text) != Some(&index)) {
         // A second declaration of a name is reported already, and its signature is the first one's.
         cx.use_every_name();

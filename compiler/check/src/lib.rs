@@ -15,6 +15,7 @@ mod fit;
 mod flow;
 mod graph;
 mod items;
+mod lost;
 mod memo;
 mod node;
 mod parallel;

@@ -295,7 +295,7 @@ impl Reader<'_> {
         let Some(text) = self.world.library().text(name).cloned() else { return };
         let file = self.sources.add(name.as_str(), text.as_ref());
         let (tree, problems) = flow_syntax::parse(file, &text);
-        let broken = broken_items(&tree, &problems);
+        let broken = broken_items(&tree);
         self.diagnostics.extend(problems);
         self.unit(name.clone(), Path::new(""), tree, broken);
     }
@@ -329,7 +329,7 @@ impl Reader<'_> {
         match flow_syntax::decode(file, bytes) {
             Ok(text) => {
                 let (tree, problems) = flow_syntax::parse(file, &text);
-                let broken = broken_items(&tree, &problems);
+                let broken = broken_items(&tree);
                 self.diagnostics.extend(problems);
                 self.unit(name, path, tree, broken);
             }
@@ -415,15 +415,9 @@ fn with_stack<T: Send>(run: impl Fn() -> T + Send + Sync) -> T {
     })
 }
 
-/// Finds the items that an error of syntax lies in.
-fn broken_items(tree: &tree::File, problems: &[Diagnostic]) -> HashSet<usize> {
-    let mut broken = HashSet::new();
-    for problem in problems.iter().filter(|problem| problem.severity() == Severity::Error) {
-        let at = problem.primary.at.span.start;
-        let after = tree.items.partition_point(|item| item.start <= at);
-        broken.extend(after.checked_sub(1));
-    }
-    broken
+/// Finds the items of which a part could not be read and has left no node.
+fn broken_items(tree: &tree::File) -> HashSet<usize> {
+    tree.items.iter().enumerate().filter(|(_, item)| item.broken).map(|(index, _)| index).collect()
 }
 
 /// Returns a file's path beneath the root, with `/` between its parts.

@@ -227,6 +227,24 @@ impl<'a> Lexer<'a> {
                 }
                 if doc { TokenKind::Doc } else { TokenKind::Comment }
             }
+            b'#' => {
+                self.at = self.line_end();
+                TokenKind::Unknown
+            }
+            b'/' if self.byte(self.at + 1) == b'*' => {
+                let close = self.text[self.at + 2..].find("*/");
+                self.at = close.map_or_else(|| self.line_end(), |n| self.at + n + 4);
+                TokenKind::Unknown
+            }
+            b'\'' if !self.raw_next && self.bytes[self.at..].starts_with(b"'''") => {
+                match self.text[self.at + 3..].find("'''") {
+                    Some(n) => {
+                        self.at += n + 6;
+                        TokenKind::Unknown
+                    }
+                    None => self.plain(self.at, false),
+                }
+            }
             b'"' if self.raw_next => self.plain(self.at, true),
             b'"' => {
                 let block = self.bytes[self.at..].starts_with(b"\"\"\"");
@@ -258,6 +276,10 @@ impl<'a> Lexer<'a> {
             }
             _ => self.punct(c),
         }
+    }
+
+    fn line_end(&self) -> usize {
+        self.text[self.at..].find('\n').map_or(self.bytes.len(), |n| self.at + n)
     }
 
     fn after_operand(&self) -> bool {
@@ -294,7 +316,7 @@ impl<'a> Lexer<'a> {
         }
         if c.is_ascii_punctuation() {
             self.at += 1;
-            return if matches!(c, b'#' | b'$' | b'@' | b'\\' | b'^' | b'~' | b';' | b'&') {
+            return if matches!(c, b'$' | b'@' | b'\\' | b'^' | b'~' | b';' | b'&') {
                 TokenKind::Unknown
             } else {
                 TokenKind::Punct

@@ -6,11 +6,13 @@
 //! A lexical pre-scan finds the items and counts what could exhaust the parser; pest reads one item at a time; where it
 //! refuses, the element to blame is reported once, covered, and the rest read again.
 
+mod balance;
 mod build;
 mod explain;
 mod lexer;
 mod outline;
 mod parse;
+mod patch;
 mod scan;
 pub mod tree;
 

@@ -197,6 +197,19 @@ impl<'a> Outline<'a> {
         (block.close + 1 < self.tokens.len()).then_some(block.close)
     }
 
+    /// The token that closes the parameters of the item, and the one that its body starts with.
+    pub(crate) fn header(&self) -> Option<(usize, usize)> {
+        let params = self.blocks.iter().find(|b| b.kind == BlockKind::Params && b.open == 2)?;
+        let body = self.blocks.iter().find(|b| b.parent.is_none() && b.open > params.close).map(|b| b.open);
+        let body = match self.word(0) {
+            "code" => {
+                (params.close..body.unwrap_or(self.tokens.len())).find(|&i| self.word(i) == "=").or(body)?
+            }
+            _ => body?,
+        };
+        Some((params.close, body))
+    }
+
     /// The element around a region.
     pub(crate) fn wider(&self, region: Region) -> Option<Region> {
         let block = &self.blocks[region.block];

@@ -2,18 +2,20 @@
 
 use std::sync::{Arc, Mutex};
 
-use flow_diagnostics::{Code, Diagnostic, Edit};
+use flow_diagnostics::{Code, Diagnostic};
 use flow_grammar::{FlowParser, Rule};
 use flow_source::{FileId, Span};
 use pest::Parser;
 use pest::error::{Error, ErrorVariant, InputLocation};
 use pest::iterators::Pair;
 
+use crate::balance::{Repair, balance};
 use crate::build::Builder;
 use crate::explain;
 use crate::outline::{Outline, Region};
+use crate::patch::{POISON, Patch, move_spans};
 use crate::scan::{FAULTS_MAX, FILE_BYTES_MAX, Fault, FaultKind, Stretch, scan};
-use crate::tree::{ErrorItem, Expr, ExprKind, File, Item, ItemKind, Name};
+use crate::tree::{ErrorItem, Expr, ExprKind, File, Item, ItemKind, Name, map_item};
 
 /// Brackets inside each other from which on a thread with a large stack parses.
 const SHALLOW: usize = 12;
@@ -21,9 +23,6 @@ const SHALLOW: usize = 12;
 const STACK_BYTES: usize = 64 << 20;
 /// The most bytes that are read again because of faults in one file.
 const REREAD_BYTES_MAX: usize = 64 << 20;
-/// What stands over text that has been reported: `poison` in the grammar.
-const POISON: u8 = 1;
-
 /// Parses a file. Every problem gives one diagnostic; what could not be read is an error node, and the rest is there.
 pub fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
     if let Some(problem) = unreadable(file, text) {
@@ -56,8 +55,7 @@ pub fn parse_expression(text: &str) -> (Expr, Vec<Diagnostic>) {
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
     let shift = HEAD.len() as u32;
     for fault in scanned.items.iter().flat_map(|s| &s.faults).filter(|f| f.kind != FaultKind::Division) {
-        let span = Span::new(fault.span.start.saturating_sub(shift), fault.span.end.saturating_sub(shift));
-        diagnostics.push(explain::fault(file, text, fault_without(shift, *fault, span)));
+        diagnostics.push(explain::fault(file, text, fault.before(shift)));
     }
     if scanned.items.len() > 1 && diagnostics.is_empty() {
         let at = scanned.items[1].keyword.saturating_sub(shift);
@@ -72,9 +70,10 @@ pub fn parse_expression(text: &str) -> (Expr, Vec<Diagnostic>) {
         return (lost, diagnostics);
     }
     let (joined, offsets) = without_spaces_before_brackets(text);
+    let unpatched = Patch::default();
     let read = || match FlowParser::parse(Rule::one_expression, &joined) {
         Ok(pairs) => {
-            let mut builder = Builder::new(&joined, file, 0);
+            let mut builder = Builder::new(&joined, &joined, &unpatched, file, 0);
             let top = pairs.peek().and_then(|p| p.into_inner().find(|p| p.as_rule() == Rule::expr));
             let expr = top.map_or_else(|| lost.clone(), |pair| builder.expr(pair));
             (expr, builder.diagnostics)
@@ -176,64 +175,220 @@ struct FileParser<'a> {
     reread: usize,
 }
 
+/// An item's text as it is read: what it leaves open is closed.
+struct Reading<'t> {
+    text: &'t str,
+    /// What is wrong with it, by its own bytes.
+    faults: Vec<Fault>,
+    /// Where something was closed that the text leaves open: what goes wrong around it was told.
+    closed: Vec<u32>,
+}
+
+/// What came of an item's text: all spans are of the text that was read.
+struct Outcome {
+    kind: ItemKind,
+    /// The `///` lines that are attached to something, by their first byte.
+    docs: Vec<u32>,
+    /// What could not be read.
+    lost: Vec<Span>,
+    /// Whether some of that has left no node.
+    broken: bool,
+}
+
+impl Outcome {
+    /// What comes of a text of which nothing could be read.
+    fn lost(text: &str) -> Outcome {
+        let whole = Span::from(0..text.len());
+        Outcome { kind: lost_item(text), docs: Vec::new(), lost: vec![whole], broken: true }
+    }
+}
+
 impl FileParser<'_> {
     fn stretch(&mut self, stretch: &Stretch) -> Item {
         let text = &self.text[stretch.span.range()];
         let base = stretch.span.start;
         let first = self.diagnostics.len();
-        let mut open_string: Option<Fault> = None;
-        for fault in &stretch.faults {
-            // The far end of a string that runs over a line break looks like another open one.
-            let far_end = open_string.is_some_and(|f| self.line_breaks(f, *fault) == 1);
-            let is_string = fault.kind == FaultKind::OpenString { block: false };
-            if !(is_string && far_end) {
-                self.diagnostics.push(explain::fault(self.file, self.text, *fault));
-            }
-            open_string = is_string.then_some(*fault);
-        }
-        let mut builder = Builder::new(text, self.file, base);
-        let kind = if !stretch.is_item {
-            if self.diagnostics.len() == first {
-                self.diagnostics.push(explain::no_item(self.file, base, &Outline::new(text)));
-            }
-            lost_item(text)
-        } else if stretch.faults.len() >= FAULTS_MAX || stretch.faults.iter().any(|f| f.kind.is_fatal()) {
-            lost_item(text)
-        } else if stretch.faults.iter().all(|f| f.kind == FaultKind::Division) {
-            match FlowParser::parse(Rule::one_item, text) {
-                Ok(mut pairs) => build(&mut builder, pairs.next()).unwrap_or_else(|| lost_item(text)),
-                Err(error) => self.recover(stretch, text, Some(error), &mut builder),
-            }
-        } else {
-            self.recover(stretch, text, None, &mut builder)
-        };
-        let docs: Vec<Span> =
+        let faults: Vec<Fault> = stretch.faults.iter().map(|f| f.before(base)).collect();
+        let mut outcome = self.item(stretch, text, faults);
+        let lines: Vec<Span> =
             stretch.docs.iter().filter(|d| **d < stretch.keyword).map(|d| doc_line(text, d - base)).collect();
-        let docs = builder.docs(&docs);
-        self.diagnostics.append(&mut builder.diagnostics);
-        let lost = matches!(kind, ItemKind::Error(_)) || self.diagnostics.len() > first;
-        if !lost {
-            let attached = builder.docs;
+        let unpatched = Patch::default();
+        let mut builder = Builder::new(text, text, &unpatched, self.file, base);
+        let docs = builder.docs(&lines);
+        outcome.docs.append(&mut builder.docs);
+        outcome.lost.sort_by_key(|span| span.start);
+        if self.diagnostics.len() == first && !matches!(outcome.kind, ItemKind::Error(_)) {
+            let attached = std::mem::take(&mut outcome.docs);
             self.stray_docs(stretch.docs.iter().copied().filter(|d| !attached.contains(&(d - base))));
         }
         self.diagnostics[first..].sort_by_key(|d| d.primary.at.span.start);
         let span = Span::new(stretch.keyword - base, stretch.span.len());
-        Item { start: base, text: Arc::from(text), docs, kind, span }
+        let Outcome { kind, lost, broken, .. } = outcome;
+        Item { start: base, text: Arc::from(text), docs, kind, span, lost, broken }
+    }
+
+    /// Reads the text of an item, or of what stands in the place of one.
+    fn item(&mut self, stretch: &Stretch, text: &str, faults: Vec<Fault>) -> Outcome {
+        let base = stretch.span.start;
+        if !stretch.is_item {
+            return self.no_item(base, text, faults);
+        }
+        let open = faults.iter().any(|f| f.kind.is_open());
+        if open
+            && !faults.iter().any(|f| f.kind.is_limit())
+            && let Some((mut patch, repairs)) = balance(text)
+        {
+            let closed = patch.apply(text);
+            let mut scanned = scan(&closed).items;
+            if let (Some(one), true) = (scanned.pop(), scanned.is_empty())
+                && !one.faults.iter().any(|f| f.kind.is_open())
+            {
+                let next = stretch.faults.iter().find_map(|f| match f.kind {
+                    FaultKind::OpenItem { next } if (next as usize) < self.text.len() => Some(next),
+                    _ => None,
+                });
+                for repair in &repairs {
+                    self.diagnostics.push(explain::unclosed(self.file, text, base, repair, next));
+                }
+                // A brace at the head of its line is where it was meant to be; around others more may be wrong.
+                let spots = repairs
+                    .iter()
+                    .filter(|r: &&Repair| !r.text.ends_with('}'))
+                    .map(|r| patch.forth(r.at))
+                    .collect();
+                return self.patched(
+                    base,
+                    text,
+                    &patch,
+                    Reading { text: &closed, faults: one.faults, closed: spots },
+                );
+            }
+        }
+        self.read(base, Reading { text, faults, closed: Vec::new() })
+    }
+
+    /// Text that starts no item: what it was meant to be is read if that is sure.
+    fn no_item(&mut self, base: u32, text: &str, faults: Vec<Fault>) -> Outcome {
+        if !faults.is_empty() {
+            self.tell_faults(base, text, &faults);
+            return Outcome::lost(text);
+        }
+        let diagnostic = explain::no_item(self.file, base, &Outline::new(text));
+        let mut patch = Patch::default();
+        let mends = diagnostic.fixes.first().is_some_and(|fix| patch.mend(&fix.edits, base, text));
+        self.diagnostics.push(diagnostic);
+        if mends {
+            let meant = patch.apply(text);
+            let mut scanned = scan(&meant).items;
+            if let (Some(one), true) = (scanned.pop(), scanned.is_empty())
+                && one.is_item
+            {
+                return self.patched(
+                    base,
+                    text,
+                    &patch,
+                    Reading { text: &meant, faults: one.faults, closed: Vec::new() },
+                );
+            }
+        }
+        Outcome::lost(text)
+    }
+
+    /// Reads a text that a patch has made, and puts everything back where it stood.
+    fn patched(&mut self, base: u32, text: &str, patch: &Patch, reading: Reading<'_>) -> Outcome {
+        let first = self.diagnostics.len();
+        let mut outcome = self.read(base, reading);
+        let back = |span: Span| patch.span_back(span);
+        if let ItemKind::Error(_) = outcome.kind {
+            outcome = Outcome::lost(text);
+        } else {
+            map_item(&mut outcome.kind, &back);
+            outcome.docs.iter_mut().for_each(|at| *at = patch.back(*at, false));
+            outcome.lost.iter_mut().for_each(|span| *span = back(*span));
+        }
+        let in_file = |span: Span| {
+            let own = Span::new(span.start.saturating_sub(base), span.end.saturating_sub(base));
+            back(own).shift(base)
+        };
+        for diagnostic in &mut self.diagnostics[first..] {
+            move_spans(diagnostic, self.file, &in_file);
+        }
+        outcome
+    }
+
+    fn tell_faults(&mut self, base: u32, text: &str, faults: &[Fault]) {
+        let mut open_string: Option<Fault> = None;
+        for fault in faults {
+            // The far end of a string that runs over a line break looks like another open one.
+            let far_end = open_string.is_some_and(|f| line_breaks(text, f, *fault) == 1);
+            let is_string = fault.kind == FaultKind::OpenString { block: false };
+            if !(is_string && far_end) {
+                let mut diagnostic = explain::fault(self.file, text, *fault);
+                move_spans(&mut diagnostic, self.file, &|span| span.shift(base));
+                self.diagnostics.push(diagnostic);
+            }
+            open_string = is_string.then_some(*fault);
+        }
+    }
+
+    fn read(&mut self, base: u32, reading: Reading<'_>) -> Outcome {
+        let Reading { text, faults, .. } = &reading;
+        self.tell_faults(base, text, faults);
+        if faults.len() >= FAULTS_MAX || faults.iter().any(|f| f.kind.is_fatal()) {
+            return Outcome::lost(text);
+        }
+        if faults.iter().all(|f| f.kind == FaultKind::Division) {
+            return match FlowParser::parse(Rule::one_item, text) {
+                Ok(mut pairs) => self.build(base, text, text, &Patch::default(), pairs.next()),
+                Err(error) => self.recover(base, &reading, Some(error)),
+            };
+        }
+        self.recover(base, &reading, None)
+    }
+
+    /// Builds the tree of what was read; its spans become those of `text`, which `patch` has made `read` of.
+    fn build(
+        &mut self,
+        base: u32,
+        text: &str,
+        read: &str,
+        patch: &Patch,
+        top: Option<Pair<'_, Rule>>,
+    ) -> Outcome {
+        let mut builder = Builder::new(read, text, patch, self.file, base);
+        let item = top
+            .and_then(|top| top.into_inner().find(|p| !matches!(p.as_rule(), Rule::comment | Rule::EOI)))
+            .map(|pair| builder.item(pair));
+        let (mut found, broken) = (std::mem::take(&mut builder.diagnostics), builder.lost);
+        let docs = builder.docs.iter().map(|at| patch.back(*at, false)).collect();
+        let back = |span: Span| patch.span_back(span);
+        for diagnostic in &mut found {
+            move_spans(diagnostic, self.file, &|span| {
+                back(Span::new(span.start - base, span.end - base)).shift(base)
+            });
+        }
+        self.diagnostics.append(&mut found);
+        let Some(mut kind) = item else {
+            return Outcome::lost(text);
+        };
+        map_item(&mut kind, &back);
+        Outcome { kind, docs, lost: patch.poisoned(), broken }
     }
 
     /// A brace that closes nothing often follows one that closed the item too early: then that one is passed over.
-    fn closed_early(&mut self, outline: &Outline<'_>, patched: &mut [u8], fault: Fault, base: u32) -> bool {
+    fn closed_early(&mut self, outline: &Outline<'_>, patch: &mut Patch, fault: Fault, base: u32) -> bool {
         let Some(early) = outline.early_close() else { return false };
         let span = outline.tokens[early].span;
-        if patched[span.start as usize] != b'}'
+        if patch.covers(span.start)
             || fault.span.len() != 1
-            || outline.word(outline.token_at(fault.span.start - base)) != "}"
+            || outline.word(outline.token_at(fault.span.start)) != "}"
         {
             return false;
         }
-        patched[span.range()].fill(b' ');
-        let between = early + 1 < outline.token_at(fault.span.start - base);
-        if let Some(diagnostic) = self.diagnostics.iter_mut().rfind(|d| d.primary.at.span == fault.span)
+        patch.replace(span, " ");
+        let between = early + 1 < outline.token_at(fault.span.start);
+        let told = fault.span.shift(base);
+        if let Some(diagnostic) = self.diagnostics.iter_mut().rfind(|d| d.primary.at.span == told)
             && between
         {
             diagnostic.fixes.clear();
@@ -241,11 +396,6 @@ impl FileParser<'_> {
             *diagnostic = diagnostic.clone().label(at, "the declaration ends here already");
         }
         true
-    }
-
-    fn line_breaks(&self, from: Fault, to: Fault) -> usize {
-        let between = from.span.start.min(to.span.start) as usize..to.span.start as usize;
-        self.text[between].bytes().filter(|b| *b == b'\n').count()
     }
 
     fn stray_docs(&mut self, lines: impl Iterator<Item = u32>) {
@@ -262,62 +412,74 @@ impl FileParser<'_> {
         }
     }
 
-    /// Reads an item whose text has faults: what is to blame is reported once, poisoned, and the rest read again.
-    fn recover(
-        &mut self,
-        stretch: &Stretch,
-        text: &str,
-        error: Option<Error<Rule>>,
-        builder: &mut Builder<'_>,
-    ) -> ItemKind {
+    /// Reads an item whose text has faults: what is to blame is reported once and mended, or else poisoned, and the rest
+    /// read again.
+    fn recover(&mut self, base: u32, reading: &Reading<'_>, error: Option<Error<Rule>>) -> Outcome {
+        let Reading { text, faults, closed } = reading;
+        let lost = || Outcome::lost(text);
         let outline = Outline::new(text);
-        let base = stretch.span.start;
-        let mut patched = text.as_bytes().to_vec();
+        let mut patch = Patch::default();
         let mut given_up: Vec<Region> = Vec::new();
-        for fault in &stretch.faults {
-            let at = fault.span.start - base;
+        for fault in faults {
             match fault.kind {
                 FaultKind::Division => {}
-                FaultKind::StrayClose if self.closed_early(&outline, &mut patched, *fault, base) => {}
-                FaultKind::StrayClose | FaultKind::Unknown if blank_mends(text, *fault, base) => {
-                    patched[(fault.span.start - base) as usize..(fault.span.end - base) as usize].fill(b' ');
+                FaultKind::StrayClose if self.closed_early(&outline, &mut patch, *fault, base) => {}
+                FaultKind::StrayClose => {
+                    patch.replace(fault.span, " ".repeat(fault.span.len() as usize));
                 }
-                _ => match outline.region(outline.token_at(at)) {
-                    Some(region) => give_up(&mut patched, &outline, &mut given_up, region),
-                    None => return lost_item(text),
+                FaultKind::Unknown
+                    if explain::instead(text, *fault)
+                        .is_some_and(|meant| patch.replace(fault.span, meant)) => {}
+                _ => match outline.region(outline.token_at(fault.span.start)) {
+                    Some(region) => give_up(&mut patch, &outline, &mut given_up, region),
+                    None => return lost(),
                 },
             }
         }
         let mut error = error;
         let mut mended: Vec<(Option<Region>, usize)> = Vec::new();
+        let mut header = false;
         for _ in 0..FAULTS_MAX {
-            let read = std::str::from_utf8(&patched).unwrap_or(text);
+            let read = patch.apply(text);
             self.reread += read.len();
             let failed = match error.take() {
                 Some(error) => error,
-                None => match FlowParser::parse(Rule::one_item, read) {
-                    Ok(mut pairs) => return build(builder, pairs.next()).unwrap_or_else(|| lost_item(text)),
+                None => match FlowParser::parse(Rule::one_item, &read) {
+                    Ok(mut pairs) => return self.build(base, text, &read, &patch, pairs.next()),
                     Err(error) => error,
                 },
             };
             if let ErrorVariant::CustomError { .. } = failed.variant {
-                self.diagnostics.push(explain::too_deep(self.file, stretch.span));
-                return lost_item(text);
+                let whole = Span::new(base, base + text.len() as u32);
+                self.diagnostics.push(explain::too_deep(self.file, whole));
+                return lost();
             }
-            let at = outline.token_at(furthest(read, Rule::one_item, &failed) as u32);
+            let stopped = furthest(&read, Rule::one_item, &failed) as u32;
+            let at = outline.token_at(patch.back(stopped, false));
             let keyword = outline.keyword_in_the_way(at);
             let given = |i: usize| given_up.iter().any(|g| (g.first..g.end).contains(&i));
             let at = if keyword > 0 && given(keyword - 1) { at } else { keyword };
             let region = outline.region(at);
+            let around = |r: Region| {
+                let span = outline.span(r.first, r.end);
+                closed.iter().any(|spot| span.touches(*spot))
+            };
             let known = given_up.iter().any(|g| (g.first..=g.end).contains(&at) || Some(*g) == region)
-                || mended.iter().any(|(r, until)| *r == region && at <= *until);
+                || mended.iter().any(|(r, until)| *r == region && at <= *until)
+                || region.map_or(header || !closed.is_empty(), around);
             if !known {
                 let diagnostic = explain::refused(self.file, base, &outline, at, region);
                 let told = self
                     .diagnostics
                     .iter()
                     .any(|d| d.primary.at == diagnostic.primary.at && d.message == diagnostic.message);
-                let mends = !told && self.reread < REREAD_BYTES_MAX && mend(&mut patched, &diagnostic, base);
+                let mends = !told
+                    && self.reread < REREAD_BYTES_MAX
+                    && diagnostic
+                        .fixes
+                        .first()
+                        .and_then(explain::as_meant)
+                        .is_some_and(|edits| patch.mend(&edits, base, text));
                 if !told {
                     self.diagnostics.push(diagnostic);
                 }
@@ -333,60 +495,34 @@ impl FileParser<'_> {
                 next = outline.wider(r);
             }
             match next {
-                Some(region) if self.reread < REREAD_BYTES_MAX => {
-                    give_up(&mut patched, &outline, &mut given_up, region)
-                }
-                _ => return lost_item(text),
+                _ if self.reread >= REREAD_BYTES_MAX => return lost(),
+                Some(region) => give_up(&mut patch, &outline, &mut given_up, region),
+                // Between the parameters and the body stands a type, whatever it is.
+                None if !std::mem::replace(&mut header, true) && lose_header(&mut patch, &outline) => {}
+                None => return lost(),
             }
         }
-        lost_item(text)
+        lost()
     }
 }
 
-fn build(builder: &mut Builder<'_>, top: Option<Pair<'_, Rule>>) -> Option<ItemKind> {
-    let item = top?.into_inner().find(|p| !matches!(p.as_rule(), Rule::comment | Rule::EOI))?;
-    Some(builder.item(item))
+/// Puts a lost type between the parameters of an item and its body.
+fn lose_header(patch: &mut Patch, outline: &Outline<'_>) -> bool {
+    let Some((close, body)) = outline.header() else { return false };
+    let between = outline.span(close, close + 1).end..outline.span(body, body + 1).start;
+    let between = Span::new(between.start, between.end);
+    patch.cover(between, |_| format!(" -> {POISON} "));
+    true
 }
 
-fn give_up(patched: &mut [u8], outline: &Outline<'_>, given_up: &mut Vec<Region>, region: Region) {
-    let span = outline.span(region.first, region.end);
-    patched[span.range()].fill(POISON);
+fn give_up(patch: &mut Patch, outline: &Outline<'_>, given_up: &mut Vec<Region>, region: Region) {
+    patch.poison(outline.span(region.first, region.end));
     given_up.push(region);
 }
 
-/// Writes the fix of what was reported over the text, where it fits, so that the rest is read as it was meant. Returns whether
-/// it did.
-fn mend(patched: &mut [u8], diagnostic: &Diagnostic, base: u32) -> bool {
-    let Some(fix) = diagnostic.fixes.first() else { return false };
-    let place = |edit: &Edit| {
-        let start = edit.at.span.start.checked_sub(base)? as usize;
-        Some(start..start + edit.at.span.len() as usize)
-    };
-    let fits = fix.edits.iter().all(|edit| {
-        place(edit).is_some_and(|at| patched.get(at).is_some_and(|old| old.len() >= edit.text.len()))
-    });
-    if !fits {
-        return false;
-    }
-    let mut changed = false;
-    for edit in &fix.edits {
-        let Some(old) = place(edit).and_then(|at| patched.get_mut(at)) else { continue };
-        let new = edit.text.bytes().chain(std::iter::repeat(b' '));
-        for (byte, new) in old.iter_mut().zip(new) {
-            // A line break is kept where the new text is blank: it ends a comment.
-            if *byte != new && !(new == b' ' && byte.is_ascii_whitespace()) {
-                *byte = new;
-                changed = true;
-            }
-        }
-    }
-    changed
-}
-
-/// Whether a character that doesn't belong there can be passed over.
-fn blank_mends(text: &str, fault: Fault, base: u32) -> bool {
-    let at = (fault.span.start - base) as usize;
-    fault.kind == FaultKind::StrayClose || text[at..].starts_with(';')
+fn line_breaks(text: &str, from: Fault, to: Fault) -> usize {
+    let between = from.span.start.min(to.span.start) as usize..to.span.start as usize;
+    text[between].bytes().filter(|b| *b == b'\n').count()
 }
 
 fn doc_line(text: &str, at: u32) -> Span {
@@ -411,15 +547,6 @@ fn lost_item(text: &str) -> ItemKind {
         name = words.next().filter(is_word);
     }
     ItemKind::Error(ErrorItem { keyword, name })
-}
-
-fn fault_without(shift: u32, fault: Fault, span: Span) -> Fault {
-    let kind = match fault.kind {
-        FaultKind::OpenBracket { found } => FaultKind::OpenBracket { found: found.saturating_sub(shift) },
-        FaultKind::OpenItem { next } => FaultKind::OpenItem { next: next.saturating_sub(shift) },
-        kind => kind,
-    };
-    Fault { kind, span }
 }
 
 /// The text without blank space before `(`, `[` and `{` that follow an operand, and for each cut its place in the result and

@@ -77,7 +77,30 @@ pub(crate) enum FaultKind {
     Division,
 }
 
+impl Fault {
+    /// The same fault in a text that starts `by` bytes further on.
+    pub(crate) fn before(self, by: u32) -> Fault {
+        let kind = match self.kind {
+            FaultKind::OpenBracket { found } => FaultKind::OpenBracket { found: found.saturating_sub(by) },
+            FaultKind::OpenItem { next } => FaultKind::OpenItem { next: next.saturating_sub(by) },
+            kind => kind,
+        };
+        let span = Span::new(self.span.start.saturating_sub(by), self.span.end.saturating_sub(by));
+        Fault { kind, span }
+    }
+}
+
 impl FaultKind {
+    /// Whether something isn't closed of which the layout tells where it was to be.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::OpenBracket { .. } | Self::OpenItem { .. } | Self::OpenString { block: true })
+    }
+
+    /// Whether a limit was passed.
+    pub(crate) fn is_limit(self) -> bool {
+        matches!(self, Self::TooDeep | Self::TooLong | Self::TooManyOperators | Self::TooManyElseIfs)
+    }
+
     /// Whether the item isn't worth parsing.
     pub(crate) fn is_fatal(self) -> bool {
         matches!(
@@ -197,6 +220,24 @@ pub(crate) fn scan(text: &str) -> Scan {
     let mut scanner = Scanner::new(text);
     scanner.run();
     Scan { items: scanner.items, docs: scanner.docs }
+}
+
+/// Whether a word starts a declaration of another language, at the head of a line.
+fn foreign_item(word: &str) -> bool {
+    matches!(
+        word,
+        "def"
+            | "fn"
+            | "func"
+            | "function"
+            | "class"
+            | "struct"
+            | "interface"
+            | "let"
+            | "var"
+            | "export"
+            | "use"
+    )
 }
 
 /// What the last token that is no trivia was.
@@ -320,9 +361,14 @@ impl<'a> Scanner<'a> {
     /// After the closing brace of an item a word at the start of a line belongs to the next one, also if it is no keyword.
     fn starts_junk(&self, token: Token) -> bool {
         let at = token.span.start as usize;
-        token.kind == TokenKind::Word
-            && self.last_close_brace
-            && (at == 0 || self.lexer.byte(at - 1) == b'\n')
+        if at > 0 && self.lexer.byte(at - 1) != b'\n' {
+            return false;
+        }
+        if token.kind == TokenKind::Unknown {
+            return matches!(self.lexer.byte(at), b'@');
+        }
+        matches!(token.kind, TokenKind::Word | TokenKind::TypeWord)
+            && (self.last_close_brace || foreign_item(&self.lexer.text[token.span.range()]))
             && !matches!(
                 &self.lexer.text[token.span.range()],
                 "where" | "from" | "in" | "is" | "as" | "memory"

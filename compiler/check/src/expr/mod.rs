@@ -256,10 +256,7 @@ impl Cx<'_> {
             ExprKind::Ternary(ternary) => self.ternary(ternary, hint, expr.span),
             ExprKind::Is(value, variant) => self.is(value, variant),
             ExprKind::Cast(value, to) => self.cast(value, to),
-            ExprKind::Error => {
-                self.lost = true;
-                Typed::poison()
-            }
+            ExprKind::Error => Typed::poison(),
         }
     }
 
@@ -368,7 +365,7 @@ impl Cx<'_> {
             self.report(diagnostic);
             return;
         }
-        if self.lost && self.stands_before(name, span) {
+        if self.lost_words.contains(name) || self.lost && self.stands_before(name, span) {
             return;
         }
         let enum_hint = hint.and_then(|ty| match ty.non_null() {

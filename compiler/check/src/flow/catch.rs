@@ -199,7 +199,10 @@ impl FlowCheck<'_> {
                     closed = true;
                     (SmolStr::from("else"), Vec::new())
                 }
-                CatchHead::Error => continue,
+                CatchHead::Error => {
+                    self.cx.lost_way = true;
+                    continue;
+                }
             };
             let segment = SmolStr::from(format!("catch:{label}"));
             let path = self.enter(&segment);
@@ -294,7 +297,7 @@ impl FlowCheck<'_> {
                 }
             }
             ArmBody::Error => {
-                self.cx.lost = true;
+                self.cx.lost_way = true;
                 self.cx.point.reachable = false;
             }
         }

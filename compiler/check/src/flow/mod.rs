@@ -306,7 +306,7 @@ impl FlowCheck<'_> {
             StepKind::Emit(emit) => self.emit_step(emit, step.span),
             StepKind::Wait(wait) => self.wait(wait, step.span),
             // What could not be read may have left, assigned or bound anything.
-            StepKind::Error => self.cx.lost = true,
+            StepKind::Error => self.cx.lost_step(step.span),
         }
     }
 

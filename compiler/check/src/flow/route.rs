@@ -110,6 +110,7 @@ impl FlowCheck<'_> {
                     (SmolStr::from("route:else"), None, None)
                 }
                 _ => {
+                    self.cx.lost_way = true;
                     has_else = true;
                     continue;
                 }
@@ -212,6 +213,7 @@ impl FlowCheck<'_> {
                     arms.push(RouteArm { segment: label, patterns: Vec::new(), binds, guard: None, block });
                 }
                 RouteHead::Condition(_) | RouteHead::Error => {
+                    self.cx.lost_way = true;
                     closed = true;
                     continue;
                 }

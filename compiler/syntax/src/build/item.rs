@@ -334,7 +334,7 @@ impl Builder<'_> {
 
     /// The words and operators at the head of text that could not be read.
     pub(super) fn lost_tokens(&self, span: Span) -> Vec<Name> {
-        let text = &self.text[span.range()];
+        let text = self.poisoned(span);
         let mut lexer = crate::lexer::Lexer::new(text, 0);
         std::iter::from_fn(|| lexer.next_token())
             .filter(|token| !token.kind.is_trivia())
@@ -344,8 +344,10 @@ impl Builder<'_> {
     }
 
     /// The word at the head of text that could not be read; a quoted one comes without its quotes.
-    pub(super) fn lost_word(&self, span: Span) -> Option<Name> {
-        let first = self.lost_tokens(span).into_iter().next()?;
-        first.text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_').then_some(first)
+    pub(super) fn lost_word(&mut self, span: Span) -> Option<Name> {
+        let first = self.lost_tokens(span).into_iter().next();
+        let word = first.filter(|name| name.text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+        self.lost |= word.is_none();
+        word
     }
 }

@@ -17,23 +17,34 @@ use flow_source::{FileId, FileSpan, Span};
 use pest::iterators::{Pair, Pairs};
 use smol_str::SmolStr;
 
+use crate::patch::Patch;
 use crate::tree::{Docs, Name, Text};
 
 /// Builds the nodes of one item.
 pub(crate) struct Builder<'a> {
     /// The item's text, as the parser saw it.
     text: &'a str,
+    /// The item's text before what was reported was mended and poisoned, and how that was done.
+    unpatched: &'a str,
+    patch: &'a Patch,
     file: FileId,
     /// Where the item stands in its file.
     base: u32,
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// The `///` lines that are attached to something, by their first byte in the item.
     pub(crate) docs: Vec<u32>,
+    /// Whether something that could not be read has left no node.
+    pub(crate) lost: bool,
 }
 
 impl<'a> Builder<'a> {
-    pub(crate) fn new(text: &'a str, file: FileId, base: u32) -> Self {
-        Self { text, file, base, diagnostics: Vec::new(), docs: Vec::new() }
+    pub(crate) fn new(text: &'a str, unpatched: &'a str, patch: &'a Patch, file: FileId, base: u32) -> Self {
+        Self { text, unpatched, patch, file, base, diagnostics: Vec::new(), docs: Vec::new(), lost: false }
+    }
+
+    /// What poison stands over, and where that starts in the text as the parser saw it.
+    fn poisoned(&self, span: Span) -> &'a str {
+        self.unpatched.get(self.patch.span_back(span).range()).unwrap_or("")
     }
 
     fn at(&self, span: Span) -> FileSpan {

@@ -63,7 +63,7 @@ impl Builder<'_> {
             return;
         }
         let span = span_of(pair);
-        let outline = Outline::new(&self.text[span.range()]);
+        let outline = Outline::new(self.poisoned(span));
         if outline.word(0) != "state" || outline.word(1) != "{" {
             return;
         }
@@ -296,6 +296,8 @@ impl Builder<'_> {
                     let body =
                         Block { state: Vec::new(), steps: vec![Step { kind: StepKind::Error, span }], span };
                     stages.push(Stage { docs: None, name: name.clone(), params: Vec::new(), body, span });
+                } else {
+                    self.lost = true;
                 }
                 continue;
             }

@@ -3,6 +3,7 @@
 use flow_diagnostics::{Code, Diagnostic};
 use flow_source::{FileId, Span};
 
+use crate::balance::Repair;
 use crate::scan::{ELSE_IFS_MAX, EXPRESSION_BYTES_MAX, Fault, FaultKind, NESTING_MAX, OPERATORS_MAX};
 
 /// The diagnostic of a fault; its span is one of the file's.
@@ -69,11 +70,80 @@ pub(crate) fn fault(file: FileId, text: &str, fault: Fault) -> Diagnostic {
             Diagnostic::new(Code::CommentAfterValue, at, "`//` starts a comment: was a division meant?")
                 .help("write `/` to divide; two ints divide to an int")
         }
-        FaultKind::Unknown => unknown(at, found),
+        FaultKind::Unknown => unknown(at, found, text[fault.span.end as usize..].lines().next()),
     }
 }
 
-fn unknown(at: flow_source::FileSpan, found: &str) -> Diagnostic {
+/// The diagnostic of something that is never closed, in the item at `base`; `next` is where the next item starts.
+pub(crate) fn unclosed(
+    file: FileId,
+    text: &str,
+    base: u32,
+    repair: &Repair,
+    next: Option<u32>,
+) -> Diagnostic {
+    let at = repair.open.shift(base).within(file);
+    let opening = text.get(repair.open.range()).unwrap_or("");
+    let closing = repair.text.trim();
+    let diagnostic = Diagnostic::new(Code::UnclosedDelimiter, at, format!("`{opening}` is never closed"))
+        .help(format!("add `{closing}`"))
+        .fix(format!("add `{closing}`"), Span::at(repair.at).shift(base).within(file), repair.text.clone());
+    match (repair.found, next) {
+        (Some(found), _) => {
+            let word = text.get(found.range()).unwrap_or("");
+            diagnostic
+                .label(found.shift(base).within(file), format!("`{word}` closes what stands further out"))
+        }
+        (None, Some(next)) => {
+            diagnostic.label(Span::at(next).within(file), "the next declaration starts here")
+        }
+        (None, None) => diagnostic,
+    }
+}
+
+/// What is read in the place of a character that the language doesn't use.
+pub(crate) fn instead(text: &str, fault: Fault) -> Option<String> {
+    let found = text.get(fault.span.range())?;
+    Some(match found {
+        ";" => " ".to_owned(),
+        "&" => "&&".to_owned(),
+        "‘" | "’" => "'".to_owned(),
+        _ if found.starts_with('#') => format!("//{}", &found[1..]),
+        _ if found.starts_with("/*") => {
+            as_line_comments(found, text[fault.span.end as usize..].lines().next())
+                .unwrap_or_else(|| " ".to_owned())
+        }
+        _ if found.starts_with("'''") => as_block(found)?,
+        _ if found.starts_with(['“', '”', '„']) => {
+            format!("\"{}\"", found.trim_matches(['“', '”', '„']))
+        }
+        _ => return None,
+    })
+}
+
+/// `/* … */` as `// …` lines, if nothing but blank space follows it on its line.
+fn as_line_comments(found: &str, rest: Option<&str>) -> Option<String> {
+    let inner = found.strip_prefix("/*")?.strip_suffix("*/")?;
+    if rest.is_some_and(|rest| !rest.trim().is_empty()) {
+        return None;
+    }
+    let inner = inner.trim_start_matches('*').trim_end_matches('*');
+    let line = |line: &str| {
+        let text = line.trim().trim_start_matches('*').trim();
+        if text.is_empty() { "//".to_owned() } else { format!("// {text}") }
+    };
+    let lines: Vec<String> = inner.trim().lines().map(line).collect();
+    Some(if lines.is_empty() { "//".to_owned() } else { lines.join("\n") })
+}
+
+/// `'''…'''` as `"""…"""`, if it says the same there.
+fn as_block(found: &str) -> Option<String> {
+    let inner = found.strip_prefix("'''")?.strip_suffix("'''")?;
+    (!inner.contains("${") && !inner.contains("\"\"\"") && !inner.ends_with('"'))
+        .then(|| format!("\"\"\"{inner}\"\"\""))
+}
+
+fn unknown(at: flow_source::FileSpan, found: &str, rest: Option<&str>) -> Diagnostic {
     let diagnostic = match found.chars().next() {
         Some(c) if c.is_control() => {
             return Diagnostic::new(
@@ -84,13 +154,40 @@ fn unknown(at: flow_source::FileSpan, found: &str) -> Diagnostic {
             .help("take it out")
             .fix("take it out", at, "");
         }
-        _ => Diagnostic::new(Code::UnexpectedToken, at, format!("the language has no `{found}`")),
+        _ => Diagnostic::new(
+            Code::UnexpectedToken,
+            at,
+            format!("the language has no `{}`", super::clipped(found)),
+        ),
     };
     match found {
         ";" => Diagnostic::new(Code::UnexpectedToken, at, "a `;` isn't needed")
             .help("nothing separates steps: each starts with a keyword or a name")
             .fix("take `;` out", at, ""),
-        "#" => diagnostic.help("a comment starts with `//`").fix("write `//`", at, "//"),
+        _ if found.starts_with('#') => {
+            let sign = Span::new(at.span.start, at.span.start + 1).within(at.file);
+            Diagnostic::new(Code::UnexpectedToken, sign, "a comment doesn't start with `#`")
+                .help("a comment starts with `//`")
+                .fix("write `//`", sign, "//")
+        }
+        _ if found.starts_with("/*") => {
+            let sign = Span::new(at.span.start, at.span.start + 2).within(at.file);
+            let diagnostic = Diagnostic::new(Code::UnexpectedToken, sign, "there are no `/* … */` comments")
+                .help("a comment starts with `//` and ends with its line");
+            match as_line_comments(found, rest) {
+                Some(lines) => diagnostic.fix("write `//`", at, lines),
+                None => diagnostic,
+            }
+        }
+        _ if found.starts_with("'''") => {
+            let sign = Span::new(at.span.start, at.span.start + 3).within(at.file);
+            let diagnostic = Diagnostic::new(Code::UnexpectedToken, sign, "no string opens with `'''`")
+                .help("a text of several lines stands in `\"\"\"`");
+            match as_block(found) {
+                Some(block) => diagnostic.fix("write `\"\"\"`", at, block),
+                None => diagnostic,
+            }
+        }
         "&" => diagnostic.help("`&&` means and").fix("write `&&`", at, "&&"),
         _ if found.starts_with(['“', '”', '„']) => {
             let inner = found.trim_matches(['“', '”', '„']);

@@ -1,6 +1,6 @@
 //! The habits of other languages, each with its mend.
 
-use flow_diagnostics::{Code, Diagnostic, Edit};
+use flow_diagnostics::{Code, Diagnostic, Edit, Fix};
 
 use super::{Place, arms, foreign};
 use crate::lexer::TokenKind;
@@ -419,7 +419,7 @@ fn spaced_bracket(place: &Place<'_>) -> Option<Diagnostic> {
         place
             .error(place.span(i - 1, i + 1), format!("no space may stand before `{bracket}`"))
             .help(format!("brackets attach: `{name}{bracket}…`"))
-            .fix("take the space out", gap, ""),
+            .fix(if bracket == "(" { NO_SPACE } else { "take the space out" }, gap, ""),
     )
 }
 
@@ -490,6 +490,22 @@ fn reserved_name(place: &Place<'_>) -> Option<Diagnostic> {
     )
 }
 
+/// The title of a fix that says `string` where any type may be meant.
+const GUESSED_TYPE: &str = "add a return type";
+
+/// The title of a fix that makes a call of a name, which may be none that can be called.
+const NO_SPACE: &str = "take the space out of the call";
+
+/// The edits that make of a text what was surely meant by it; a type that the fix can only guess is lost.
+pub(crate) fn as_meant(fix: &Fix) -> Option<Vec<Edit>> {
+    let lost = |edit: &Edit| Edit { at: edit.at, text: edit.text.replace("string", "\u{1}") };
+    match fix.title.as_str() {
+        NO_SPACE => None,
+        GUESSED_TYPE => Some(fix.edits.iter().map(lost).collect()),
+        _ => Some(fix.edits.clone()),
+    }
+}
+
 /// `prompt p(x: int) { … }`
 fn missing_return_type(place: &Place<'_>) -> Option<Diagnostic> {
     let kind = place.word(0);
@@ -505,7 +521,7 @@ fn missing_return_type(place: &Place<'_>) -> Option<Diagnostic> {
             "{" | "=" => Edit { at: place.after(place.at - 1), text: " -> string".to_owned() },
             _ => Edit { at: place.span(place.at, place.at + 1), text: " ->".to_owned() },
         };
-        diagnostic.fix_all("add a return type", vec![edit])
+        diagnostic.fix_all(GUESSED_TYPE, vec![edit])
     })
 }
 

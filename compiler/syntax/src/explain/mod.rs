@@ -12,7 +12,8 @@ use flow_source::{FileId, FileSpan, Span};
 use crate::lexer::TokenKind;
 use crate::outline::{BlockKind, Outline, Region, is_reserved};
 
-pub(crate) use fault::{fault, stray_doc, too_deep};
+pub(crate) use fault::{fault, instead, stray_doc, too_deep, unclosed};
+pub(crate) use habits::as_meant;
 
 /// Where reading stopped.
 pub(crate) struct Place<'a> {

@@ -33,6 +33,10 @@ pub struct Item {
     pub kind: ItemKind,
     /// The keyword to the last token.
     pub span: Span,
+    /// What could not be read, in written order.
+    pub lost: Vec<Span>,
+    /// Whether some of that has left no node: what the item declares isn't all known.
+    pub broken: bool,
 }
 
 impl Item {

@@ -17,4 +17,4 @@ pub use item::*;
 pub use step::*;
 pub use types::*;
 
-pub(crate) use spans::map_spans;
+pub(crate) use spans::{map_item, map_spans};
