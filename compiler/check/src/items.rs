@@ -13,6 +13,7 @@ use smol_str::SmolStr;
 
 use crate::coordinates::Coordinates;
 use crate::cx::{Cx, Use};
+use crate::node::agent::Agent;
 use crate::node::settings::Kind;
 use crate::program::{Entry, Module, Program, Symbol};
 use crate::suggest::nearest;
@@ -56,6 +57,8 @@ pub enum Body {
     Model(Model),
     /// A flow.
     Flow(Box<Flow>),
+    /// An agent: what is known of its loop.
+    Agent(Box<Agent>),
 }
 
 /// Checks the item of this index.
@@ -73,9 +76,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
     let mut coordinates = Coordinates::new();
     let body = match &item.kind {
         ItemKind::Model(model) => Body::Model(cx.model(model)),
-        ItemKind::Node(node) => {
-            node_body(&mut cx, node).map_or(Body::None, |node| Body::Node(Box::new(node)))
-        }
+        ItemKind::Node(node) => node_body(&mut cx, node),
         ItemKind::Code(code) => code_body(&mut cx, code),
         ItemKind::Flow(flow) => {
             let (checked_cx, checked) = crate::flow::check(cx, flow);
@@ -96,17 +97,20 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
             Body::None
         }
         ItemKind::Memory(memory) => {
-            cx.fields(Kind::Memory, &memory.fields);
-            cx.use_every_name();
+            cx.memory(memory);
             Body::None
         }
-        ItemKind::Trigger(_) | ItemKind::Server(_) | ItemKind::Test(_) => {
+        ItemKind::Server(server) => {
+            cx.server(server);
+            Body::None
+        }
+        ItemKind::Trigger(_) | ItemKind::Test(_) => {
             cx.use_every_name();
             Body::None
         }
         _ => Body::None,
     };
-    if matches!(body, Body::Node(_) | Body::Flow(_) | Body::Code(_)) {
+    if matches!(item.kind, ItemKind::Node(_) | ItemKind::Flow(_) | ItemKind::Code(_)) {
         cx.unused_bindings();
     }
     if cx.lost {
@@ -117,6 +121,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
             &node.kind,
             PlanKind::Prompt(prompt) if prompt.model == ModelRef::Default
         ),
+        Body::Agent(agent) => agent.asks_default,
         _ => false,
     };
     // A model that is named and unknown is reported already.
@@ -138,48 +143,20 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
     (checked, cx.diagnostics)
 }
 
-fn node_body(cx: &mut Cx, node: &tree::Node) -> Option<Node> {
+fn node_body(cx: &mut Cx, node: &tree::Node) -> Body {
+    let planned = |node: Option<Node>| node.map_or(Body::None, |node| Body::Node(Box::new(node)));
     match node.kind {
-        NodeKind::Prompt => cx.prompt(node),
-        NodeKind::Tool => cx.tool(node),
-        NodeKind::Agent => {
-            cx.bind_params(&node.name.text, &node.params, false);
-            let fields = cx.fields(Kind::Agent, &node.fields);
-            cx.model_ref(fields.expr("model"), node.name.span);
-            for name in ["system", "user", "finish"] {
-                if let Some(expr) = fields.expr(name) {
-                    cx.text_field(expr, name);
-                }
-            }
-            cx.not_runnable.push((node.name.span, format!("the agent `{}`", node.name.text)));
-            cx.use_every_name();
-            None
-        }
+        NodeKind::Prompt => planned(cx.prompt(node)),
+        NodeKind::Tool => planned(cx.tool(node)),
+        NodeKind::Agent => Body::Agent(Box::new(cx.agent(node))),
         NodeKind::Human => {
-            cx.bind_params(&node.name.text, &node.params, false);
-            let fields = cx.fields(Kind::Human, &node.fields);
-            if let Some(expr) = fields.expr("message") {
-                cx.text_field(expr, "message");
-            }
-            needs_timeout(cx, node, fields.get("timeout").is_some(), "a human");
-            cx.not_runnable.push((node.name.span, format!("the human `{}`", node.name.text)));
-            cx.use_every_name();
-            None
+            cx.human(node);
+            Body::None
         }
         NodeKind::Event => {
-            cx.bind_params(&node.name.text, &node.params, false);
-            let fields = cx.fields(Kind::Event, &node.fields);
-            needs_timeout(cx, node, fields.get("timeout").is_some(), "an event");
-            cx.not_runnable.push((node.name.span, format!("the event `{}`", node.name.text)));
-            cx.use_every_name();
-            None
+            cx.event(node);
+            Body::None
         }
-    }
-}
-
-fn needs_timeout(cx: &mut Cx, node: &tree::Node, has: bool, what: &str) {
-    if !has {
-        cx.missing_setting(node.name.span, what, "timeout", "say how long to wait at most: `timeout: 8h`");
     }
 }
 

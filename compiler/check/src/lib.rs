@@ -33,9 +33,11 @@ pub use checker::Checker;
 pub use coordinates::{Coordinate, Coordinates};
 pub use cx::{Use, Uses};
 pub use items::{Body, Checked, Items, check_item};
+pub use node::agent::{Agent, AgentTool};
 pub use node::settings;
 pub use program::{
-    CallKind, CallSig, Entry, ImportedName, Module, NoModule, ParamSig, Program, Sig, Symbol, Unit, short,
+    CallKind, CallSig, Entry, ImportedName, ModelSig, Module, NoModule, ParamSig, Program, Sig, Symbol, Unit,
+    short,
 };
 pub use suggest::nearest;
 

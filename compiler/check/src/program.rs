@@ -117,6 +117,17 @@ pub struct CallSig {
     pub returns: Type,
     /// A tool that writes and isn't declared idempotent.
     pub unsafe_writer: bool,
+    /// Whether a doc comment says what it is for.
+    pub documented: bool,
+}
+
+/// What others see of a model that a provider has.
+#[derive(Clone, Debug)]
+pub struct ModelSig {
+    /// The provider's name; an alias is resolved.
+    pub provider: SmolStr,
+    /// The model there; `None` where another server may have another one of this name.
+    pub model: Option<SmolStr>,
 }
 
 /// What others see of a declaration.
@@ -126,8 +137,8 @@ pub enum Sig {
     Call(Arc<CallSig>),
     /// A constant and its folded value; `None` if it could not be folded.
     Const(Type, Option<Value>),
-    /// A model, and its provider if it has one.
-    Model(Option<SmolStr>),
+    /// A model, and what its provider has, if it isn't made of others.
+    Model(Option<ModelSig>),
     /// A memory: what it holds, and whether it is `kv`.
     Memory(Type, bool),
     /// An MCP server.

@@ -1,4 +1,4 @@
-//! Flows and code that call themselves, and models made of themselves.
+//! Flows, agents and code that call themselves, and models made of themselves.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::cx::Use;
 use crate::items::Items;
 use crate::program::{Program, Symbol};
 
-/// Reports flows and code that call themselves, and models made of themselves: once per circle.
+/// Reports flows, agents and code that call themselves, and models made of themselves: once per circle.
 pub(crate) fn circles(program: &Program, items: &Items, diagnostics: &mut Vec<Diagnostic>) {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
@@ -23,8 +23,10 @@ pub(crate) fn circles(program: &Program, items: &Items, diagnostics: &mut Vec<Di
             .uses
             .iter()
             .filter_map(|(what, span)| match what {
-                Use::Flow(called) | Use::Code(called) | Use::Model(called) => Some((called, *span)),
-                _ => None,
+                Use::Node(called) | Use::Flow(called) | Use::Code(called) | Use::Model(called) => {
+                    Some((called, *span))
+                }
+                Use::Inline(_) => None,
             })
             .collect()
     };
@@ -75,7 +77,10 @@ pub(crate) fn circles(program: &Program, items: &Items, diagnostics: &mut Vec<Di
                             format!("`{}` calls itself: `{}`", called.name, ring.join("` → `")),
                         )
                         .here("closes the circle")
-                        .help("repeat steps with `loop … max n`, or walk a list with `for`"),
+                        .help(match &item.kind {
+                            ItemKind::Node(_) => "take it out of the list of tools",
+                            _ => "repeat steps with `loop … max n`, or walk a list with `for`",
+                        }),
                     );
                 }
                 Some(Mark::Done) => {}

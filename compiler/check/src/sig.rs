@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
-use flow_ir::{Expr, Type, Value};
+use flow_ir::{Expr, Type, Value, catalogue};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, ItemKind, NodeKind};
 use smol_str::SmolStr;
 
 use crate::cx::{Cx, Typed};
-use crate::program::{CallKind, CallSig, Entry, Module, ParamSig, Program, Sig, Symbol};
+use crate::program::{CallKind, CallSig, Entry, ModelSig, Module, ParamSig, Program, Sig, Symbol};
 use crate::types::{docs, trust};
 
 /// Names that a module used, by module.
@@ -41,6 +41,7 @@ pub(crate) fn resolve(program: &mut Program, diagnostics: &mut Vec<Diagnostic>, 
 }
 
 fn signature(cx: &mut Cx, item: &tree::Item) -> Option<Sig> {
+    let documented = item.docs.as_ref().is_some_and(|docs| !docs.text.trim().is_empty());
     Some(match &item.kind {
         ItemKind::Node(node) => {
             let kind = match node.kind {
@@ -55,12 +56,18 @@ fn signature(cx: &mut Cx, item: &tree::Item) -> Option<Sig> {
             let unsafe_writer = kind == CallKind::Tool && writes && !has("idempotent");
             let params = params(cx, &node.params);
             let returns = cx.read_type(|reader| reader.read(&node.returns));
-            Sig::Call(Arc::new(CallSig { kind, params, returns, unsafe_writer }))
+            Sig::Call(Arc::new(CallSig { kind, params, returns, unsafe_writer, documented }))
         }
         ItemKind::Code(code) => {
             let params = params(cx, &code.params);
             let returns = cx.read_type(|reader| reader.read(&code.returns));
-            Sig::Call(Arc::new(CallSig { kind: CallKind::Code, params, returns, unsafe_writer: false }))
+            Sig::Call(Arc::new(CallSig {
+                kind: CallKind::Code,
+                params,
+                returns,
+                unsafe_writer: false,
+                documented,
+            }))
         }
         ItemKind::Flow(flow) => {
             let params = params(cx, &flow.params);
@@ -68,11 +75,21 @@ fn signature(cx: &mut Cx, item: &tree::Item) -> Option<Sig> {
                 Some(returns) => cx.read_type(|reader| reader.read(returns)),
                 None => Type::Null,
             };
-            Sig::Call(Arc::new(CallSig { kind: CallKind::Flow, params, returns, unsafe_writer: false }))
+            Sig::Call(Arc::new(CallSig {
+                kind: CallKind::Flow,
+                params,
+                returns,
+                unsafe_writer: false,
+                documented,
+            }))
         }
         ItemKind::Model(model) => Sig::Model(match &model.source.kind {
             ExprKind::Literal(tree::Literal::String(text)) => {
-                text.split_once('/').map(|(provider, _)| SmolStr::from(provider))
+                let elsewhere = model.fields.iter().any(|field| field.key.text == "base_url");
+                text.split_once('/').map(|(provider, name)| ModelSig {
+                    provider: catalogue::provider(provider).map_or(provider, |known| known.name).into(),
+                    model: (!elsewhere).then(|| name.into()),
+                })
             }
             _ => None,
         }),

@@ -45,7 +45,7 @@ pub(crate) fn run(
 }
 
 fn no_model(at: FileSpan) -> Diagnostic {
-    Diagnostic::new(Code::NoModel, at, "this prompt has no model")
+    Diagnostic::new(Code::NoModel, at, "this asks a model, and there is none")
         .here("names none, and there is no default")
         .help("declare one for the file, `model default = \"provider/model\"`, or set `default` under `[models]` in `flow.toml`")
 }

@@ -178,6 +178,10 @@ codes! {
     E0602 Error "retry-of-unsafe-writer" RetryOfUnsafeWriter
     /// A prompt without a model and no default.
     E0603 Error "no-model" NoModel
+    /// An agent lists a tool that isn't declared, or that is no tool.
+    E0604 Error "unknown-tool" UnknownTool
+    /// An agent lists a node that doesn't say what it is for.
+    W0605 Warning "undocumented-tool" UndocumentedTool
 
     // E07: authority, trust, secrets and budgets.
     /// A tool that reaches what `allow` doesn't list.
@@ -186,6 +190,8 @@ codes! {
     W0702 Warning "unused-authority" UnusedAuthority
     /// A secret outside the places where one may stand.
     E0703 Error "secret-leak" SecretLeak
+    /// An argument that must be trusted, and is not.
+    E0710 Error "untrusted-argument" UntrustedArgument
 
     // E09: project.
     /// A `flow.toml` that can't be read, or a key it doesn't have.

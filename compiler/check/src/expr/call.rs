@@ -41,7 +41,8 @@ pub(crate) fn is_function_habit(name: &str) -> bool {
 pub(crate) enum CallTarget {
     /// A node or flow.
     Step(Symbol, Arc<CallSig>),
-    /// What can't run yet: a memory's operation, a server's tool, `now()`; its type and what it is.
+    /// What can't run yet: a memory's operation, a server's tool, `now()`; what it gives, unless its arguments tell, and
+    /// what it is.
     Foreign(Type, String),
 }
 
@@ -208,13 +209,11 @@ impl Cx<'_> {
                 let span = method.receiver.span.to(method.name.span);
                 return self.function(&name, false, None, &method.args, span, expr.span);
             }
-            if self.foreign(receiver).is_some() {
+            if let Some(sig) = self.foreign(receiver) {
+                let what = if matches!(sig, Sig::Server) { "tool" } else { "memory operation" };
                 self.used.insert(receiver.clone());
-                let kind = CallKind::Tool;
-                self.effect_in_expression(&name, kind, expr.span);
-                for arg in &method.args {
-                    self.expr(&arg.value, None);
-                }
+                self.effect(&name, what, expr.span);
+                self.foreign_call(expr, Type::Error);
                 return Typed::poison();
             }
         }
@@ -673,7 +672,15 @@ impl Cx<'_> {
         values
     }
 
-    fn unknown_argument(&mut self, params: &[Param], free: &[SmolStr], arg: &Arg, name: &str, again: bool) {
+    /// Reports an argument that is no parameter.
+    pub fn unknown_argument(
+        &mut self,
+        params: &[Param],
+        free: &[SmolStr],
+        arg: &Arg,
+        name: &str,
+        again: bool,
+    ) {
         let names: Vec<SmolStr> = params.iter().map(|param| param.name.clone()).collect();
         match &arg.name {
             Some(named) => {
@@ -706,7 +713,7 @@ impl Cx<'_> {
     }
 
     /// What a call on this name reaches that isn't a value: a memory or a server.
-    fn foreign(&self, name: &str) -> Option<&Sig> {
+    pub fn foreign(&self, name: &str) -> Option<&Sig> {
         self.sig_of(name).filter(|sig| matches!(sig, Sig::Memory(..) | Sig::Server))
     }
 
@@ -734,32 +741,21 @@ impl Cx<'_> {
                     return None;
                 }
                 let (ty, what) = match self.foreign(receiver)? {
-                    Sig::Memory(of, is_kv) => {
-                        (memory_type(of, *is_kv, &method.name.text), format!("memory `{receiver}`"))
-                    }
+                    Sig::Memory(..) => (Type::Error, format!("memory `{receiver}`")),
                     _ => (Type::Json, format!("the tools of `{receiver}`")),
                 };
                 self.used.insert(receiver.clone());
                 Some(CallTarget::Foreign(ty, what))
             }
+            // `prefs["theme"]` reads a memory.
+            ExprKind::Index(index) => {
+                let ExprKind::Name(memory) = &index.object.kind else { return None };
+                self.memory_sig(memory)?;
+                self.used.insert(memory.clone());
+                Some(CallTarget::Foreign(Type::Error, format!("memory `{memory}`")))
+            }
             _ => None,
         }
-    }
-}
-
-/// What an operation of a memory returns.
-fn memory_type(of: &Type, is_kv: bool, operation: &str) -> Type {
-    let value = match of {
-        Type::Map(_, value) => (**value).clone(),
-        other => other.clone(),
-    };
-    match (is_kv, operation) {
-        (true, "get") => value.nullable(),
-        (true, "has" | "update") => Type::Bool,
-        (true, "keys") => Type::list(Type::STRING),
-        (false, "search") => Type::list(value),
-        (_, "put" | "delete" | "store") => Type::Null,
-        _ => Type::Error,
     }
 }
 

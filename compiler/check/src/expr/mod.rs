@@ -19,7 +19,7 @@ use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, Literal};
 use smol_str::SmolStr;
 
-pub(crate) use call::{CallTarget, is_function_habit};
+pub(crate) use call::{CallTarget, Param, is_function_habit};
 
 use crate::cx::{Access, BindingKind, Cx, Place, Typed};
 use crate::fit::{Fit, constant_fits, fit, join};
@@ -282,7 +282,10 @@ impl Cx<'_> {
                     Sig::Model(_) => {
                         ("model", "models stand in `model:` fields and in `with {model: …}`".to_string())
                     }
-                    Sig::Memory(..) => ("memory", format!("read it in a step: `{name}.get(…)`")),
+                    Sig::Memory(_, true) => ("memory", format!("read it in a step: `{name}.get(…)`")),
+                    Sig::Memory(_, false) => {
+                        ("memory", format!("read it in a step: `{name}.search(query, top: 5)`"))
+                    }
                     Sig::Server => ("server", format!("call one of its tools in a step: `{name}.tool(…)`")),
                     _ => ("declaration", "it is not a value".to_string()),
                 };
@@ -720,6 +723,14 @@ impl Cx<'_> {
     }
 
     fn index(&mut self, index: &tree::Index, expr: &tree::Expr) -> Typed {
+        if let ExprKind::Name(name) = &index.object.kind
+            && self.memory_sig(name).is_some()
+        {
+            self.used.insert(name.clone());
+            self.effect(name, "memory", expr.span);
+            self.foreign_call(expr, Type::Error);
+            return Typed::poison();
+        }
         let object = self.expr(&index.object, None);
         let key = self.expr(&index.index, None);
         self.index_typed(object, key, index, expr.span)
@@ -906,11 +917,17 @@ impl Cx<'_> {
 
     /// What is said of a call of a node where only values may stand.
     pub fn effect_in_expression(&mut self, name: &str, kind: CallKind, span: Span) {
+        self.effect(name, kind.as_str(), span);
+    }
+
+    /// The same of anything that has an effect; `what` is what the message calls it.
+    pub fn effect(&mut self, name: &str, what: &str, span: Span) {
+        let article = if what.starts_with(['a', 'e']) { "an" } else { "a" };
         let mut diagnostic = self
             .error(
                 Code::EffectInExpression,
                 span,
-                format!("`{name}` is a {} and must be a step of its own", kind.as_str()),
+                format!("`{name}` is {article} {what} and must be a step of its own"),
             )
             .here("called inside an expression");
         match self.hoist {

@@ -134,10 +134,15 @@ impl FlowCheck<'_> {
     ) -> Got {
         let root = root_of(expr);
         let (callee, name_span, args_written) = match &root.kind {
-            ExprKind::Call(call) => (call.name.text.clone(), call.name.span, &call.args),
+            ExprKind::Call(call) => (call.name.text.clone(), call.name.span, call.args.as_slice()),
             ExprKind::Method(method) => {
                 let callee = SmolStr::from(self.text(method.receiver.span.to(method.name.span)));
-                (callee, method.name.span, &method.args)
+                (callee, method.name.span, method.args.as_slice())
+            }
+            // `prefs["theme"]`
+            ExprKind::Index(index) => {
+                let memory = SmolStr::from(self.text(index.object.span));
+                (memory, index.object.span, [].as_slice())
             }
             _ => return Got::Pure(Typed::poison()),
         };
@@ -163,9 +168,7 @@ impl FlowCheck<'_> {
                 (Some(target), args, sig.returns.clone(), sig.kind, sig.unsafe_writer)
             }
             CallTarget::Foreign(ty, what) => {
-                for arg in args_written {
-                    self.expr(&arg.value, None);
-                }
+                let ty = self.foreign_call(root, ty);
                 self.not_runnable.push((root.span, what));
                 (None, Vec::new(), ty, CallKind::Tool, false)
             }
@@ -412,9 +415,10 @@ impl FlowCheck<'_> {
     }
 }
 
-/// Returns the call that `f(x).field[0] as T` starts with.
+/// Returns the call that `f(x).field[0] as T` starts with; `prefs["theme"]` may read a memory, and is a root too.
 pub(crate) fn root_of(expr: &tree::Expr) -> &tree::Expr {
     match &expr.kind {
+        ExprKind::Index(index) if matches!(index.object.kind, ExprKind::Name(_)) => expr,
         ExprKind::Member(member) => root_of(&member.object),
         ExprKind::Index(index) => root_of(&index.object),
         ExprKind::Cast(of, _) => root_of(of),

@@ -1,8 +1,16 @@
 //! Declarations with fields: nodes, models, `allow`.
 
+pub(crate) mod agent;
 pub(crate) mod allow;
+mod channel;
+mod event;
+mod habits;
+mod human;
+mod memory;
 pub(crate) mod model;
+mod program;
 pub(crate) mod prompt;
+mod server;
 pub mod settings;
 pub(crate) mod tool;
 pub(crate) mod unneeded;

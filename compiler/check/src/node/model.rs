@@ -57,22 +57,26 @@ impl Cx<'_> {
 
     /// Reports the settings of a prompt that the provider of its model doesn't have.
     pub fn supported_by_model(&mut self, model: Option<&tree::Expr>, fields: &Fields) {
-        let provider = match model.map(|expr| &expr.kind) {
-            Some(ExprKind::Literal(Literal::String(text))) => {
-                text.split_once('/').map(|(provider, _)| SmolStr::from(provider))
-            }
-            Some(ExprKind::Name(name)) => self.declared_provider(name),
-            Some(_) => None,
-            None => self.declared_provider("default"),
-        };
-        if let Some(provider) = provider {
+        if let Some((provider, _)) = self.model_named(model) {
             self.supported(&provider, fields);
         }
     }
 
-    fn declared_provider(&self, name: &str) -> Option<SmolStr> {
+    /// Returns the provider of what a `model:` field names, without one the file's default, and the model there if it is
+    /// known which one it is.
+    pub fn model_named(&self, model: Option<&tree::Expr>) -> Option<(SmolStr, Option<SmolStr>)> {
+        let name = match model.map(|expr| &expr.kind) {
+            Some(ExprKind::Literal(Literal::String(text))) => {
+                let (provider, model) = text.split_once('/')?;
+                let known = catalogue::provider(provider)?;
+                return Some((SmolStr::from(known.name), Some(SmolStr::from(model))));
+            }
+            Some(ExprKind::Name(name)) => name.as_str(),
+            Some(_) => return None,
+            None => "default",
+        };
         match self.sig_of(name) {
-            Some(Sig::Model(provider)) => provider.clone(),
+            Some(Sig::Model(Some(sig))) => Some((sig.provider.clone(), sig.model.clone())),
             _ => None,
         }
     }
@@ -85,6 +89,16 @@ impl Cx<'_> {
                 None => unknown,
             },
             ExprKind::Call(call) if matches!(call.name.as_str(), "fallback" | "round_robin") => {
+                if let Some(named) = call.args.iter().find_map(|arg| arg.name.as_ref()) {
+                    let diagnostic = self
+                        .error(
+                            Code::UnknownArgument,
+                            named.span,
+                            format!("`{}` has no named arguments", call.name.text),
+                        )
+                        .help(format!("give the models in order: `{}(a, b)`", call.name.text));
+                    self.report(diagnostic);
+                }
                 let members: Vec<u32> =
                     call.args.iter().filter_map(|arg| self.model_id(&arg.value)).collect();
                 if call.args.is_empty() {
@@ -116,9 +130,15 @@ impl Cx<'_> {
     /// Takes `"ollama/llama3.2"` apart.
     pub fn provider(&mut self, text: &str, span: Span) -> Option<(SmolStr, SmolStr)> {
         let Some((provider, model)) = text.split_once('/').filter(|(_, model)| !model.is_empty()) else {
-            let diagnostic = self
+            let mut diagnostic = self
                 .error(Code::UnknownModel, span, format!("`{text}` names no provider"))
                 .help("write `provider/model`, such as `\"openai/gpt-4.1-mini\"` or `\"ollama/llama3.2\"`");
+            let mut homes =
+                catalogue::PROVIDERS.iter().filter(|home| catalogue::model(home.name, text).is_some());
+            if let (Some(home), None) = (homes.next(), homes.next()) {
+                let whole = format!("\"{}/{text}\"", home.name);
+                diagnostic = diagnostic.fix(format!("write `{whole}`"), self.at(span), whole);
+            }
             self.report(diagnostic);
             return None;
         };
@@ -166,9 +186,19 @@ impl Cx<'_> {
             }
             ExprKind::Error => None,
             _ => {
-                let diagnostic = self
+                let mut diagnostic = self
                     .error(Code::BadSetting, expr.span, "this is no model")
                     .help("name a declared model, or write `\"provider/model\"`");
+                // `model: openai/gpt-4.1` without its quotes.
+                let text = self.text(expr.span);
+                let provider = text.split_once('/').and_then(|(provider, _)| catalogue::provider(provider));
+                if provider.is_some() && !text.contains(['"', '\\', ' ', '\n', '\t']) {
+                    diagnostic = diagnostic.here("a model is named by a text").fix(
+                        "add the quotes",
+                        self.at(expr.span),
+                        format!("\"{text}\""),
+                    );
+                }
                 self.report(diagnostic);
                 None
             }
@@ -226,9 +256,8 @@ impl Cx<'_> {
                 "stop" => settings.stop = self.texts_setting(expr, row),
                 "base_url" => settings.base_url = self.base_url(expr),
                 "api_key" => settings.api_key = Some(self.secret_text(expr, row.name)),
-                "thinking" | "cache" => {
-                    self.not_runnable.push((field.span, format!("the setting `{}`", row.name)))
-                }
+                "thinking" => self.thinking(expr, field.span),
+                "cache" => self.cache(expr, field.span),
                 "headers" if setting(Kind::Model, "headers").is_some() && is_model(self.item) => {
                     settings.headers = self.secret_texts(expr, row.name);
                 }
@@ -242,6 +271,42 @@ impl Cx<'_> {
             }
         }
         settings
+    }
+
+    /// Reads `thinking: high`, `thinking: false`, `thinking: 4000` (tokens).
+    fn thinking(&mut self, expr: &tree::Expr, span: Span) {
+        self.not_runnable.push((span, "the setting `thinking`".into()));
+        const WORDS: [&str; 6] = ["off", "minimal", "low", "medium", "high", "max"];
+        let fine = match &expr.kind {
+            ExprKind::Error | ExprKind::Literal(Literal::Bool(_)) => true,
+            ExprKind::Name(name) if self.sig_of(name).is_none() => WORDS.contains(&name.as_str()),
+            ExprKind::Literal(Literal::String(text)) => WORDS.contains(&text.as_str()),
+            ExprKind::Literal(Literal::Int(tokens)) => (1..=1_000_000).contains(tokens),
+            ExprKind::Name(_) => {
+                if let Some(row) = setting(Kind::Model, "max_tokens") {
+                    self.int_setting(expr, &super::settings::Setting { name: "thinking", ..*row });
+                }
+                true
+            }
+            _ => false,
+        };
+        if !fine {
+            self.bad_setting(
+                expr.span,
+                "thinking",
+                "it is `true`, `false`, `off`, `minimal`, `low`, `medium`, `high`, `max`, or a number of tokens",
+            );
+        }
+    }
+
+    /// Reads `cache: true`, `cache: 1h`.
+    fn cache(&mut self, expr: &tree::Expr, span: Span) {
+        self.not_runnable.push((span, "the setting `cache`".into()));
+        match &expr.kind {
+            ExprKind::Error | ExprKind::Literal(Literal::Bool(_)) => {}
+            ExprKind::Literal(Literal::Duration(nanos)) if *nanos > 0 => {}
+            _ => self.bad_setting(expr.span, "cache", "it is `true`, `false`, or how long: `5m`"),
+        }
     }
 
     fn base_url(&mut self, expr: &tree::Expr) -> Option<String> {

@@ -56,7 +56,8 @@ impl Cx<'_> {
         })
     }
 
-    fn returnable(&mut self, returns: &Type, written: &tree::TypeExpr) {
+    /// Reports a result that no model can give.
+    pub fn returnable(&mut self, returns: &Type, written: &tree::TypeExpr) {
         if matches!(returns, Type::Media(_) | Type::Bytes | Type::Null) {
             let diagnostic = self
                 .error(Code::BadType, written.span, format!("a model cannot answer with `{returns}`"))
@@ -77,7 +78,8 @@ impl Cx<'_> {
     }
 }
 
-fn history_type() -> Type {
+/// The type of `history`: earlier messages.
+pub(crate) fn history_type() -> Type {
     let roles = ["system", "user", "assistant"].map(|role| Literal::String(role.into()));
     let field = |name: &str, ty: Type| Field { name: name.into(), ty, trust: None, doc: String::new() };
     let role = field("role", Type::Literals(std::sync::Arc::new(roles)));

@@ -1,6 +1,6 @@
 //! The one table of the fields of declarations: which kinds have them, and what they accept.
 
-use flow_diagnostics::Code;
+use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, FieldValue};
@@ -144,7 +144,6 @@ pub static SETTINGS: &[Setting] = &[
     row("headers", &[Kind::Model, Tool, Server], SecretTexts, "more headers of each request"),
     row("tools", &[Agent], Special, "the tools the model may call"),
     row("max_turns", &[Agent], Int(1, 1_000), "the most turns"),
-    row("max_steps", &[Agent], Int(1, 1_000), "the most turns"),
     row("finish", &[Agent], Text, "what is said before one last turn without tools"),
     row("on_error", &[Agent], Word(&["show", "fail"]), "whether a failed tool is shown to the model"),
     row("get", &[Tool], SecretText, "the URL of a GET request"),
@@ -175,7 +174,7 @@ pub static SETTINGS: &[Setting] = &[
     row("tokens", &[Budget], Int(1, i64::MAX), "input and output tokens at most"),
     row("scope", &[Memory], Word(&["project", "flow", "node", "agent"]), "who shares it"),
     row("ttl", &[Memory], Duration, "how long an entry lives"),
-    row("embed", &[Memory], Text, "the model that embeds"),
+    row("embed", &[Memory], Accepts::Model, "the model that embeds"),
     row("dedupe", &[Trigger], Special, "the key of equal deliveries"),
     row("reply", &[Trigger], Special, "what is answered"),
     row("token", &[Trigger], Special, "the channel's token"),
@@ -222,42 +221,94 @@ impl Cx<'_> {
         let mut found: Vec<(&'static Setting, &'t tree::Field)> = Vec::with_capacity(fields.len());
         for field in fields {
             let Some(row) = setting(kind, &field.key.text) else {
-                self.unknown_setting(kind, &field.key);
+                let given = |name: &str| fields.iter().any(|other| other.key.text == name);
+                self.unknown_setting_beside(kind, &field.key, &given);
+                self.names_of(&field.value);
                 continue;
             };
             if let Some((_, first)) = found.iter().find(|(own, _)| own.name == row.name) {
                 let (at, first) = (self.at(field.key.span), self.at(first.key.span));
                 self.report(crate::program::duplicate(&field.key.text, at, first));
+                self.names_of(&field.value);
                 continue;
             }
-            let special = matches!(row.accepts, Special);
-            if !special && !matches!(field.value, FieldValue::Expr(_) | FieldValue::Error) {
+            let word = match field.value {
+                FieldValue::By(_) if row.name != "idempotent" => Some("by"),
+                FieldValue::Trusted(_) if row.name != "via" => Some("trusted"),
+                _ => None,
+            };
+            if let Some(word) = word {
                 let diagnostic = self
-                    .error(Code::BadSetting, field.span, format!("`{}` takes a plain value", row.name))
-                    .help(row.doc);
+                    .error(Code::BadSetting, field.span, format!("`{}` takes no `{word}`", row.name))
+                    .help(format!("it is {}", row.doc));
                 self.report(diagnostic);
-                continue;
+                self.names_of(&field.value);
             }
+            // One that isn't what its row takes stands there all the same: nothing is missing.
             found.push((row, field));
         }
         Fields { found }
     }
 
+    /// Marks what a field names as used: of one that can't be judged nothing more is said.
+    fn names_of(&mut self, value: &tree::FieldValue) {
+        match value {
+            FieldValue::Expr(expr) | FieldValue::By(expr) | FieldValue::Trusted(expr) => self.use_names(expr),
+            FieldValue::Tools(tools) => {
+                for tool in tools {
+                    self.use_names(&tool.tool);
+                    tool.max.iter().for_each(|max| self.use_names(max));
+                }
+            }
+            FieldValue::Python(text) => self.use_words(&text.text),
+            FieldValue::Error => {}
+        }
+    }
+
+    /// Marks the names of an expression that isn't checked as used.
+    pub fn use_names(&mut self, expr: &tree::Expr) {
+        match &expr.kind {
+            ExprKind::Name(name) | ExprKind::TypeName(name) => self.use_words(name),
+            ExprKind::Call(call) => self.use_words(&call.name.text),
+            _ => {}
+        }
+        crate::sig::children(expr, &mut |child| self.use_names(child));
+    }
+
+    /// Marks the names that stand in a text as used.
+    pub fn use_words(&mut self, text: &str) {
+        for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
+            if let Some(&id) = self.visible.get(word) {
+                self.bindings[id as usize].read = true;
+            }
+            if self.module.scope.contains_key(word) {
+                self.used.insert(SmolStr::from(word));
+            }
+        }
+    }
+
     /// Reports a field that its kind doesn't have.
     pub fn unknown_setting(&mut self, kind: Kind, key: &tree::Name) {
-        let names: Vec<&str> =
-            SETTINGS.iter().filter(|row| row.kinds.contains(&kind)).map(|row| row.name).collect();
+        self.unknown_setting_beside(kind, key, &|_| false);
+    }
+
+    /// Reports a field that its kind doesn't have. What is `given` beside it can't have been meant.
+    fn unknown_setting_beside(&mut self, kind: Kind, key: &tree::Name, given: &dyn Fn(&str) -> bool) {
+        let names: Vec<&str> = SETTINGS
+            .iter()
+            .filter(|row| row.kinds.contains(&kind) && !given(row.name))
+            .map(|row| row.name)
+            .collect();
         let owner = SETTINGS.iter().find(|row| row.name == key.text);
         let mut diagnostic = self
             .error(Code::UnknownSetting, key.span, format!("{} has no setting `{}`", kind.as_str(), key.text))
             .here("no such setting");
-        let habit = match key.as_str() {
-            "prompt" | "message" | "content" => Some("user"),
-            "system_prompt" | "instructions" => Some("system"),
-            "retries" | "max_retries" => Some("retry"),
-            "url" => Some("get"),
-            _ => None,
-        };
+        if matches!(key.as_str(), "description" | "desc" | "doc" | "docs" | "comment") {
+            diagnostic = diagnostic.help("write it as a doc comment above the declaration: `/// …`");
+            self.report(diagnostic);
+            return;
+        }
+        let habit = super::habits::setting(kind, &key.text);
         let near = habit
             .filter(|habit| names.contains(habit))
             .or_else(|| self.nearest(&key.text, names.iter().copied()));
@@ -290,7 +341,17 @@ impl Cx<'_> {
         self.report(diagnostic);
     }
 
-    fn bad_setting(&mut self, span: Span, name: &str, help: impl Into<String>) {
+    /// Adds the edit that puts `line` behind the last field of a declaration that has one.
+    pub fn with_field(&self, diagnostic: Diagnostic, fields: &[tree::Field], line: &str) -> Diagnostic {
+        let Some(last) = fields.last() else { return diagnostic };
+        let start = self.item.text[..last.span.start as usize].rfind('\n').map_or(0, |at| at + 1);
+        let before = &self.item.text[start..last.span.start as usize];
+        let text = if before.trim().is_empty() { format!("\n{before}{line}") } else { format!("  {line}") };
+        diagnostic.fix(format!("add `{line}`"), self.at(Span::at(last.span.end)), text)
+    }
+
+    /// Reports a setting with a value that it can't have.
+    pub fn bad_setting(&mut self, span: Span, name: &str, help: impl Into<String>) {
         let diagnostic =
             self.error(Code::BadSetting, span, format!("this is no value of `{name}`")).help(help);
         self.report(diagnostic);
@@ -303,6 +364,13 @@ impl Cx<'_> {
         let typed = self.expr(expr, Some(ty));
         self.constant_only = visible;
         if self.diagnostics.len() > before || matches!(typed.ty, Type::Error) {
+            return None;
+        }
+        if let (Some(Value::String(text)), Type::Int(_) | Type::Float(_) | Type::Duration) =
+            (typed.constant(), ty)
+            && matches!(expr.kind, ExprKind::Literal(_))
+        {
+            self.quoted(expr.span, &text.clone(), ty, name);
             return None;
         }
         let number = matches!(ty, Type::Float(_)) && matches!(typed.constant(), Some(Value::Int(_)));
@@ -320,6 +388,29 @@ impl Cx<'_> {
                 None
             }
         }
+    }
+
+    /// Reports a text where a number or a duration stands without quotes.
+    fn quoted(&mut self, span: Span, text: &str, ty: &Type, name: &str) {
+        let bare = text.trim();
+        let fits = match ty {
+            Type::Int(_) => bare.parse::<i64>().is_ok(),
+            Type::Float(_) => {
+                bare.parse::<f64>().is_ok() && bare.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+            }
+            _ => super::habits::is_duration(bare),
+        };
+        let mut diagnostic = self
+            .error(Code::BadSetting, span, format!("this is no value of `{name}`"))
+            .here(format!("a text; `{name}` takes a `{ty}`"));
+        diagnostic = match fits {
+            true => {
+                diagnostic.help("write it without quotes").fix(format!("write `{bare}`"), self.at(span), bare)
+            }
+            false if matches!(ty, Type::Duration) => diagnostic.help("write a duration, such as `30s`"),
+            false => diagnostic.help("write a number"),
+        };
+        self.report(diagnostic);
     }
 
     /// Reads a whole number.
@@ -363,11 +454,17 @@ impl Cx<'_> {
     /// Reads a duration, in milliseconds.
     pub fn duration_setting(&mut self, expr: &tree::Expr, name: &str) -> Option<u64> {
         if let ExprKind::Literal(tree::Literal::Int(number)) = &expr.kind {
-            let diagnostic = self
+            let mut diagnostic = self
                 .error(Code::BadSetting, expr.span, format!("this is no value of `{name}`"))
-                .here("a number without a unit")
-                .help(format!("write a duration: `{number}s`"))
-                .fix(format!("write `{number}s`"), self.at(expr.span), format!("{number}s"));
+                .here("a number without a unit");
+            diagnostic = match *number > 0 {
+                true => diagnostic.help(format!("write a duration: `{number}s`")).fix(
+                    format!("write `{number}s`"),
+                    self.at(expr.span),
+                    format!("{number}s"),
+                ),
+                false => diagnostic.help("write a duration above zero, such as `30s`"),
+            };
             self.report(diagnostic);
             return None;
         }

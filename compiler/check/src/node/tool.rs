@@ -1,4 +1,4 @@
-//! Tools: HTTP requests are checked whole; programs, MCP and Python as far as their fields go.
+//! Tools: what they have in common, and HTTP requests.
 
 use flow_diagnostics::Code;
 use flow_ir::expr::Piece;
@@ -19,9 +19,6 @@ pub const LIMIT_BYTES: u64 = 1 << 20;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 const KINDS: [&str; 8] = ["get", "post", "put", "patch", "delete", "run", "mcp", "python"];
-
-/// Fields that only an HTTP tool has.
-const HTTP_ONLY: [&str; 4] = ["query", "headers", "body", "decode"];
 
 impl Cx<'_> {
     /// Checks `tool charges(id: string) -> [Charge] { get: "https://…" }`.
@@ -52,46 +49,11 @@ impl Cx<'_> {
             self.report(diagnostic);
         }
         if !METHODS.contains(&kind.name) {
-            return self.other_tool(node, kind.name, &fields);
+            self.other_tool(node, kind.name, &fields);
+            return None;
         }
         let FieldValue::Expr(url) = &url.value else { return None };
         self.http(node, params, returns, kind.name, url, &fields)
-    }
-
-    fn other_tool(&mut self, node: &tree::Node, kind: &str, fields: &Fields) -> Option<Node> {
-        for (row, field) in fields.iter() {
-            if HTTP_ONLY.contains(&row.name) {
-                let diagnostic = self
-                    .error(
-                        Code::BadSetting,
-                        field.key.span,
-                        format!("`{}` belongs to an HTTP tool", row.name),
-                    )
-                    .help(format!("a `{kind}` tool has no request"));
-                self.report(diagnostic);
-            }
-        }
-        if let Some(expr) = fields.expr("timeout") {
-            self.duration_setting(expr, "timeout");
-        }
-        self.count_field(fields.expr("retry"), "retry");
-        if kind == "run"
-            && let Some(tree::Expr { kind: ExprKind::List(words), .. }) = fields.expr("run")
-            && let Some(tree::Expr { kind: ExprKind::Literal(Literal::String(program)), span }) =
-                words.first().map(|word| &word.value)
-        {
-            self.needs.push((Grant::Exec(program.to_string()), *span));
-        }
-        if kind == "mcp"
-            && let Some(tree::Expr { kind: ExprKind::Literal(Literal::String(path)), span }) =
-                fields.expr("mcp")
-        {
-            let server = path.split('/').next().unwrap_or_default();
-            self.needs.push((Grant::Mcp(server.to_string()), *span));
-        }
-        self.use_every_name();
-        self.not_runnable.push((node.name.span, format!("the `{kind}` tool `{}`", node.name.text)));
-        None
     }
 
     fn http(
@@ -141,14 +103,7 @@ impl Cx<'_> {
             let span = fields.get("retry").map_or(node.name.span, |field| field.span);
             self.unsafe_retry(&node.name.text, span);
         }
-        for (row, field) in fields.iter() {
-            if matches!(row.name, "stdin" | "cwd" | "env" | "exit" | "limits" | "runtime") {
-                let diagnostic = self
-                    .error(Code::BadSetting, field.key.span, format!("`{}` belongs to a program", row.name))
-                    .help("an HTTP tool has `query`, `headers`, `body` and `decode`");
-                self.report(diagnostic);
-            }
-        }
+        self.own_fields(method, fields);
         Some(Node {
             name: node.name.text.clone(),
             doc: docs(&self.item.docs),
@@ -179,7 +134,8 @@ impl Cx<'_> {
         self.report(diagnostic);
     }
 
-    fn decode(&mut self, fields: &Fields, returns: &Type, node: &tree::Node) -> Decode {
+    /// Reads `decode`; without it the result's type decides.
+    pub fn decode(&mut self, fields: &Fields, returns: &Type, node: &tree::Node) -> Decode {
         let base = returns.base();
         let by_type = match base.non_null() {
             Type::String(_) => Decode::Text,
@@ -218,7 +174,8 @@ impl Cx<'_> {
         decode
     }
 
-    fn idempotent(&mut self, field: &tree::Field) -> Option<Expr> {
+    /// Reads `idempotent: by x`.
+    pub fn idempotent(&mut self, field: &tree::Field) -> Option<Expr> {
         match &field.value {
             FieldValue::By(expr) => {
                 let typed = self.expr(expr, None);
@@ -418,7 +375,8 @@ impl Cx<'_> {
         }
     }
 
-    fn spliced(&mut self, expr: &tree::Expr, name: &str) -> Expr {
+    /// Checks a value that becomes a text, or a part of one.
+    pub fn spliced(&mut self, expr: &tree::Expr, name: &str) -> Expr {
         let typed = self.expr(expr, None);
         match typed.ty.base() {
             Type::Error => typed.expr,
@@ -462,7 +420,8 @@ fn merged(pieces: Vec<SecretPiece>) -> Vec<SecretPiece> {
     all
 }
 
-fn secret_name(expr: &tree::Expr) -> Option<SmolStr> {
+/// Returns the name in `secret.NAME`.
+pub(crate) fn secret_name(expr: &tree::Expr) -> Option<SmolStr> {
     let ExprKind::Member(member) = &expr.kind else { return None };
     match &member.object.kind {
         ExprKind::Name(name) if name == "secret" => Some(member.name.text.clone()),

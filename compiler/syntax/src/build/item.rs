@@ -3,14 +3,15 @@
 use flow_grammar::Rule;
 use flow_source::Span;
 use pest::iterators::Pair;
+use smol_str::SmolStr;
 
 use super::step::lost_type;
 use super::{Builder, Cursor, name, span_of};
 use crate::tree::{
-    Allow, Budget, Code, CodeBody, Const, EnumDecl, EnumValue, ErrorItem, Eval, Expect, Field, FieldValue,
-    Flow, Gate, GateAction, Import, Imported, ItemKind, Measure, Memory, Mock, MockOutcome, MockTarget,
-    Model, Name, Node, NodeKind, OnError, Param, Server, Test, TestPart, Text, ToolUse, Trigger, TypeBody,
-    TypeDecl, Variant,
+    Allow, Budget, Code, CodeBody, Const, EnumDecl, EnumValue, ErrorItem, Eval, Expect, Expr, ExprKind,
+    Field, FieldValue, Flow, Gate, GateAction, Import, Imported, ItemKind, Measure, Memory, Mock,
+    MockOutcome, MockTarget, Model, Name, Node, NodeKind, OnError, Param, Server, Test, TestPart, Text,
+    ToolUse, Trigger, TypeBody, TypeDecl, Variant,
 };
 
 impl Builder<'_> {
@@ -206,6 +207,10 @@ impl Builder<'_> {
                 match value.as_rule() {
                     Rule::by_value => FieldValue::By(self.inner_expr(value)),
                     Rule::trusted_value => FieldValue::Trusted(self.inner_expr(value)),
+                    Rule::fail_value => {
+                        let kind = ExprKind::Name(SmolStr::new_static("fail"));
+                        FieldValue::Expr(Expr { kind, span: span_of(&value) })
+                    }
                     _ => FieldValue::Expr(self.expr(value)),
                 }
             }

@@ -1,0 +1,502 @@
+//! Agents: a model with tools, in a loop of at most `max_turns`.
+
+use flow_diagnostics::Code;
+use flow_ir::catalogue::{self, Capability};
+use flow_ir::plan::ModelRef;
+use flow_ir::types::{IntRange, Trust, TypeBody};
+use flow_ir::{Expr, Type, Value};
+use flow_source::Span;
+use flow_syntax::tree::{self, ExprKind, FieldValue, Literal, ToolUse};
+use smol_str::SmolStr;
+
+use super::prompt::history_type;
+use super::settings::{Fields, Kind, setting};
+use crate::cx::{Cx, Use};
+use crate::program::{CallKind, CallSig, ParamSig, Program, Sig};
+
+/// What is known of an agent's loop.
+#[derive(Clone, Debug, Default)]
+pub struct Agent {
+    /// The most turns, and the most calls of tools together; `None` if it could not be read.
+    pub max_turns: Option<u32>,
+    /// Whether one more turn without tools follows when they run out.
+    pub finish: bool,
+    /// What the model may call, in written order.
+    pub tools: Vec<AgentTool>,
+    /// Whether it names no model.
+    pub asks_default: bool,
+}
+
+/// What an agent's model may call.
+#[derive(Clone, Debug)]
+pub struct AgentTool {
+    /// The name that the model calls it by: `search`, `jira.search_issues`.
+    pub name: SmolStr,
+    /// The index of the node or flow in the item's `uses`; `None` for a server's tool and for what is built in.
+    pub called: Option<u32>,
+    /// The most calls of it, if it is limited by itself.
+    pub max: Option<u64>,
+}
+
+/// Tools that every program has.
+const BUILT_IN: [&str; 3] = ["now", "random", "uuid"];
+
+impl Cx<'_> {
+    /// Checks `agent investigate(question: string) -> Finding { user: "…"  tools: […]  max_turns: 6 }`.
+    pub fn agent(&mut self, node: &tree::Node) -> Agent {
+        self.bind_params(&node.name.text, &node.params, false);
+        let returns = self.read_type_again(&node.returns);
+        self.returnable(&returns, &node.returns);
+        let fields = self.fields(Kind::Agent, &node.fields);
+        let model = self.model_ref(fields.expr("model"), node.name.span);
+        for name in ["system", "user", "assistant", "finish"] {
+            if let Some(expr) = fields.expr(name) {
+                self.text_field(expr, name);
+            }
+        }
+        if let Some(expr) = fields.expr("history") {
+            self.value(expr, &history_type(), "`history`");
+        }
+        self.model_settings(&fields);
+        self.supported_by_model(fields.expr("model"), &fields);
+        if let Some(expr) = fields.expr("timeout") {
+            self.duration_setting(expr, "timeout");
+        }
+        for name in ["retry", "repair"] {
+            self.count_field(fields.expr(name), name);
+        }
+        if let (Some(expr), Some(row)) = (fields.expr("on_error"), setting(Kind::Agent, "on_error")) {
+            self.word_setting(expr, row);
+        }
+        if fields.get("user").is_none() {
+            self.missing_setting(node.name.span, "an agent", "user", "say what is asked: `user: \"…\"`");
+        }
+        let tools = fields.get("tools").map(|field| self.tools(field)).unwrap_or_default();
+        self.calls_tools(&fields);
+        self.not_runnable.push((node.name.span, format!("the agent `{}`", node.name.text)));
+        Agent {
+            max_turns: self.max_turns(node, &fields),
+            finish: fields.get("finish").is_some(),
+            tools,
+            asks_default: model == ModelRef::Default && fields.get("model").is_none(),
+        }
+    }
+
+    fn max_turns(&mut self, node: &tree::Node, fields: &Fields) -> Option<u32> {
+        match (fields.get("max_turns"), fields.expr("max_turns")) {
+            (_, Some(expr)) => {
+                let row = setting(Kind::Agent, "max_turns")?;
+                self.int_setting(expr, row).map(|turns| turns as u32)
+            }
+            (Some(_), None) => None,
+            // A setting with an unknown name is most likely the missing one.
+            (None, None) if self.diagnostics.iter().any(|one| one.code == Code::UnknownSetting) => None,
+            (None, None) => {
+                let diagnostic = self
+                    .error(
+                        Code::UnboundedLoop,
+                        node.name.span,
+                        format!("the agent `{}` has no `max_turns`", node.name.text),
+                    )
+                    .here("may take any number of turns")
+                    .help("say how many turns it may take: `max_turns: 8`");
+                let diagnostic = self.with_field(diagnostic, &node.fields, "max_turns: 8");
+                self.report(diagnostic);
+                None
+            }
+        }
+    }
+
+    /// Reports tools that are given to a model which is known to call none.
+    fn calls_tools(&mut self, fields: &Fields) {
+        let Some(tree::Field { key, value: FieldValue::Tools(tools), .. }) = fields.get("tools") else {
+            return;
+        };
+        let Some((provider, Some(model))) = self.model_named(fields.expr("model")) else { return };
+        let knows = catalogue::model(&provider, &model);
+        if !tools.is_empty() && knows.is_some_and(|known| !known.can(Capability::Tools)) {
+            let diagnostic = self
+                .error(Code::UnsupportedByProvider, key.span, format!("`{provider}/{model}` calls no tools"))
+                .here("given to a model that can't call them")
+                .help("choose a model that calls tools: `flowc models` shows which do");
+            self.report(diagnostic);
+        }
+    }
+
+    /// Reads `[search max 4, jira.search_issues, refund(charge_id: known_charge)]`.
+    fn tools(&mut self, field: &tree::Field) -> Vec<AgentTool> {
+        let listed: Vec<ToolUse>;
+        let written = match &field.value {
+            FieldValue::Tools(written) => written,
+            FieldValue::Error => return Vec::new(),
+            // A list with something in it that names no tool.
+            FieldValue::Expr(tree::Expr { kind: ExprKind::List(elements), .. }) => {
+                let tool = |value: &tree::Expr| ToolUse { tool: value.clone(), max: None, span: value.span };
+                listed = elements.iter().map(|element| tool(&element.value)).collect();
+                &listed
+            }
+            FieldValue::Expr(expr) => {
+                if !matches!(expr.kind, ExprKind::Error) {
+                    self.use_names(expr);
+                    self.bad_setting(expr.span, "tools", "list the tools: `tools: [search, fetch max 4]`");
+                }
+                return Vec::new();
+            }
+            FieldValue::By(_) | FieldValue::Trusted(_) | FieldValue::Python(_) => return Vec::new(),
+        };
+        let mut tools: Vec<AgentTool> = Vec::with_capacity(written.len());
+        let mut places: Vec<(SmolStr, Span)> = Vec::with_capacity(written.len());
+        for tool in written {
+            let max = tool.max.as_ref().and_then(|max| self.tool_max(max));
+            let Some((name, called)) = self.tool_use(tool) else { continue };
+            let at = tool.tool.span;
+            if let Some((_, first)) = places.iter().find(|(other, _)| *other == name) {
+                let diagnostic = self
+                    .error(Code::DuplicateName, at, format!("`{name}` is listed twice"))
+                    .here("the model could not tell them apart")
+                    .label(self.at(*first), "listed here already")
+                    .help("remove one of the two");
+                self.report(diagnostic);
+                continue;
+            }
+            places.push((name.clone(), at));
+            tools.push(AgentTool { name, called, max });
+        }
+        tools
+    }
+
+    /// Reads `max 4`: a constant, or a name whose type has an upper bound (S9).
+    fn tool_max(&mut self, expr: &tree::Expr) -> Option<u64> {
+        let found = self.diagnostics.len();
+        let typed = self.expr(expr, Some(&Type::INT));
+        if self.diagnostics.len() > found || matches!(typed.ty, Type::Error) {
+            return None;
+        }
+        let constant = match &typed.expr {
+            Expr::Const(value) => Some(value.clone()),
+            other => flow_expr::constant(other, &[], &self.program.types).ok(),
+        };
+        let (least, most) = match (constant, typed.ty.clone()) {
+            (Some(Value::Int(number)), _) => (Some(number), Some(number)),
+            (_, Type::Int(IntRange { min, max })) => (min, max),
+            (_, other) => {
+                let diagnostic = self
+                    .error(Code::TypeMismatch, expr.span, format!("expected `int`, found `{other}`"))
+                    .here("`max` is a count")
+                    .help("write a number: `search max 4`");
+                self.report(diagnostic);
+                return None;
+            }
+        };
+        let Some(most) = most else {
+            let diagnostic = self
+                .error(Code::UnboundedLoop, expr.span, "this `max` has no bound itself")
+                .here(format!("`{}` may be any number", typed.ty))
+                .help("declare the name with a range, such as `int(1..10)`, or write a number");
+            self.report(diagnostic);
+            return None;
+        };
+        if least.is_none_or(|least| least < 1) {
+            let diagnostic = self
+                .error(Code::EmptyRange, expr.span, "a tool that may be called less than once")
+                .here("`max` is at least 1")
+                .help("take it out of the list, or let the model call it");
+            self.report(diagnostic);
+            return None;
+        }
+        u64::try_from(most).ok()
+    }
+
+    /// Finds what an entry of the list names.
+    fn tool_use(&mut self, tool: &ToolUse) -> Option<(SmolStr, Option<u32>)> {
+        let expr = &tool.tool;
+        match &expr.kind {
+            ExprKind::Name(name) => self.listed(name, expr.span, &[]),
+            ExprKind::Call(call) => self.listed(&call.name.text, call.name.span, &call.args),
+            ExprKind::Member(member) => self.server_tool(&member.object, &member.name, &[]),
+            ExprKind::Method(method) => self.server_tool(&method.receiver, &method.name, &method.args),
+            ExprKind::Error => None,
+            ExprKind::Literal(Literal::String(text)) => {
+                let known = self.callable(text).is_some();
+                let mut diagnostic =
+                    self.error(Code::UnknownTool, expr.span, "a tool is listed by its name").here("a text");
+                diagnostic = match known {
+                    true => diagnostic.help("write the name without quotes").fix(
+                        format!("write `{text}`"),
+                        self.at(expr.span),
+                        text.as_str(),
+                    ),
+                    false => diagnostic.help("name a node of this file, or a tool of a server"),
+                };
+                self.report(diagnostic);
+                None
+            }
+            _ => {
+                self.use_names(expr);
+                let diagnostic = self
+                    .error(Code::UnknownTool, expr.span, "this names no tool")
+                    .help("list names: `search`, `jira.search_issues`, `refund(charge_id: known)`");
+                self.report(diagnostic);
+                None
+            }
+        }
+    }
+
+    fn listed(&mut self, name: &SmolStr, span: Span, args: &[tree::Arg]) -> Option<(SmolStr, Option<u32>)> {
+        let Some((symbol, sig)) = self.callable(name) else {
+            for arg in args {
+                self.expr(&arg.value, None);
+            }
+            if BUILT_IN.contains(&name.as_str()) && args.is_empty() {
+                return Some((name.clone(), None));
+            }
+            if !self.is_broken(name) {
+                self.unknown_tool(name, span);
+            }
+            return None;
+        };
+        let bound = self.bound(&sig, args, name);
+        self.offered(&sig, &bound, name, span);
+        let what = match sig.kind {
+            CallKind::Flow => Use::Flow(symbol),
+            CallKind::Code => Use::Code(symbol),
+            _ => Use::Node(symbol),
+        };
+        Some((name.clone(), Some(self.uses.add(what, span))))
+    }
+
+    /// Checks bound arguments and returns the positions of the parameters they give.
+    fn bound(&mut self, sig: &CallSig, args: &[tree::Arg], tool: &str) -> Vec<usize> {
+        let params = sig.params_of();
+        let free: Vec<SmolStr> = params
+            .iter()
+            .filter(|param| {
+                !args.iter().any(|arg| arg.name.as_ref().is_some_and(|name| name.text == param.name))
+            })
+            .map(|param| param.name.clone())
+            .collect();
+        let mut bound: Vec<usize> = Vec::with_capacity(args.len());
+        for (position, arg) in args.iter().enumerate() {
+            let Some(named) = &arg.name else {
+                self.expr(&arg.value, None);
+                let mut diagnostic = self
+                    .error(Code::BadSetting, arg.value.span, "an argument is bound by its name")
+                    .here("bound to which parameter?");
+                // Taken in their order, as in a call.
+                let meant = params.get(position).map(|param| param.name.clone());
+                diagnostic = match meant.filter(|name| free.contains(name)) {
+                    Some(name) => diagnostic
+                        .help(format!("write `{tool}({name}: …)`: what is bound is hidden from the model"))
+                        .fix(
+                            format!("write `{name}:`"),
+                            self.at(Span::at(arg.value.span.start)),
+                            format!("{name}: "),
+                        ),
+                    None => diagnostic
+                        .help(format!("write `{tool}(name: …)`: what is bound is hidden from the model")),
+                };
+                self.report(diagnostic);
+                bound.extend((position < params.len()).then_some(position));
+                continue;
+            };
+            let Some(index) = params.iter().position(|param| param.name == named.text) else {
+                self.expr(&arg.value, None);
+                self.unknown_argument(&params, &free, arg, tool, false);
+                // It may have meant any of them.
+                bound.extend(0..params.len());
+                continue;
+            };
+            let what = format!("the argument `{}`", named.text);
+            self.value(&arg.value, &params[index].ty, &what);
+            if bound.contains(&index) {
+                let diagnostic = self
+                    .error(Code::UnknownArgument, named.span, format!("`{}` is given twice", named.text))
+                    .help("remove one of the two");
+                self.report(diagnostic);
+            }
+            bound.push(index);
+        }
+        bound
+    }
+
+    /// Checks what the model is told of a node: its docs, and the parameters that the model gives.
+    fn offered(&mut self, sig: &CallSig, bound: &[usize], name: &SmolStr, span: Span) {
+        if !sig.documented && sig.kind != CallKind::Tool {
+            let kind = sig.kind.as_str();
+            let diagnostic = self
+                .error(
+                    Code::UndocumentedTool,
+                    span,
+                    format!("the {kind} `{name}` says nowhere what it is for"),
+                )
+                .here("the model sees a name without a description")
+                .help(format!("write a doc comment above it: `/// …` before `{kind} {name}`"));
+            self.report(diagnostic);
+        }
+        let free = sig.params.iter().enumerate().filter(|(index, _)| !bound.contains(index));
+        for (_, param) in free {
+            self.given_by_model(param, name, span);
+        }
+    }
+
+    fn given_by_model(&mut self, param: &ParamSig, tool: &SmolStr, span: Span) {
+        let own = &param.name;
+        if param.trust == Some(Trust::Trusted) && !is_narrow(self.program, &param.ty) {
+            let diagnostic = self
+                .error(
+                    Code::UntrustedArgument,
+                    span,
+                    format!("the model would write `{own}` of `{tool}`, which must be trusted"),
+                )
+                .here(format!("`{own}: trusted {}` is not bound", param.ty))
+                .help(format!("bind it in the list, `{tool}({own}: …)`, or give it a narrow type: a bool, an enum, or a number with both bounds"));
+            self.report(diagnostic);
+            return;
+        }
+        let optional = param.default.is_some() || param.ty.allows_null();
+        if !optional && matches!(param.ty.base().non_null(), Type::Media(_)) {
+            let diagnostic = self
+                .error(
+                    Code::BadSetting,
+                    span,
+                    format!("`{tool}` needs `{own}: {}`, which a model cannot write", param.ty),
+                )
+                .help(format!("bind it in the list: `{tool}({own}: …)`"));
+            self.report(diagnostic);
+        }
+    }
+
+    /// Reads `jira.search_issues`: which tools a server has is known when it is asked.
+    fn server_tool(
+        &mut self,
+        server: &tree::Expr,
+        tool: &tree::Name,
+        args: &[tree::Arg],
+    ) -> Option<(SmolStr, Option<u32>)> {
+        for arg in args {
+            self.value(&arg.value, &Type::Json, "a bound argument");
+            if arg.name.is_none() {
+                let diagnostic = self
+                    .error(Code::BadSetting, arg.value.span, "an argument is bound by its name")
+                    .here("bound to which parameter?")
+                    .help(format!("write `{}(name: …)`: what is bound is hidden from the model", tool.text));
+                self.report(diagnostic);
+            }
+        }
+        let ExprKind::Name(name) = &server.kind else {
+            self.use_names(server);
+            let diagnostic = self
+                .error(Code::UnknownTool, server.span.to(tool.span), "this names no tool")
+                .help("a server's tool is listed as `server.tool`");
+            self.report(diagnostic);
+            return None;
+        };
+        if self.is_broken(name) {
+            return None;
+        }
+        let span = server.span.to(tool.span);
+        match self.sig_of(name) {
+            Some(Sig::Server) => {
+                self.used.insert(name.clone());
+                Some((SmolStr::from(format!("{name}.{}", tool.text)), None))
+            }
+            Some(Sig::Memory(..)) => {
+                self.used.insert(name.clone());
+                let diagnostic = self
+                    .error(Code::UnknownTool, span, format!("`{name}` is a memory, not a server"))
+                    .here("a model calls nodes and the tools of servers")
+                    .help(format!("declare a flow that calls `{name}.{}`, and list the flow", tool.text));
+                self.report(diagnostic);
+                None
+            }
+            _ => {
+                self.unknown_server(name, server.span);
+                None
+            }
+        }
+    }
+
+    /// Reports a server that isn't declared.
+    pub fn unknown_server(&mut self, name: &SmolStr, span: Span) {
+        let module = self.module;
+        let servers: Vec<&str> = module
+            .scope
+            .keys()
+            .filter(|own| matches!(self.sig_of(own), Some(Sig::Server)))
+            .map(SmolStr::as_str)
+            .collect();
+        let diagnostic = self
+            .error(Code::UnknownTool, span, format!("unknown server `{name}`"))
+            .here("not declared or imported in this file");
+        let diagnostic = match self.nearest(name, servers.iter().copied()) {
+            Some(near) => {
+                self.used.insert(SmolStr::from(near));
+                diagnostic.help(format!("a server with a similar name exists: `{near}`")).fix(
+                    format!("replace `{name}` by `{near}`"),
+                    self.at(span),
+                    near,
+                )
+            }
+            None => diagnostic.help(format!("declare it: `tool {name} = mcp(\"…\")`")),
+        };
+        self.report(diagnostic);
+    }
+
+    fn unknown_tool(&mut self, name: &SmolStr, span: Span) {
+        let diagnostic = match self.sig_of(name) {
+            Some(sig) => {
+                self.used.insert(name.clone());
+                let (what, help) = match sig {
+                    Sig::Server => ("server", format!("list its tools one by one: `{name}.search`")),
+                    Sig::Memory(..) => {
+                        ("memory", "declare a flow that reads or writes it, and list the flow".into())
+                    }
+                    Sig::Model(_) => {
+                        ("model", "a model is asked by a `prompt` or an `agent`, which may be listed".into())
+                    }
+                    _ => ("declaration", "list nodes and flows, by their names".to_string()),
+                };
+                self.error(Code::UnknownTool, span, format!("`{name}` is a {what}, not a tool"))
+                    .here("a model can't call it")
+                    .help(help)
+            }
+            None => {
+                let module = self.module;
+                let diagnostic = self
+                    .error(Code::UnknownTool, span, format!("unknown tool `{name}`"))
+                    .here("not declared or imported in this file");
+                let own = module.scope.keys().filter(|own| matches!(self.sig_of(own), Some(Sig::Call(_))));
+                let near = self.nearest(name, own.map(SmolStr::as_str)).map(SmolStr::from);
+                match near {
+                    Some(near) => {
+                        self.used.insert(near.clone());
+                        diagnostic.help(format!("a tool with a similar name exists: `{near}`")).fix(
+                            format!("replace `{name}` by `{near}`"),
+                            self.at(span),
+                            near.as_str(),
+                        )
+                    }
+                    None => diagnostic.help(format!(
+                        "declare it, `tool {name}(…) -> … {{ … }}`, or import it from another file"
+                    )),
+                }
+            }
+        };
+        self.report(diagnostic);
+    }
+}
+
+/// Whether a type is narrow (R2): trusted wherever its value came from.
+fn is_narrow(program: &Program, ty: &Type) -> bool {
+    match ty {
+        Type::Bool | Type::Null | Type::Literals(_) | Type::Error => true,
+        Type::Int(range) => range.min.is_some() && range.max.is_some(),
+        Type::Float(range) => range.min.is_some() && range.max.is_some(),
+        Type::Nullable(of) => is_narrow(program, of),
+        Type::Where(rule) => is_narrow(program, &rule.base),
+        Type::Named(name) => {
+            matches!(program.types.get(name).map(|def| &def.body), Some(TypeBody::Enum { .. }))
+        }
+        _ => false,
+    }
+}
