@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// A fenced block.
 #[derive(Clone, Debug)]
 pub struct Block {
-    /// Its first word: `flow`, `toml`, `diagnostics`, `plan`, `script`, `trace`.
+    /// Its first word: `flow`, `toml`, `diagnostics`, `plan`, `script`, `trace`, `bounds`.
     pub kind: String,
     /// The words after it: `file=lib.flow`, `bytes`, `expand`.
     pub words: Vec<String>,
@@ -162,7 +162,8 @@ pub fn read(path: &Path, text: &str) -> anyhow::Result<Vec<Case>> {
     for (index, case) in cases.iter().enumerate() {
         let place = format!("{}:{}", path.display(), case.line);
         anyhow::ensure!(case.block("flow").is_some(), "{place}: no program");
-        let expected = ["diagnostics", "plan", "trace"].iter().any(|kind| case.block(kind).is_some());
+        let expected =
+            ["diagnostics", "plan", "trace", "bounds"].iter().any(|kind| case.block(kind).is_some());
         anyhow::ensure!(expected, "{place}: nothing is expected of the program");
         anyhow::ensure!(
             cases[..index].iter().all(|earlier| earlier.title != case.title),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic, Severity};
 use flow_ir::Plan;
+use flow_project::bounds::Bound;
 use flow_project::{Library, MemoryWorld, PlanError, Project};
 
 /// Where the files of a case lie.
@@ -65,6 +66,41 @@ pub fn plan(files: &[(String, Vec<u8>)]) -> anyhow::Result<Arc<Plan>> {
         Err(PlanError::Problems(wrong)) => anyhow::bail!("no plan\n{}", told(&project, &wrong)),
         Err(error) => anyhow::bail!("no plan: {error:?}"),
     }
+}
+
+/// Writes how much each flow does at most, and how that comes about.
+///
+/// # Errors
+/// The program has errors.
+pub fn bounds(files: &[(String, Vec<u8>)]) -> anyhow::Result<String> {
+    let mut out = String::new();
+    for bound in all_bounds(files)? {
+        let counts: Vec<String> = bound
+            .because
+            .iter()
+            .map(|(what, _)| format!("{} {}", bound.counts.of(*what), what.title()))
+            .collect();
+        let counts = if counts.is_empty() { String::from("nothing") } else { counts.join(", ") };
+        out += &format!("{}: {counts}\n", bound.flow.name);
+        for (what, because) in &bound.because {
+            out += &format!("  {} = {because}\n", what.title());
+        }
+        if let Some(factor) = &bound.largest {
+            out += &format!("  largest {} {} in {}\n", factor.name, factor.times, factor.within.name);
+        }
+    }
+    Ok(out)
+}
+
+/// Returns the bounds of a program's flows.
+///
+/// # Errors
+/// The program has errors.
+pub fn all_bounds(files: &[(String, Vec<u8>)]) -> anyhow::Result<Vec<Bound>> {
+    let project = open(files);
+    project
+        .bounds()
+        .ok_or_else(|| anyhow::anyhow!("the program has errors\n{}", told(&project, project.check())))
 }
 
 fn plan_of(project: &Project) -> Result<Plan, PlanError> {

@@ -2,7 +2,7 @@
 //!
 //! What is due first comes first; of what is due at one time, what was asked first. So a case has one trace.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{bail, ensure};
@@ -10,6 +10,7 @@ use base64::Engine as _;
 use flow_engine::{AttemptId, Command, Engine, Input, ModelFacts, RunSettings, TimerId};
 use flow_ir::catalogue;
 use flow_ir::plan::{Decode, ModelKind, NodeKind, Plan};
+use flow_project::bounds::What;
 use flow_runtime_api::{
     Answer, Call, Event, Failure, FinishReason, HttpAnswer, HttpRequest, Part, Record, Role, RunId,
     RunStatus, Time, Usage,
@@ -308,6 +309,34 @@ fn seconds(ms: u64) -> String {
 }
 
 impl Outcome {
+    /// Counts what its bounds are about, as far as its journal tells: turns without a step leave no record.
+    pub fn counts(&self, plan: &Plan) -> Vec<(What, u64)> {
+        let (mut model_calls, mut tool_calls) = (0, 0);
+        let (mut steps, mut turns) = (HashSet::new(), HashSet::new());
+        for record in &self.records {
+            let step = match &record.event {
+                Event::StepStarted { step, node, .. } => {
+                    match plan.nodes.iter().find(|known| known.name == *node).map(|node| &node.kind) {
+                        Some(NodeKind::Prompt(_)) => model_calls += 1,
+                        _ => tool_calls += 1,
+                    }
+                    step
+                }
+                Event::WaitStarted { step, .. } | Event::StepFailed { step, .. } => step,
+                _ => continue,
+            };
+            let path: &str = &step.0;
+            steps.insert(path.to_owned());
+            turns.extend(path.match_indices(']').map(|(end, _)| path[..end].to_owned()));
+        }
+        vec![
+            (What::ModelCalls, model_calls),
+            (What::ToolCalls, tool_calls),
+            (What::Turns, turns.len() as u64),
+            (What::Steps, steps.len() as u64),
+        ]
+    }
+
     /// Prints what happened: a line per end of an attempt, a step or a wait, then the result.
     pub fn trace(&self) -> String {
         let mut lines = Vec::new();

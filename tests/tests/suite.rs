@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use flow_ir::Plan;
+use flow_project::bounds::Most;
 use flow_tests::case::{self, Block, Case};
 use flow_tests::script::Script;
 use flow_tests::{compile, drive};
@@ -43,6 +45,7 @@ fn judge(case: &Case, update: bool, changes: &Changes) -> Result<(), Failed> {
                 flow_lower::print(&*compile::plan(&case.files()).map_err(|error| format!("{error:#}"))?)
             }
             "trace" => trace(case)?,
+            "bounds" => compile::bounds(&case.files()).map_err(|error| format!("{error:#}"))?,
             _ => continue,
         };
         if agrees(block, &actual) {
@@ -74,6 +77,7 @@ fn trace(case: &Case) -> Result<String, Failed> {
     let script = Script::parse(case.block("script").map_or("", |block| &block.text))
         .map_err(|error| format!("{error:#}"))?;
     let outcome = drive::run(&plan, &script).map_err(|error| format!("{error:#}"))?;
+    within_bounds(case, &plan, &outcome)?;
     for kept in 1..outcome.records.len() {
         let resumed = drive::resume(&plan, &script, &outcome.records[..kept])
             .map_err(|error| format!("resumed after record {kept}: {error:#}"))?;
@@ -88,4 +92,18 @@ fn trace(case: &Case) -> Result<String, Failed> {
         }
     }
     Ok(outcome.trace())
+}
+
+/// Holds what a run did against what its flow does at most.
+fn within_bounds(case: &Case, plan: &Plan, outcome: &drive::Outcome) -> Result<(), Failed> {
+    let bounds = compile::all_bounds(&case.files()).map_err(|error| format!("{error:#}"))?;
+    let main = bounds.iter().find(|bound| bound.flow.name == plan.entry);
+    let Some(bound) = main else { return Err(format!("no bounds of `{}`", plan.entry).into()) };
+    for (what, done) in outcome.counts(plan) {
+        let most = bound.counts.of(what);
+        if most < Most::new(done) {
+            return Err(format!("{done} {}, at most {most} by the bounds", what.title()).into());
+        }
+    }
+    Ok(())
 }

@@ -213,6 +213,8 @@ pub(crate) struct Cx<'a> {
     pub accesses: Vec<Access>,
     /// `loop.index` and `loop.last` of the loops around.
     pub counters: Vec<Counters>,
+    /// How many at most, by where it is written: counts that are settings, `max`, and the sizes of what is walked.
+    pub counts: HashMap<Span, u64>,
     /// The statement before which a call can be moved into a `let`.
     pub hoist: Option<Span>,
     /// Whether this is the body of a macro, which is done once for each element.
@@ -258,6 +260,7 @@ impl<'a> Cx<'a> {
             locals: 0,
             accesses: Vec::new(),
             counters: Vec::new(),
+            counts: HashMap::new(),
             hoist: None,
             in_macro: false,
             constant_only: false,

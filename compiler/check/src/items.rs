@@ -17,6 +17,7 @@ use crate::node::agent::Agent;
 use crate::node::settings::Kind;
 use crate::program::{Entry, Module, Program, Symbol};
 use crate::suggest::nearest;
+use crate::work::{self, Work};
 
 /// What the declarations of a program give to its plans, in the order of files and places.
 pub type Items = IndexMap<Symbol, Arc<Checked>>;
@@ -41,6 +42,8 @@ pub struct Checked {
     pub steps: Vec<(String, Span)>,
     /// Its steps by coordinate beneath it.
     pub coordinates: Coordinates,
+    /// What it does, as far as a whole program needs to know.
+    pub work: Work,
 }
 
 /// An item's part of a plan.
@@ -130,8 +133,17 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
         ItemKind::Node(node) if asks_default && !named(node) => Some(node.name.span),
         _ => None,
     };
+    let work = match &item.kind {
+        // What could not be read may do anything.
+        _ if cx.lost => Work::Unknown,
+        ItemKind::Flow(flow) => work::flow(&cx, flow),
+        ItemKind::Node(node) => work::node(&cx, node),
+        ItemKind::Model(model) => work::model(&cx, model),
+        _ => Work::Nothing,
+    };
     let checked = Checked {
         body,
+        work,
         no_model,
         uses: cx.uses.list,
         not_runnable: cx.not_runnable,

@@ -7,6 +7,7 @@
 //! several threads, and kept by a [`Checker`] for as long as nothing that it reads changes. What only the whole program
 //! shows is found last, from what the items' checks have summed up.
 
+pub mod bounds;
 mod checker;
 mod coordinates;
 mod cx;
@@ -15,6 +16,7 @@ mod fit;
 mod flow;
 mod graph;
 mod items;
+mod kinds;
 mod lost;
 mod memo;
 mod node;
@@ -26,6 +28,7 @@ mod standard;
 mod suggest;
 mod types;
 mod whole;
+mod work;
 
 use flow_diagnostics::Diagnostic;
 
@@ -40,6 +43,7 @@ pub use program::{
     short,
 };
 pub use suggest::nearest;
+pub use work::Work;
 
 /// A checked program.
 #[derive(Debug, Default)]

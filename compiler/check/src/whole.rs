@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 use crate::items::{self, Items};
 use crate::program::Program;
 use crate::sig::Used;
-use crate::{coordinates, node, recursion, standard};
+use crate::{coordinates, kinds, node, recursion, standard};
 
 /// What was noted while the items were gathered.
 #[derive(Debug, Default)]
@@ -41,6 +41,7 @@ pub(crate) fn run(
     node::unneeded::unneeded(program, items, diagnostics);
     recursion::circles(program, items, diagnostics);
     coordinates::clashes(program, items, diagnostics);
+    kinds::unreachable(program, items, diagnostics);
     standard::quiet(program, diagnostics);
 }
 

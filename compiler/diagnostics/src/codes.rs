@@ -152,13 +152,13 @@ codes! {
     E0411 Error "jump-outside-block" JumpOutsideBlock
     /// A route that doesn't handle every value.
     E0412 Error "non-exhaustive-route" NonExhaustiveRoute
-    /// An arm that can't be reached.
+    /// An arm that can't be reached: its values are taken, or nothing fails with its kind.
     E0413 Error "unreachable-arm" UnreachableArm
     /// A step after one that always leaves.
     W0414 Warning "unreachable-step" UnreachableStep
     /// A merge rule that the state's type or place doesn't allow.
     E0415 Error "bad-merge-rule" BadMergeRule
-    /// A `catch` of a kind that can't occur or can't be caught.
+    /// A `catch` of a kind that can't be caught.
     E0416 Error "unreachable-catch" UnreachableCatch
     /// `fail` with a kind that only the runtime raises.
     E0417 Error "bad-error-kind" BadErrorKind

@@ -61,6 +61,10 @@ pub struct Check {
     /// What else is an error
     #[arg(long, value_enum, value_name = "WHAT")]
     pub deny: Option<Deny>,
+    /// Also shows how much each flow does at most, and why: calls of models and tools, turns, visits of stages, people
+    /// asked, steps. With `--format json` an object a flow, with `"bounds": NAME`; a count beyond 10^18 is null
+    #[arg(long)]
+    pub bounds: bool,
 }
 
 /// How problems are written: drawn with the source, a line each, or a JSON object each.

@@ -204,6 +204,29 @@ fn problems_are_told_in_three_forms() {
 }
 
 #[test]
+fn bounds_are_shown_in_three_forms() {
+    let folder = Folder::with(
+        "prompt ask(text: string) -> string { user: \"${text}\" }\n\nflow main(xs: [string](..1_500)) -> int {\n  for x in xs {\n    ask(x)\n  }\n  return 1\n}\nflow none() -> int {\n  return 1\n}\n",
+    );
+    folder.write("flow.toml", "[models]\ndefault = \"ollama/llama3.2\"\n");
+    let human = folder.run(&["check", "--bounds"]).ends_with(0);
+    let expected = "main  main.flow:3\n  model calls  6_000  = x 1_500 × ask 4\n  turns        1_500  = x 1_500\n  steps        1_500  = x 1_500 × ask 1\n  the largest factor is `x`, 1_500 times, in main.flow:4\n\nnone  main.flow:9\n  computes, and calls nothing\n";
+    assert_eq!(human.out, expected);
+    let short = folder.run(&["check", "--bounds", "--format", "short"]).ends_with(0);
+    let expected = "main.flow:3: main: 6_000 model calls, 1_500 turns, 1_500 steps\nmain.flow:9: none: no calls\n";
+    assert_eq!(short.out, expected);
+    let json = folder.run(&["check", "--bounds", "--format", "json"]).ends_with(0).lines();
+    assert_eq!((json.len(), &json[0]["bounds"], &json[0]["model_calls"]), (2, &"main".into(), &6_000.into()));
+    assert_eq!(json[0]["because"]["model_calls"], "x 1_500 × ask 4");
+    assert_eq!((&json[0]["largest"]["name"], &json[0]["largest"]["line"]), (&"x".into(), &4.into()));
+    assert_eq!((&json[1]["model_calls"], &json[1]["largest"]), (&0.into(), &serde_json::Value::Null));
+    // What is wrong may have no bound.
+    let wrong = Folder::with("flow main(n: int) -> string {\n  return n\n}\n");
+    let wrong = wrong.run(&["check", "--bounds"]).ends_with(1);
+    assert!(wrong.err.contains("no bounds are shown") && wrong.out.contains("E0301"), "{wrong:?}");
+}
+
+#[test]
 fn warnings_are_denied_on_demand() {
     let folder = Folder::with("flow main(n: int) -> int {\n  let m = n\n  return n\n}\n");
     assert!(folder.run(&["check"]).ends_with(0).out.contains("W0210"));

@@ -9,6 +9,7 @@ mod project;
 pub mod settings;
 pub mod world;
 
+pub use flow_check::bounds;
 pub use library::Library;
 pub use project::{PlanError, Project};
 pub use settings::Settings;

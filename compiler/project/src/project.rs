@@ -97,6 +97,12 @@ impl Project {
         &self.diagnostics
     }
 
+    /// Returns how much each flow does at most; nothing if the program has errors, which may leave it without bounds.
+    pub fn bounds(&self) -> Option<Vec<flow_check::bounds::Bound>> {
+        let sound = self.diagnostics.iter().all(|diagnostic| diagnostic.severity() != Severity::Error);
+        sound.then(|| flow_check::bounds::bounds(&self.checked))
+    }
+
     /// Returns the texts that diagnostics point into.
     pub fn sources(&self) -> &Sources {
         &self.sources

@@ -315,11 +315,11 @@ fn errors() {
     body("let a = ask(t) catch 3\nask(\"${a}\") as b", &["E0301@2"]);
     body("let a = ask(t) catch ask(\"b\")\nask(a) as b", &[]);
     body("let a = ask(t) catch { when timeout => \"x\"  else as e => e.message }\nask(a) as b", &[]);
-    body("let a = ask(t) catch { when timeot => \"x\" }\nask(a) as b", &["E0416@2"]);
+    body("let a = ask(t) catch { when timeot => \"x\" }\nask(a) as b", &["E0413@2"]);
     body("let a = ask(t) catch { when budget => \"x\" }\nask(a) as b", &["E0416@2"]);
     body("let a = ask(t) catch { when timeout => \"x\"  when timeout => \"y\" }\nask(a) as b", &["E0413@2"]);
     body("try { fail mine(\"\") if n > 1 } catch { when mine as e => fail e }", &[]);
-    body("try { ask(t) } catch { when mine => ask(t) as b }", &["E0416@2"]);
+    body("try { ask(t) } catch { when mine => ask(t) as b }", &["E0413@2"]);
     body("try { ask(t) } finally { return }", &["E0411@2"]);
     check("flow g() -> int { return 1\non error as e { return 2 if e.kind == \"timeout\" } }", &[]);
     check(

@@ -12,27 +12,7 @@ use smol_str::SmolStr;
 use super::step::Got;
 use super::{FlowCheck, Frame, ValueFrame};
 use crate::cx::{BindingKind, Place, Point, error_type};
-
-/// The built-in kinds of error that can be caught.
-pub(crate) const KINDS: [&str; 14] = [
-    "timeout",
-    "rate_limited",
-    "refused",
-    "truncated",
-    "bad_answer",
-    "bad_shape",
-    "bad_value",
-    "exhausted",
-    "denied",
-    "unavailable",
-    "uncertain",
-    "tool_failed",
-    "code_failed",
-    "undo_failed",
-];
-
-/// The built-in kinds that nothing catches.
-pub(crate) const UNCAUGHT: [&str; 3] = ["budget", "cancelled", "diverged"];
+use crate::work::UNCAUGHT;
 
 impl FlowCheck<'_> {
     /// `catch` after a call: its steps stand beneath the step's coordinate.
@@ -225,6 +205,7 @@ impl FlowCheck<'_> {
         (plan, end)
     }
 
+    /// What can be told of an arm's kind here; whether the kind can come is told of the whole program.
     fn kind(&mut self, kind: &tree::Name, seen: &mut HashSet<SmolStr>, closed: bool) {
         if UNCAUGHT.contains(&kind.as_str()) {
             let diagnostic = self
@@ -240,25 +221,7 @@ impl FlowCheck<'_> {
                 .here("an arm before it takes this kind")
                 .help("remove it");
             self.report(diagnostic);
-            return;
         }
-        let possible = KINDS.contains(&kind.as_str()) || self.raised.contains(&kind.text) || self.calls_flow;
-        if possible {
-            return;
-        }
-        let mut diagnostic = self
-            .error(Code::UnreachableCatch, kind.span, format!("nothing here fails with `{}`", kind.text))
-            .here("never raised");
-        let names = KINDS.iter().copied().chain(self.raised.iter().map(SmolStr::as_str));
-        diagnostic = match self.nearest(&kind.text, names) {
-            Some(near) => diagnostic.help(format!("a kind with a similar name exists: `{near}`")).fix(
-                format!("replace `{}` by `{near}`", kind.text),
-                self.at(kind.span),
-                near,
-            ),
-            None => diagnostic.help("remove the arm, or catch a kind that what is tried can raise"),
-        };
-        self.report(diagnostic);
     }
 
     /// Checks what follows `=>`: a value is yielded where one is wanted, else it is a step.
@@ -306,8 +269,6 @@ impl FlowCheck<'_> {
 
     pub fn try_step(&mut self, tried: &tree::Try) {
         let before = self.point.clone();
-        let raised = std::mem::take(&mut self.raised);
-        let calls_flow = std::mem::replace(&mut self.calls_flow, false);
         let body = self.plain_block(&tried.body);
         // What was assigned inside may or may not have happened.
         let after_body = std::mem::replace(&mut self.cx.point, before.clone());
@@ -318,8 +279,6 @@ impl FlowCheck<'_> {
             self.cx.point.meet(end);
             Catch { arms, into: None }
         });
-        self.raised.extend(raised);
-        self.calls_flow |= calls_flow;
         let finally = tried.finally.as_ref().map(|block| {
             let path = self.enter("finally");
             self.frames.push(Frame::Finally);

@@ -6,10 +6,10 @@ use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
 use flow_syntax::tree;
 
-use super::catch::{KINDS, UNCAUGHT};
 use super::step::Got;
 use super::{FlowCheck, Frame};
 use crate::cx::{Point, Typed};
+use crate::work::{KINDS, UNCAUGHT};
 
 impl FlowCheck<'_> {
     /// Runs what leaves behind its guard: the way on is that where the guard is false.
@@ -238,7 +238,6 @@ impl FlowCheck<'_> {
                     .help("use a kind of your own, such as `not_converged`; a caught error goes on with `fail e`");
                 check.report(diagnostic);
             }
-            check.raised.insert(kind.text.clone());
             let message = match args.as_slice() {
                 [] => Expr::Const(Value::string("")),
                 [arg] => check.value(&arg.value, &Type::STRING, "the message"),
@@ -279,8 +278,6 @@ impl FlowCheck<'_> {
             return;
         }
         let error = self.value(&expr, &crate::cx::error_type(), "`fail`");
-        // What is passed on may be of any kind.
-        self.calls_flow = true;
         self.emit(Statement::Rethrow { error });
     }
 

@@ -74,6 +74,7 @@ impl FlowCheck<'_> {
         let typed = self.expr(expr, Some(&Type::INT));
         if let Some(Value::Int(number)) = typed.constant() {
             let number = *number;
+            self.cx.counts.insert(expr.span, u64::try_from(number).unwrap_or(0));
             if number < i64::from(at_least_one) {
                 let diagnostic = self
                     .error(Code::EmptyRange, expr.span, "a loop of no turn")
@@ -92,7 +93,8 @@ impl FlowCheck<'_> {
                     .help("declare the name with a range, such as `int(1..10)`, or write a number");
                 self.report(diagnostic);
             }
-            Type::Int(IntRange { min, .. }) => {
+            Type::Int(IntRange { min, max: Some(max) }) => {
+                self.cx.counts.insert(expr.span, u64::try_from(max).unwrap_or(0));
                 if at_least_one && min.is_none_or(|min| min < 1) {
                     let diagnostic = self
                         .error(Code::EmptyRange, expr.span, "this loop may have no turn")
@@ -126,14 +128,14 @@ impl FlowCheck<'_> {
         };
         if let Some(max) = max {
             let bound = self.max(max, false);
-            let at_most = match &bound {
-                Expr::Const(Value::Int(number)) => u64::try_from(*number).ok(),
-                _ => None,
-            };
+            let at_most = self.counts.get(&max.span).copied();
             let upper = match (size.max, at_most) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             };
+            if let Some(upper) = upper {
+                self.cx.counts.insert(span, upper);
+            }
             return (
                 Some(bound),
                 Size { min: size.min.filter(|min| upper.is_none_or(|upper| *min <= upper)), max: upper },
@@ -151,6 +153,9 @@ impl FlowCheck<'_> {
                 .help("say how many at most: `max 50`; a longer list fails with `exhausted`")
                 .fix("add `max 50`", self.at(Span::at(before.end)), " max 50");
             self.report(diagnostic);
+        }
+        if let Some(upper) = size.max {
+            self.cx.counts.insert(span, upper);
         }
         (None, size)
     }

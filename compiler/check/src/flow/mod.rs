@@ -9,6 +9,8 @@ mod parallel;
 mod route;
 mod step;
 
+pub(crate) use step::root_of;
+
 use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 
@@ -85,10 +87,6 @@ pub(crate) struct FlowCheck<'a> {
     coordinates: HashMap<String, Coordinate>,
     returns: Option<Type>,
     emits: Option<Type>,
-    /// The kinds of `fail k(…)` since the innermost `try`.
-    raised: HashSet<SmolStr>,
-    /// Whether a flow was called since the innermost `try`: it may raise anything.
-    calls_flow: bool,
 }
 
 impl<'a> Deref for FlowCheck<'a> {
@@ -123,8 +121,6 @@ pub(crate) fn check<'a>(cx: Cx<'a>, flow: &tree::Flow) -> (Cx<'a>, CheckedFlow) 
         coordinates: HashMap::new(),
         returns: None,
         emits: None,
-        raised: HashSet::new(),
-        calls_flow: false,
     };
     let plan = check.run(flow);
     let steps = check.coordinates.iter().map(|(path, step)| (path.replace("[]", ""), step.span)).collect();

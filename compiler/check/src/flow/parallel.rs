@@ -189,8 +189,6 @@ impl FlowCheck<'_> {
         let (max, size) = self.walk_bound(&over.ty, walk.max.as_ref(), span, before);
         let jobs = walk.jobs.as_ref().map(|jobs| self.jobs(jobs));
         let before = self.point.clone();
-        let raised = std::mem::take(&mut self.raised);
-        let calls_flow = std::mem::replace(&mut self.calls_flow, false);
         let path = self.enter(&format!("{segment}[]"));
         let element = match expected.map(Type::non_null) {
             Some(Type::List(of, _)) if walk.collect.is_none() => Some((**of).clone()),
@@ -248,8 +246,6 @@ impl FlowCheck<'_> {
             ty = joined;
             catch
         });
-        self.raised.extend(raised);
-        self.calls_flow |= calls_flow;
         self.emit(Statement::ParallelFor(Box::new(ParallelFor {
             segment,
             over: over.expr,

@@ -159,7 +159,6 @@ impl FlowCheck<'_> {
                 let args = self.arguments(&sig.params_of(), args_written, &callee, name_span);
                 let target = match sig.kind {
                     CallKind::Flow => {
-                        self.calls_flow = true;
                         flow = Some(symbol.clone());
                         Target::Flow(self.uses.add(Use::Flow(symbol), name_span))
                     }
@@ -181,12 +180,8 @@ impl FlowCheck<'_> {
         // What a failure knows is what was known before.
         let mut ty = ty;
         let catch = value.catch.as_ref().map(|catch| {
-            let raised = std::mem::take(&mut self.raised);
-            let calls_flow = std::mem::replace(&mut self.calls_flow, kind == CallKind::Flow);
             let (catch, joined) = self.step_catch(catch, &segment, before, &ty, expected.as_ref(), into);
             ty = joined;
-            self.raised.extend(raised);
-            self.calls_flow |= calls_flow;
             catch
         });
         if let Some(target) = plan_target {
@@ -294,8 +289,6 @@ impl FlowCheck<'_> {
         self.no_with(value, "a `do`");
         let path = segment.as_ref().map(|segment| self.enter(segment));
         let before = self.point.clone();
-        let raised = std::mem::take(&mut self.raised);
-        let calls_flow = std::mem::replace(&mut self.calls_flow, false);
         self.frames.push(Frame::Value(ValueFrame::new(expected.cloned())));
         let id = self.plain_block(block);
         let (mut ty, yields) = self.close_value(into.is_some(), block.span);
@@ -308,8 +301,6 @@ impl FlowCheck<'_> {
             ty = joined;
             catch
         });
-        self.raised.extend(raised);
-        self.calls_flow |= calls_flow;
         if let Some(path) = path {
             self.leave(path);
         }

@@ -420,7 +420,10 @@ impl Cx<'_> {
             _ => (0, i64::MAX),
         };
         match self.constant_setting(expr, &Type::INT, row.name)? {
-            Value::Int(number) if (min..=max).contains(&number) => Some(number),
+            Value::Int(number) if (min..=max).contains(&number) => {
+                self.counts.insert(expr.span, u64::try_from(number).unwrap_or(0));
+                Some(number)
+            }
             _ => {
                 let upper = if max == i64::MAX { String::new() } else { format!(" to {max}") };
                 self.bad_setting(

@@ -6,6 +6,7 @@ use flow_diagnostics::{Diagnostic, render};
 use flow_project::{World, discover};
 use flow_source::Sources;
 
+use super::bounds;
 use crate::args::{Check, Format};
 use crate::disk::Disk;
 use crate::exit::{Code, Outcome};
@@ -39,6 +40,9 @@ pub fn run(args: &Check) -> Outcome {
         let mut diagnostics = project.check().to_vec();
         render::sort(&mut diagnostics, project.sources());
         terminal::out(write(&diagnostics, project.sources(), args.format))?;
+        if args.bounds {
+            bounds::show(&project, args.format)?;
+        }
         all.append(&mut diagnostics);
     }
     problems::count(&all);

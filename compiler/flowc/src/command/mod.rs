@@ -1,5 +1,6 @@
 //! The subcommands, one per file.
 
+pub mod bounds;
 pub mod check;
 pub mod doctor;
 pub mod explain;

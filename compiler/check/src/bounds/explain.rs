@@ -1,0 +1,206 @@
+//! Why a count is what it is: the pieces that it is made of, and its largest factor.
+
+use std::fmt::Write;
+
+use smol_str::SmolStr;
+
+use super::{Bounds, Factor, Most, What};
+use crate::program::Symbol;
+use crate::work::{Call, Callee, Sort, Turn, With, Work};
+
+/// Pieces of a sum that are written out.
+const PIECES_MAX: usize = 8;
+/// Repetitions within each other that are written out.
+const DEPTH_MAX: usize = 4;
+/// Steps of the way down to the largest factor: as flows nest and call each other.
+const WAY_MAX: usize = 10_000;
+
+/// A piece of a sum.
+#[derive(Debug, PartialEq)]
+enum Piece {
+    /// `critique 5`
+    Is(SmolStr, Most),
+    /// `polish 5 × (…)`
+    Times(SmolStr, Most, Vec<Piece>),
+    /// `polish 5`: the turns themselves, or what a body has only one of.
+    Turns(SmolStr, Most),
+}
+
+/// Returns how a count comes about: `outline 4 + polish 5 × (critique 5 + rewrite 4)`.
+pub(super) fn sum(bounds: &Bounds, work: &Work, what: What) -> String {
+    let mut pieces = Vec::new();
+    collect(bounds, work, what, 0, &mut pieces);
+    let mut out = String::new();
+    write(&pieces, &mut out);
+    out
+}
+
+fn count(bounds: &Bounds, work: &Work, what: What) -> Most {
+    bounds.of(work, &With::default()).of(what)
+}
+
+/// Of several ways, the one with the largest count.
+fn dearest<'w>(bounds: &Bounds, works: impl Iterator<Item = &'w Work>, what: What) -> Option<&'w Work> {
+    let mut best: Option<(Most, &Work)> = None;
+    for work in works {
+        let most = count(bounds, work, what);
+        if best.is_none_or(|(before, _)| most > before) {
+            best = Some((most, work));
+        }
+    }
+    best.map(|(_, work)| work)
+}
+
+fn collect(bounds: &Bounds, work: &Work, what: What, depth: usize, out: &mut Vec<Piece>) {
+    let most = count(bounds, work, what);
+    if most == Most::ZERO {
+        return;
+    }
+    match work {
+        Work::All(pieces) => pieces.iter().for_each(|piece| collect(bounds, piece, what, depth, out)),
+        Work::OneOf(pieces) => {
+            if let Some(work) = dearest(bounds, pieces.iter(), what) {
+                collect(bounds, work, what, depth, out);
+            }
+        }
+        Work::Times(times) => {
+            let own = match times.turn {
+                Turn::Turn => What::Turns,
+                Turn::Visit => What::Visits,
+            };
+            let factor = Most::new(times.most);
+            let mut body = Vec::new();
+            if depth < DEPTH_MAX {
+                collect(bounds, &times.body, what, depth + 1, &mut body);
+            } else if own != what {
+                body.push(Piece::Is("…".into(), count(bounds, &times.body, what)));
+            }
+            match (own == what, body.is_empty()) {
+                (true, true) => add(out, Piece::Turns(times.name.clone(), factor)),
+                (true, false) => {
+                    body.insert(0, Piece::Turns(SmolStr::default(), Most::new(1)));
+                    out.push(Piece::Times(times.name.clone(), factor, body));
+                }
+                (false, _) => out.push(Piece::Times(times.name.clone(), factor, body)),
+            }
+        }
+        Work::Call(call) => add(out, Piece::Is(call.name.clone(), most)),
+        Work::Step => add(out, Piece::Is("waits and emits".into(), most)),
+        Work::Catches(catches) => {
+            collect(bounds, &catches.body, what, depth, out);
+            if let Some(work) = dearest(bounds, catches.arms.iter().map(|arm| &arm.work), what) {
+                collect(bounds, work, what, depth, out);
+            }
+        }
+        Work::Kept(body) | Work::Undo(body) => collect(bounds, body, what, depth, out),
+        Work::OnError(handled) => {
+            collect(bounds, &handled.body, what, depth, out);
+            collect(bounds, &handled.work, what, depth, out);
+        }
+        _ => {}
+    }
+}
+
+/// Adds a piece; of one name there is one, where it can still be seen.
+fn add(out: &mut Vec<Piece>, piece: Piece) {
+    let same = out.iter_mut().take(2 * PIECES_MAX).find_map(|before| match (before, &piece) {
+        (Piece::Is(name, most), Piece::Is(other, _)) if name == other => Some(most),
+        (Piece::Turns(name, most), Piece::Turns(other, _)) if name == other => Some(most),
+        _ => None,
+    });
+    match (same, &piece) {
+        (Some(most), Piece::Is(_, more) | Piece::Turns(_, more)) => *most = most.plus(*more),
+        _ => out.push(piece),
+    }
+}
+
+fn write(pieces: &[Piece], out: &mut String) {
+    for (at, piece) in pieces.iter().take(PIECES_MAX).enumerate() {
+        if at > 0 {
+            out.push_str(" + ");
+        }
+        match piece {
+            Piece::Turns(name, most) if name.is_empty() => _ = write!(out, "{most}"),
+            Piece::Is(name, most) | Piece::Turns(name, most) => _ = write!(out, "{name} {most}"),
+            Piece::Times(name, factor, body) => {
+                _ = write!(out, "{name} {factor} × ");
+                match body.as_slice() {
+                    [Piece::Is(..) | Piece::Times(..)] => write(body, out),
+                    _ => {
+                        out.push('(');
+                        write(body, out);
+                        out.push(')');
+                    }
+                }
+            }
+        }
+    }
+    if pieces.len() > PIECES_MAX {
+        _ = write!(out, " + {} more", pieces.len() - PIECES_MAX);
+    }
+}
+
+/// Returns the largest factor on the way to most of a count, in the flow or in what it calls.
+pub(super) fn largest(bounds: &Bounds, flow: &Symbol, what: What) -> Option<Factor> {
+    let checked = bounds.checked;
+    let mut best: Option<Factor> = None;
+    let mut note = |name: &SmolStr, times: Most, within: &Symbol, span| {
+        if times > Most::new(1) && best.as_ref().is_none_or(|best| times > best.times) {
+            let Some((module, item)) = checked.program.item(within) else { return };
+            let at = item.locate(module.file, span);
+            best = Some(Factor { name: name.clone(), times, within: within.clone(), at });
+        }
+    };
+    let mut within = flow;
+    let mut work = &checked.items.get(flow)?.work;
+    for _ in 0..WAY_MAX {
+        work = match work {
+            Work::All(pieces) | Work::OneOf(pieces) => match dearest(bounds, pieces.iter(), what) {
+                Some(piece) => piece,
+                None => break,
+            },
+            Work::Times(times) => {
+                note(&times.name, Most::new(times.most), within, times.span);
+                &times.body
+            }
+            Work::Catches(catches) => {
+                let all = std::iter::once(&catches.body).chain(catches.arms.iter().map(|arm| &arm.work));
+                match dearest(bounds, all, what) {
+                    Some(piece) => piece,
+                    None => break,
+                }
+            }
+            Work::Kept(body) | Work::Undo(body) => body,
+            Work::OnError(handled) => {
+                match dearest(bounds, [&handled.body, &handled.work].into_iter(), what) {
+                    Some(piece) => piece,
+                    None => break,
+                }
+            }
+            Work::Call(call) => match called(bounds, call) {
+                Some((symbol, work)) => {
+                    within = symbol;
+                    work
+                }
+                None => break,
+            },
+            Work::Node(node) => {
+                if let Sort::Agent(agent) = &node.sort
+                    && let Some((_, item)) = checked.program.item(within)
+                {
+                    let span = item.kind.name().map_or(item.span, |name| name.span);
+                    let turns = Most::new(agent.max_turns).plus(Most::new(u64::from(agent.finish)));
+                    note(&within.name, turns, within, span);
+                }
+                break;
+            }
+            _ => break,
+        };
+    }
+    best
+}
+
+fn called<'b>(bounds: &'b Bounds, call: &'b Call) -> Option<(&'b Symbol, &'b Work)> {
+    let Callee::Declared(symbol) = &call.callee else { return None };
+    Some((symbol, &bounds.checked.items.get(symbol)?.work))
+}
