@@ -46,6 +46,13 @@ fn every_code_has_a_file_with_a_wrong_program_and_a_near_miss() {
     none(gaps);
 }
 
+/// Pages are about the language: what this version can't run yet may stand on them.
+fn raised_on_page(code: Code, files: &[(String, Vec<u8>)]) -> Vec<compile::Found> {
+    let mut found = compile::check(files);
+    found.retain(|one| one.code != Code::NotRunnable || code == Code::NotRunnable);
+    found
+}
+
 #[test]
 fn every_page_tells_the_truth() {
     let mut wrong = Vec::new();
@@ -55,13 +62,13 @@ fn every_page_tells_the_truth() {
             files.iter().map(|file| (file.name.to_owned(), file.text.clone().into_bytes())).collect()
         };
         if !page.wrong.is_empty() {
-            let found = compile::check(&files(&page.wrong));
+            let found = raised_on_page(code, &files(&page.wrong));
             if found.iter().map(|one| one.code).collect::<Vec<_>>() != [code] {
                 let found = compile::listed(&found);
                 wrong.push(format!("{}: the wrong program raises\n{found}", code.info().code));
             }
         }
-        let found = compile::check(&files(&page.right));
+        let found = raised_on_page(code, &files(&page.right));
         if !found.is_empty() {
             wrong.push(format!(
                 "{}: the right program raises\n{}",

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_source::Span;
+use flow_syntax::tree::Name;
 
 use crate::items::Items;
 use crate::program::{Program, Symbol};
@@ -19,8 +20,35 @@ pub struct Coordinate {
     pub span: Span,
     /// The flow that it calls.
     pub calls: Option<Symbol>,
-    /// Where `as` can name it, unless it has a name.
-    pub insert: Option<Span>,
+    /// How it gets another name.
+    pub naming: Naming,
+}
+
+/// How a step gets another name.
+#[derive(Clone, Copy, Debug)]
+pub enum Naming {
+    /// `as` goes here.
+    Add(Span),
+    /// This name, which stands after `as`, is replaced.
+    Replace(Span),
+    /// Not at all: it is named by another step.
+    Fixed,
+}
+
+impl Naming {
+    /// `… as name`: what is written, and where the call ends.
+    pub(crate) fn of(written: Option<&Name>, end: u32) -> Naming {
+        written.map_or(Naming::Add(Span::at(end)), |name| Naming::Replace(name.span))
+    }
+
+    /// Returns what a new name replaces, and what stands before it.
+    pub(crate) fn place(self) -> Option<(Span, &'static str)> {
+        match self {
+            Naming::Add(span) => Some((span, " as ")),
+            Naming::Replace(span) => Some((span, "")),
+            Naming::Fixed => None,
+        }
+    }
 }
 
 /// The steps of a flow by coordinate: beneath the flow, indices blanked.
@@ -58,7 +86,7 @@ pub(crate) fn clashes(program: &Program, items: &Items, diagnostics: &mut Vec<Di
             .here(format!("`{}` has a step of this name, beneath this one", called.name))
             .label(at(step.span), "the other one")
             .help("give the call a name of its own: `… as name`");
-            if let Some(insert) = call.insert {
+            if let Some((place, before)) = call.naming.place() {
                 let (prefix, last) =
                     path.rsplit_once('/').map_or(("", path.as_str()), |(before, last)| (before, last));
                 let taken = |number: u32| {
@@ -71,8 +99,8 @@ pub(crate) fn clashes(program: &Program, items: &Items, diagnostics: &mut Vec<Di
                 let number = (2..).find(|number| !taken(*number)).unwrap_or(2);
                 diagnostic = diagnostic.fix(
                     format!("name it `{last}_{number}`"),
-                    at(insert),
-                    format!(" as {last}_{number}"),
+                    at(place),
+                    format!("{before}{last}_{number}"),
                 );
             }
             diagnostics.push(diagnostic);

@@ -14,6 +14,7 @@ use smol_str::SmolStr;
 
 use crate::program::{CallKind, CallSig, Entry, Module, Program, Sig, Symbol, short};
 use crate::types::TypeReader;
+use crate::writers::WriterCall;
 
 /// Problems of an item for which similar names are looked up.
 const SUGGESTIONS_MAX: usize = 100;
@@ -134,6 +135,12 @@ impl BindingSet {
         self.0.get(binding as usize / 64).is_some_and(|word| word & (1 << (binding % 64)) != 0)
     }
 
+    /// Whether both hold the same.
+    pub fn has_same(&self, other: &BindingSet) -> bool {
+        let (short, long) = if self.0.len() < other.0.len() { (self, other) } else { (other, self) };
+        long.0.starts_with(&short.0) && long.0[short.0.len()..].iter().all(|word| *word == 0)
+    }
+
     pub fn join(&mut self, other: &BindingSet) {
         if self.0.len() < other.0.len() {
             self.0.resize(other.0.len(), 0);
@@ -164,6 +171,9 @@ pub(crate) struct Fact {
 pub(crate) struct Point {
     /// Whether any way leads here.
     pub reachable: bool,
+    /// Whether only a jump that is wrong leads here: where it should lead isn't known, and what follows from that isn't
+    /// reported.
+    pub vague: bool,
     /// State that is surely assigned.
     pub assigned: BindingSet,
     /// What conditions and assignments say about names; later ones win.
@@ -180,6 +190,7 @@ impl Point {
             *self = other;
             return;
         }
+        self.vague &= other.vague;
         self.assigned.meet(&other.assigned);
         let known = std::mem::take(&mut self.facts);
         self.facts = known.into_iter().filter(|fact| other.facts.contains(fact)).collect();
@@ -223,6 +234,10 @@ pub(crate) struct Cx<'a> {
     pub constant_only: bool,
     /// The number of branches around this point.
     pub branch_depth: u32,
+    /// Reads that hang on what is assigned where the stages around start, innermost last.
+    pub late_reads: Vec<crate::flow::LateReads>,
+    /// Calls that are unsafe if they write.
+    pub writer_calls: Vec<WriterCall>,
     /// What no version of this runtime can do yet, and where.
     pub not_runnable: Vec<(Span, String)>,
     /// Whether a part of the item could not be read: what it would have used, bound or left isn't known.
@@ -265,6 +280,8 @@ impl<'a> Cx<'a> {
             in_macro: false,
             constant_only: false,
             branch_depth: 0,
+            late_reads: Vec::new(),
+            writer_calls: Vec::new(),
             not_runnable: Vec::new(),
             lost: false,
             lost_words: HashSet::new(),
@@ -319,9 +336,12 @@ impl<'a> Cx<'a> {
     /// Makes a name visible. Reports a name that is taken, unless it is a macro's.
     pub fn bind(&mut self, name: &tree::Name, ty: Type, kind: BindingKind, place: Place) -> u32 {
         if let Some(&other) = self.visible.get(&name.text) {
-            let other = &self.bindings[other as usize];
+            let other = &mut self.bindings[other as usize];
             if other.kind != BindingKind::Implied {
-                let first = self.at(other.span);
+                // Which of the two is read isn't known.
+                other.read = true;
+                let span = other.span;
+                let first = self.at(span);
                 self.diagnostics.push(
                     Diagnostic::new(
                         Code::DuplicateName,

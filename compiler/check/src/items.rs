@@ -18,6 +18,7 @@ use crate::node::settings::Kind;
 use crate::program::{Entry, Module, Program, Symbol};
 use crate::suggest::nearest;
 use crate::work::{self, Work};
+use crate::writers::WriterCall;
 
 /// What the declarations of a program give to its plans, in the order of files and places.
 pub type Items = IndexMap<Symbol, Arc<Checked>>;
@@ -32,6 +33,8 @@ pub struct Checked {
     pub uses: Vec<(Use, Span)>,
     /// What this version can't carry out, and where.
     pub not_runnable: Vec<(Span, String)>,
+    /// Calls that are unsafe if they write.
+    pub writer_calls: Vec<WriterCall>,
     /// What must be allowed.
     pub needs: Vec<(Grant, Span)>,
     /// Names of the module's scope that it uses.
@@ -147,6 +150,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
         no_model,
         uses: cx.uses.list,
         not_runnable: cx.not_runnable,
+        writer_calls: cx.writer_calls,
         needs: cx.needs,
         used: cx.used,
         steps,

@@ -29,11 +29,12 @@ mod suggest;
 mod types;
 mod whole;
 mod work;
+mod writers;
 
 use flow_diagnostics::Diagnostic;
 
 pub use checker::Checker;
-pub use coordinates::{Coordinate, Coordinates};
+pub use coordinates::{Coordinate, Coordinates, Naming};
 pub use cx::{Use, Uses};
 pub use items::{Body, Checked, Items, check_item};
 pub use node::agent::{Agent, AgentTool};
@@ -44,6 +45,7 @@ pub use program::{
 };
 pub use suggest::nearest;
 pub use work::Work;
+pub use writers::{Danger, WriterCall};
 
 /// A checked program.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 use crate::items::{self, Items};
 use crate::program::Program;
 use crate::sig::Used;
-use crate::{coordinates, kinds, node, recursion, standard};
+use crate::{coordinates, kinds, node, recursion, standard, writers};
 
 /// What was noted while the items were gathered.
 #[derive(Debug, Default)]
@@ -42,6 +42,7 @@ pub(crate) fn run(
     recursion::circles(program, items, diagnostics);
     coordinates::clashes(program, items, diagnostics);
     kinds::unreachable(program, items, diagnostics);
+    writers::unsafe_calls(program, items, diagnostics);
     standard::quiet(program, diagnostics);
 }
 

@@ -162,6 +162,22 @@ codes! {
     E0416 Error "unreachable-catch" UnreachableCatch
     /// `fail` with a kind that only the runtime raises.
     E0417 Error "bad-error-kind" BadErrorKind
+    /// A `goto` outside of a graph, or to a stage of another one.
+    E0418 Error "goto-outside-graph" GotoOutsideGraph
+    /// A stage that can end without saying what comes next, or a graph that no stage leaves.
+    E0419 Error "no-exit-from-stage" NoExitFromStage
+    /// A stage that no `goto` leads to.
+    W0420 Warning "unreachable-stage" UnreachableStage
+    /// A tool that writes and isn't declared idempotent, as what an arm of a race waits for.
+    E0421 Error "race-of-unsafe-writer" RaceOfUnsafeWriter
+    /// An `undo` that no saga would run.
+    E0422 Error "undo-outside-saga" UndoOutsideSaga
+    /// An `undo` that follows no call, or calls nothing.
+    E0423 Error "bad-compensation" BadCompensation
+    /// A compensation that a crash may leave half done.
+    W0424 Warning "unsafe-compensation" UnsafeCompensation
+    /// A race of fewer than two arms, or of an arm that waits for nothing.
+    E0425 Error "bad-race" BadRace
 
     // E05: node settings.
     /// A field that this kind of declaration doesn't have.

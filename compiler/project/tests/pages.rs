@@ -1,4 +1,5 @@
-//! The wrong program of each diagnostic's page raises it, the right one raises nothing of its kind.
+//! The wrong program of each diagnostic's page raises it, the right one raises nothing of its kind. Pages are about the
+//! language: what this version can't run yet may stand on them.
 
 use std::path::Path;
 
@@ -25,7 +26,7 @@ fn programs(page: &str, heading: &str) -> Vec<(String, String)> {
     found
 }
 
-fn raised(files: &[(String, String)]) -> Vec<(Code, String)> {
+fn raised(files: &[(String, String)], page: Code) -> Vec<(Code, String)> {
     let world = MemoryWorld::new(files.iter().map(|(name, text)| (Path::new("/p").join(name), text.clone())));
     let project = Project::open(&world, Path::new("/p")).expect("the files are there");
     let mut all = project.check().to_vec();
@@ -34,6 +35,7 @@ fn raised(files: &[(String, String)]) -> Vec<(Code, String)> {
             all.extend(more);
         }
     }
+    all.retain(|one| one.code != Code::NotRunnable || page == Code::NotRunnable);
     all.iter().map(|one| (one.code, format!("{} {}", one.code.info().code, one.message))).collect()
 }
 
@@ -44,7 +46,7 @@ fn each_page_tells_the_truth() {
         let info = code.info();
         let (bad, good) = (programs(info.page, "Wrong"), programs(info.page, "Right"));
         if !bad.is_empty() {
-            let found = raised(&bad);
+            let found = raised(&bad, code);
             if !found.iter().any(|(own, _)| *own == code) {
                 wrong.push(format!("{} is not raised by its page: {found:?}", info.code));
             } else if found.iter().any(|(own, _)| *own != code) {
@@ -52,7 +54,7 @@ fn each_page_tells_the_truth() {
             }
         }
         if !good.is_empty() {
-            let found = raised(&good);
+            let found = raised(&good, code);
             if !found.is_empty() {
                 wrong.push(format!("{}'s right program: {found:?}", info.code));
             }

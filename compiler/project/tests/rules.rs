@@ -290,7 +290,7 @@ fn loops() {
     body("fail no(\"\")\nask(t)", &["W0414@3"]);
     body("let i = loop.index\nask(\"${i}\")", &["E0201@2"]);
     body("loop max 3 { ask(\"${loop.index}${loop.last}\")  break if n > 1 }", &[]);
-    body("goto a", &["E0411@2"]);
+    body("goto a", &["E0418@2"]);
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn branches() {
     with("parallel { let a = ask(t)  ask(a) }\nask(a + s + \"${m}\") as c", &["E0409@2"]);
     with("parallel { m += 1  m += 2 }\nask(t + s + \"${m}\")", &[]);
     with("parallel { m = 1  m += 2 }\nask(t + s + \"${m}\")", &["E0415@2"]);
-    with("parallel { let a = ask(t)  return }\nask(a + s + \"${m}\")", &["E0411@2", "W0414@3"]);
+    with("parallel { let a = ask(t)  return }\nask(a + s + \"${m}\")", &["E0411@2"]);
     with(
         "let l = list(t)\nlet r = parallel for a in l { let b = ask(a)  yield b }\nask(\"${r}${s}${m}\")",
         &[],

@@ -760,6 +760,7 @@ impl Cx<'_> {
 }
 
 /// What a call needs to know of a parameter.
+#[derive(Clone)]
 pub(crate) struct Param {
     pub name: SmolStr,
     pub ty: Type,

@@ -318,17 +318,7 @@ impl Cx<'_> {
             && !self.lost
             && !self.point.assigned.contains(id)
         {
-            let declared = self.at(self.bindings[id as usize].span);
-            let diagnostic = self
-                .error(Code::UnassignedState, span, format!("`{name}` may have no value here"))
-                .here("read before it is surely assigned")
-                .label(declared, "declared without an initial value")
-                .help(format!(
-                    "give it an initial value (`{name}: … = …`), or assign it on every way that leads here"
-                ));
-            self.report(diagnostic);
-            // Once is enough: what follows may rely on it.
-            self.point.assigned.insert(id);
+            self.unassigned(id, span, "read before it is surely assigned");
         }
         if let Some((names, jump)) = self.skipped.clone()
             && names.contains(&id)

@@ -161,13 +161,7 @@ impl FlowCheck<'_> {
         let slot = self.slot_of(id);
         let span = assign.target.span;
         if !self.point.assigned.contains(id) && self.point.reachable && !matches!(ty, Type::Error) {
-            let declared = self.at(self.bindings[id as usize].span);
-            let diagnostic = self
-                .error(Code::UnassignedState, span, format!("`{name}` may have no value here"))
-                .here("added to before it is surely assigned")
-                .label(declared, "declared without an initial value")
-                .help("give it an initial value");
-            self.report(diagnostic);
+            self.cx.unassigned(id, span, "added to before it is surely assigned");
         }
         let base = ty.base();
         let how = match (&base, merge) {

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use flow_diagnostics::Code;
 use flow_ir::Type;
-use flow_ir::plan::{Catch, CatchArm, Statement};
+use flow_ir::plan::{BlockId, Catch, CatchArm, Statement};
 use flow_source::Span;
 use flow_syntax::tree::{self, ArmBody, CatchHead};
 use smol_str::SmolStr;
 
 use super::step::Got;
-use super::{FlowCheck, Frame, ValueFrame};
+use super::ways::Ways;
+use super::{FlowCheck, Frame, ValueFrame, arm_blocks, assigned_in};
 use crate::cx::{BindingKind, Place, Point, error_type};
 use crate::work::UNCAUGHT;
 
@@ -229,7 +230,7 @@ impl FlowCheck<'_> {
         match body {
             ArmBody::Block(block) => {
                 let state = self.block_body(block);
-                if is_value && self.point.reachable {
+                if is_value && self.point.reachable && !self.point.vague {
                     let end = Span::new(block.span.end.saturating_sub(1), block.span.end);
                     let diagnostic = self
                         .error(Code::MissingReturn, end, "this arm can end without a value")
@@ -250,7 +251,7 @@ impl FlowCheck<'_> {
             ArmBody::Step(step) => {
                 self.hoist = None;
                 self.step(step);
-                if is_value && self.point.reachable {
+                if is_value && self.point.reachable && !self.point.vague {
                     let diagnostic = self
                         .error(Code::MissingReturn, step.span, "this arm gives no value")
                         .here("goes on without one")
@@ -269,6 +270,9 @@ impl FlowCheck<'_> {
 
     pub fn try_step(&mut self, tried: &tree::Try) {
         let before = self.point.clone();
+        if tried.finally.is_some() {
+            self.frames.push(Frame::Try(Ways::new()));
+        }
         let body = self.plain_block(&tried.body);
         // What was assigned inside may or may not have happened.
         let after_body = std::mem::replace(&mut self.cx.point, before.clone());
@@ -279,18 +283,29 @@ impl FlowCheck<'_> {
             self.cx.point.meet(end);
             Catch { arms, into: None }
         });
-        let finally = tried.finally.as_ref().map(|block| {
-            let path = self.enter("finally");
-            self.frames.push(Frame::Finally);
-            let mut id = 0;
-            let end = self.from(caught_at, |check| id = check.plain_block(block));
-            self.frames.pop();
-            self.leave(path);
-            self.forget_assigned(block);
-            self.cx.point.reachable &= end.reachable;
-            self.cx.point.assigned.join(&end.assigned);
-            id
-        });
+        let finally = tried.finally.as_ref().map(|block| self.finally(tried, block, caught_at));
         self.emit(Statement::Try { body, catch, finally });
+    }
+
+    /// What runs however `try` is left: by its end, by a failure, by a jump.
+    fn finally(&mut self, tried: &tree::Try, block: &tree::Block, mut start: Point) -> BlockId {
+        let Some(Frame::Try(ways)) = self.frames.pop() else { return 0 };
+        for arm in &tried.arms {
+            let mut assigned = HashSet::new();
+            arm_blocks(&arm.body, &mut |steps| assigned_in(steps, &mut assigned));
+            start.facts.retain(|fact| !assigned.contains(&self.bindings[fact.root as usize].name));
+        }
+        let path = self.enter("finally");
+        self.frames.push(Frame::Finally);
+        let mut id = 0;
+        let end = self.from(start, |check| id = check.plain_block(block));
+        self.frames.pop();
+        self.leave(path);
+        self.forget_assigned(block);
+        self.cx.point.reachable &= end.reachable;
+        self.cx.point.assigned.join(&end.assigned);
+        let assigned = self.assigned_state(&block.steps);
+        self.lead_through(ways, &end, &assigned);
+        id
     }
 }

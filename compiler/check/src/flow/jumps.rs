@@ -1,4 +1,4 @@
-//! What leaves: `return yield break continue fail`, and `wait`.
+//! What leaves: `return yield break continue fail`.
 
 use flow_diagnostics::Code;
 use flow_ir::plan::{Statement, TestArm};
@@ -7,16 +7,17 @@ use flow_source::Span;
 use flow_syntax::tree;
 
 use super::step::Got;
+use super::ways::{Exit, Way};
 use super::{FlowCheck, Frame};
 use crate::cx::{Point, Typed};
 use crate::work::{KINDS, UNCAUGHT};
 
 impl FlowCheck<'_> {
     /// Runs what leaves behind its guard: the way on is that where the guard is false.
-    fn guarded(&mut self, guard: Option<&tree::Expr>, inside: impl FnOnce(&mut Self)) {
+    pub fn guarded(&mut self, guard: Option<&tree::Expr>, inside: impl FnOnce(&mut Self)) {
         let Some(guard) = guard else {
             inside(self);
-            self.cx.point.reachable = false;
+            self.cx.point.reachable = self.cx.point.vague;
             return;
         };
         let test = self.condition(guard);
@@ -39,13 +40,13 @@ impl FlowCheck<'_> {
     }
 
     /// Finds what a jump would have to leave and can't: a branch or a `finally`.
-    fn barrier(&self, stops: impl Fn(&Frame) -> bool) -> Option<&'static str> {
+    pub fn barrier(&self, stops: impl Fn(&Frame) -> bool) -> Option<&'static str> {
         for frame in self.frames.iter().rev() {
             if stops(frame) {
                 return None;
             }
             match frame {
-                Frame::Branch => return Some("a branch of `parallel`"),
+                Frame::Branch(what) => return Some(what),
                 Frame::BranchValue(_) => return Some("a branch of `parallel for`"),
                 Frame::Finally => return Some("a `finally`"),
                 _ => {}
@@ -54,7 +55,8 @@ impl FlowCheck<'_> {
         None
     }
 
-    fn cannot_leave(&mut self, word: &str, what: &str, span: Span) {
+    pub fn cannot_leave(&mut self, word: &str, what: &str, span: Span) {
+        self.cx.point.vague = true;
         let help = match (word, what) {
             ("return", "a branch of `parallel for`") | ("continue", "a branch of `parallel for`") => {
                 "give the branch's value with `yield`"
@@ -140,6 +142,7 @@ impl FlowCheck<'_> {
         self.guarded(leave.guard.as_ref(), |check| {
             let target = |frame: &Frame| matches!(frame, Frame::Value(_) | Frame::BranchValue(_));
             if !check.frames.iter().any(target) {
+                check.cx.point.vague = true;
                 let diagnostic = check
                     .error(Code::JumpOutsideBlock, span, "nothing here takes a value")
                     .here("`yield` outside of a block with a value")
@@ -176,17 +179,11 @@ impl FlowCheck<'_> {
 
     pub fn break_step(&mut self, jump: &tree::Jump, span: Span) {
         self.guarded(jump.guard.as_ref(), |check| {
-            let target = |frame: &Frame| matches!(frame, Frame::Loop { .. } | Frame::Graph { .. });
-            check.loop_jump("break", span, target);
-            let point = check.point.clone();
-            for frame in check.frames.iter_mut().rev() {
-                match frame {
-                    Frame::Loop { exit, .. } | Frame::Graph { exit, .. } => {
-                        exit.meet(point);
-                        break;
-                    }
-                    _ => {}
-                }
+            let target = |frame: &Frame| matches!(frame, Frame::Loop { .. } | Frame::Graph(_));
+            if check.loop_jump("break", span, target)
+                && let Some(frame) = check.innermost(target)
+            {
+                check.break_to(frame, span);
             }
             check.emit(Statement::Break);
         });
@@ -195,35 +192,54 @@ impl FlowCheck<'_> {
     pub fn continue_step(&mut self, jump: &tree::Jump, span: Span) {
         self.guarded(jump.guard.as_ref(), |check| {
             let target = |frame: &Frame| matches!(frame, Frame::Loop { .. });
-            check.loop_jump("continue", span, target);
-            let point = check.point.clone();
-            let known = check.bindings.len() as u32;
-            for frame in check.frames.iter_mut().rev() {
-                if let Frame::Loop { next, skips, .. } = frame {
-                    if point.reachable && skips.is_none() {
-                        *skips = Some((known, span));
-                    }
-                    next.meet(point);
-                    break;
+            if check.loop_jump("continue", span, target)
+                && let Some(frame) = check.innermost(target)
+            {
+                let point = check.point.clone();
+                let known = check.bindings.len() as u32;
+                if let Frame::Loop { skips, .. } = &mut check.frames[frame]
+                    && point.reachable
+                    && skips.is_none()
+                {
+                    *skips = Some((known, span));
                 }
+                check.lead(Exit { frame, way: Way::Continue }, point);
             }
             check.emit(Statement::Continue);
         });
     }
 
-    fn loop_jump(&mut self, word: &str, span: Span, target: impl Fn(&Frame) -> bool) {
+    fn break_to(&mut self, frame: usize, span: Span) {
+        let point = self.point.clone();
+        match &mut self.frames[frame] {
+            Frame::Graph(graph) if graph.is_value => {
+                graph.is_broken = true;
+                let diagnostic = self
+                    .error(Code::MissingReturn, span, "this leaves the graph without a value")
+                    .here("the graph stands where a value is needed")
+                    .help("end the stage with `yield …`");
+                self.report(diagnostic);
+            }
+            _ => self.lead(Exit { frame, way: Way::Break }, point),
+        }
+    }
+
+    /// Reports a jump that leads nowhere; returns whether it leads anywhere.
+    fn loop_jump(&mut self, word: &str, span: Span, target: impl Fn(&Frame) -> bool) -> bool {
         let exists = self.frames.iter().any(&target);
         match self.barrier(&target) {
             Some(what) => self.cannot_leave(word, what, span),
             None if !exists => {
+                self.cx.point.vague = true;
                 let diagnostic = self
                     .error(Code::JumpOutsideBlock, span, format!("there is no loop around this `{word}`"))
                     .here("outside of `loop` and `for`")
                     .help("leave a flow with `return`, a block with `yield`");
                 self.report(diagnostic);
             }
-            None => {}
+            None => return true,
         }
+        false
     }
 
     pub fn fail(&mut self, fail: &tree::Goto) {
@@ -279,27 +295,6 @@ impl FlowCheck<'_> {
         }
         let error = self.value(&expr, &crate::cx::error_type(), "`fail`");
         self.emit(Statement::Rethrow { error });
-    }
-
-    pub fn wait(&mut self, wait: &tree::Wait, span: Span) {
-        let segment = wait.name.as_ref().map_or_else(|| "wait".into(), |name| name.text.clone());
-        let (ty, what) = match wait.until {
-            true => (Type::Timestamp, "`wait until`"),
-            false => (Type::Duration, "`wait`"),
-        };
-        if let tree::ExprKind::Literal(tree::Literal::Int(number)) = &wait.time.kind {
-            let diagnostic = self
-                .error(Code::TypeMismatch, wait.time.span, "expected `duration`, found `int`")
-                .here("a number without a unit")
-                .help(format!("write a duration: `{number}s`"))
-                .fix(format!("write `{number}s`"), self.at(wait.time.span), format!("{number}s"));
-            self.report(diagnostic);
-            return;
-        }
-        let value = self.value(&wait.time, &ty, what);
-        let insert = wait.name.is_none().then(|| Span::at(wait.time.span.end));
-        self.coordinate(&segment, span, insert, None);
-        self.emit(Statement::Wait { segment, value, until: wait.until });
     }
 
     /// A point that no way leads to.

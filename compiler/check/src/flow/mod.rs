@@ -1,20 +1,27 @@
 //! Flows: statements are checked in written order, with what is known at each point, and become the plan's blocks.
 
 mod assign;
+mod assigned;
 mod catch;
-mod foreign;
+mod coordinate;
+mod emit;
+mod graph;
 mod jumps;
 mod loops;
 mod parallel;
+mod race;
 mod route;
+mod saga;
 mod step;
+mod wait;
+mod ways;
 
 pub(crate) use step::root_of;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 
-use flow_diagnostics::{Code, Diagnostic};
+use flow_diagnostics::Code;
 use flow_ir::plan::{Block, BlockId, Budget, Flow, Merge, OnError, Statement};
 use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
@@ -24,8 +31,9 @@ use smol_str::SmolStr;
 use crate::coordinates::{Coordinate, Coordinates};
 use crate::cx::{BindingKind, Cx, Place, Point, Typed, error_type};
 use crate::node::settings::Kind;
-use crate::program::Symbol;
 use crate::types::docs;
+
+pub(crate) use assigned::LateReads;
 
 /// What stands around a statement and may be left.
 pub(crate) enum Frame {
@@ -40,14 +48,16 @@ pub(crate) enum Frame {
     },
     /// A `do`, value arm, value graph: takes `yield`.
     Value(ValueFrame),
-    /// A branch of `parallel`: nothing leaves it.
-    Branch,
+    /// A branch, by what it is: nothing leaves it.
+    Branch(&'static str),
     /// The body of a `parallel for`: a branch that takes `yield`.
     BranchValue(ValueFrame),
     /// `finally`: nothing leaves it.
     Finally,
-    /// A `graph`: takes `break`.
-    Graph { stages: Vec<SmolStr>, exit: Point },
+    /// A `graph`: takes `break` and `goto`.
+    Graph(Box<graph::GraphFrame>),
+    /// A `try` with a `finally`: ways out of it pass that.
+    Try(ways::Ways<ways::Exit>),
 }
 
 /// Where a yielded value goes.
@@ -85,6 +95,15 @@ pub(crate) struct FlowCheck<'a> {
     /// The coordinate of what is checked, indices blanked.
     path: String,
     coordinates: HashMap<String, Coordinate>,
+    offers: coordinate::Offers<'a>,
+    /// Whether what is checked is bound to a name that is taken.
+    redeclared: bool,
+    /// The number of sagas around.
+    sagas: u32,
+    /// The number of arms of races around that haven't won.
+    racing: u32,
+    /// Whether a step around is reported as one that nothing leads to.
+    in_unreachable: bool,
     returns: Option<Type>,
     emits: Option<Type>,
 }
@@ -119,6 +138,11 @@ pub(crate) fn check<'a>(cx: Cx<'a>, flow: &tree::Flow) -> (Cx<'a>, CheckedFlow) 
         frames: Vec::new(),
         path: flow.name.text.to_string(),
         coordinates: HashMap::new(),
+        offers: coordinate::Offers::default(),
+        redeclared: false,
+        sagas: 0,
+        racing: 0,
+        in_unreachable: false,
         returns: None,
         emits: None,
     };
@@ -163,6 +187,7 @@ impl FlowCheck<'_> {
         });
         self.blocks[id as usize].state = state;
         if self.point.reachable
+            && !self.point.vague
             && !self.lost
             && !self.lost_way
             && self.returns.as_ref().is_some_and(|ty| !matches!(ty, Type::Null | Type::Error))
@@ -266,19 +291,44 @@ impl FlowCheck<'_> {
     }
 
     fn steps(&mut self, steps: &[tree::Step]) {
-        let mut warned = false;
+        let outer = self.in_unreachable;
+        let mut last: Option<&tree::Step> = None;
         for step in steps {
-            if !self.point.reachable && !warned && !self.lost && !self.lost_way {
-                warned = true;
-                let diagnostic = self
-                    .error(Code::UnreachableStep, step.span, "nothing leads to this step")
-                    .here("all ways leave before it")
-                    .help("remove it, or guard what leaves before it");
-                self.report(diagnostic);
+            if !self.point.reachable && !self.in_unreachable && !self.lost && !self.lost_way {
+                self.unreachable(step, last);
+                self.in_unreachable = true;
             }
             self.hoist = Some(step.span);
             self.step(step);
+            last = Some(step);
         }
+        self.in_unreachable = outer;
+    }
+
+    /// Warns of a step that nothing leads to; `last` is what leaves before it.
+    fn unreachable(&mut self, step: &tree::Step, last: Option<&tree::Step>) {
+        let mut diagnostic = self
+            .error(Code::UnreachableStep, step.span, "nothing leads to this step")
+            .here("all ways leave before it");
+        let (label, help) = match last.map(|last| &last.kind) {
+            Some(StepKind::Loop(_)) => (
+                "goes round until `max`, then fails with `exhausted`",
+                "end the turns of the loop with `break`, `while` or `until`, or say in its `else { … }` what happens when they run out",
+            ),
+            Some(StepKind::Bare(tree::Value { kind: tree::ValueKind::Graph(_), .. })) => (
+                "no stage leads on to what follows",
+                "leave the graph with `break` where it goes on here, or remove the step",
+            ),
+            Some(_) => ("always leaves", "remove it, or guard what leaves before it"),
+            None => ("", "remove it, or guard what leaves before it"),
+        };
+        if let Some(last) = last {
+            let line = self.text(last.span).lines().next().unwrap_or_default().trim_end().len();
+            let head = Span::new(last.span.start, last.span.start + line as u32);
+            diagnostic = diagnostic.label(self.at(head), label);
+        }
+        let diagnostic = diagnostic.help(help);
+        self.report(diagnostic);
     }
 
     fn step(&mut self, step: &tree::Step) {
@@ -309,7 +359,10 @@ impl FlowCheck<'_> {
     fn let_step(&mut self, binding: &tree::Let) {
         let annotated = binding.ty.as_ref().map(|ty| self.read_type(|reader| reader.refined(ty)));
         let slot = self.slot(binding.name.text.clone(), Type::Error);
+        let outer = self.redeclared;
+        self.redeclared |= self.visible.contains_key(&binding.name.text);
         let ty = self.store(&binding.value, &binding.name.text, annotated, slot);
+        self.redeclared = outer;
         self.cx.slots[slot as usize].ty = ty.clone();
         self.bind(&binding.name, ty, BindingKind::Let, Place::Slot(slot));
     }
@@ -379,7 +432,8 @@ impl FlowCheck<'_> {
         let Some((_, merge)) = RULES.iter().find(|(name, _)| *name == rule.text) else {
             let mut diagnostic = self
                 .error(Code::BadMergeRule, rule.span, format!("unknown merge rule `{}`", rule.text))
-                .help("rules are `append`, `union`, `sum`, `min`, `max` and `entries`");
+                .here("no rule of this name")
+                .help("lists merge with `append` or `union`, numbers with `sum`, `min` or `max`, times with `min` or `max`, maps with `entries`");
             if let Some(near) = self.nearest(&rule.text, RULES.iter().map(|(name, _)| *name)) {
                 diagnostic =
                     diagnostic.fix(format!("replace `{}` by `{near}`", rule.text), self.at(rule.span), near);
@@ -406,52 +460,11 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::BadMergeRule, rule.span, format!("`merge {}` does not fit `{ty}`", rule.text))
                 .here(format!("it merges {needed}"))
-                .help("use a rule that fits the type");
+                .help("lists merge with `append` or `union`, numbers with `sum`, `min` or `max`, times with `min` or `max`, maps with `entries`");
             self.report(diagnostic);
             return None;
         }
         Some(*merge)
-    }
-
-    // Coordinates.
-
-    /// Adds a segment; the result takes it back off.
-    fn enter(&mut self, segment: &str) -> usize {
-        let length = self.path.len();
-        self.path.push('/');
-        self.path.push_str(segment);
-        length
-    }
-
-    fn leave(&mut self, length: usize) {
-        self.path.truncate(length);
-    }
-
-    /// Records a step's coordinate; reports one that is taken (C8).
-    fn coordinate(&mut self, segment: &str, at: Span, insert: Option<Span>, calls: Option<Symbol>) {
-        let coordinate = format!("{}/{segment}", self.path);
-        let Some(first) = self.coordinates.get(&coordinate).map(|step| step.span) else {
-            self.coordinates.insert(coordinate, Coordinate { span: at, calls, insert });
-            return;
-        };
-        let mut diagnostic: Diagnostic = self
-            .error(Code::StepNameClash, at, format!("two steps have the coordinate `{coordinate}`"))
-            .here("the second one")
-            .label(self.at(first), "the first one")
-            .help("give one of them a name of its own: `… as name`");
-        if let Some(insert) = insert {
-            let last = segment.rsplit('/').next().unwrap_or(segment);
-            let mut number = 2;
-            while self.coordinates.contains_key(&format!("{}/{last}_{number}", self.path)) {
-                number += 1;
-            }
-            diagnostic = diagnostic.fix(
-                format!("name it `{last}_{number}`"),
-                self.at(insert),
-                format!(" as {last}_{number}"),
-            );
-        }
-        self.report(diagnostic);
     }
 
     // Points.
@@ -496,41 +509,12 @@ pub(crate) fn assigned_in<'t>(steps: &'t [tree::Step], names: &mut HashSet<&'t S
 
 /// Calls `visit` with the statements of each block directly inside of a statement.
 pub(crate) fn inner_blocks<'t>(step: &'t tree::Step, visit: &mut dyn FnMut(&'t [tree::Step])) {
-    fn arm<'t>(body: &'t tree::ArmBody, visit: &mut dyn FnMut(&'t [tree::Step])) {
-        match body {
-            tree::ArmBody::Block(block) => visit(&block.steps),
-            tree::ArmBody::Step(step) => visit(std::slice::from_ref(&**step)),
-            tree::ArmBody::Value(one) => value(one, visit),
-            tree::ArmBody::Error => {}
-        }
-    }
-    fn value<'t>(value: &'t tree::Value, visit: &mut dyn FnMut(&'t [tree::Step])) {
-        match &value.kind {
-            tree::ValueKind::Expr(_) => {}
-            tree::ValueKind::Do(block) => visit(&block.steps),
-            tree::ValueKind::Race(race) => {
-                for one in &race.arms {
-                    visit(std::slice::from_ref(&*one.step));
-                    arm(&one.body, visit);
-                }
-            }
-            tree::ValueKind::ParallelFor(walk) => visit(&walk.body.steps),
-            tree::ValueKind::Route(route) => route.arms.iter().for_each(|one| arm(&one.body, visit)),
-            tree::ValueKind::Graph(graph) => {
-                graph.stages.iter().for_each(|stage| visit(&stage.body.steps));
-                graph.otherwise.iter().for_each(|block| visit(&block.steps));
-            }
-        }
-        if let Some(tree::Catch::Arms(arms)) = &value.catch {
-            arms.iter().for_each(|one| arm(&one.body, visit));
-        }
-    }
     match &step.kind {
-        StepKind::Let(binding) => value(&binding.value, visit),
-        StepKind::Assign(assign) => value(&assign.value, visit),
-        StepKind::Bare(one) => value(one, visit),
+        StepKind::Let(binding) => value_blocks(&binding.value, visit),
+        StepKind::Assign(assign) => value_blocks(&assign.value, visit),
+        StepKind::Bare(one) => value_blocks(one, visit),
         StepKind::Return(leave) | StepKind::Yield(leave) => {
-            leave.value.iter().for_each(|one| value(one, visit))
+            leave.value.iter().for_each(|one| value_blocks(one, visit))
         }
         StepKind::If(choice) => {
             choice.branches.iter().for_each(|(_, block)| visit(&block.steps));
@@ -544,9 +528,41 @@ pub(crate) fn inner_blocks<'t>(step: &'t tree::Step, visit: &mut dyn FnMut(&'t [
         StepKind::Parallel(block) | StepKind::Saga(block) => visit(&block.steps),
         StepKind::Try(tried) => {
             visit(&tried.body.steps);
-            tried.arms.iter().for_each(|one| arm(&one.body, visit));
+            tried.arms.iter().for_each(|one| arm_blocks(&one.body, visit));
             tried.finally.iter().for_each(|block| visit(&block.steps));
         }
         _ => {}
+    }
+}
+
+/// The same for the body of an arm.
+pub(crate) fn arm_blocks<'t>(body: &'t tree::ArmBody, visit: &mut dyn FnMut(&'t [tree::Step])) {
+    match body {
+        tree::ArmBody::Block(block) => visit(&block.steps),
+        tree::ArmBody::Step(step) => visit(std::slice::from_ref(&**step)),
+        tree::ArmBody::Value(one) => value_blocks(one, visit),
+        tree::ArmBody::Error => {}
+    }
+}
+
+fn value_blocks<'t>(value: &'t tree::Value, visit: &mut dyn FnMut(&'t [tree::Step])) {
+    match &value.kind {
+        tree::ValueKind::Expr(_) => {}
+        tree::ValueKind::Do(block) => visit(&block.steps),
+        tree::ValueKind::Race(race) => {
+            for one in &race.arms {
+                visit(std::slice::from_ref(&*one.step));
+                arm_blocks(&one.body, visit);
+            }
+        }
+        tree::ValueKind::ParallelFor(walk) => visit(&walk.body.steps),
+        tree::ValueKind::Route(route) => route.arms.iter().for_each(|one| arm_blocks(&one.body, visit)),
+        tree::ValueKind::Graph(graph) => {
+            graph.stages.iter().for_each(|stage| visit(&stage.body.steps));
+            graph.otherwise.iter().for_each(|block| visit(&block.steps));
+        }
+    }
+    if let Some(tree::Catch::Arms(arms)) = &value.catch {
+        arms.iter().for_each(|one| arm_blocks(&one.body, visit));
     }
 }

@@ -46,7 +46,7 @@ impl FlowCheck<'_> {
             }
             let first_access = self.accesses.len();
             let from = self.slots.len() as u32;
-            self.frames.push(Frame::Branch);
+            self.frames.push(Frame::Branch("a branch of `parallel`"));
             self.cx.branch_depth += 1;
             self.cx.point = fork.clone();
             self.hoist = None;
@@ -56,7 +56,12 @@ impl FlowCheck<'_> {
                     (StepKind::Let(binding), Some(slot)) => {
                         let annotated =
                             binding.ty.as_ref().map(|ty| check.read_type(|reader| reader.refined(ty)));
-                        ty = check.store(&binding.value, &binding.name.text, annotated, slot);
+                        let name = &binding.name.text;
+                        let outer = check.redeclared;
+                        check.redeclared |= check.visible.contains_key(name)
+                            || lets.get(name).is_some_and(|(owner, _)| *owner != index);
+                        ty = check.store(&binding.value, name, annotated, slot);
+                        check.redeclared = outer;
                         check.cx.slots[slot as usize].ty = ty.clone();
                     }
                     _ => check.step(step),
@@ -241,6 +246,7 @@ impl FlowCheck<'_> {
         };
         let catch = value.catch.as_ref().map(|catch| {
             let path = self.enter(&segment);
+            let before = self.point.clone();
             let (catch, joined) = self.block_catch(catch, before, &ty, expected, hidden);
             self.leave(path);
             ty = joined;

@@ -54,12 +54,7 @@ impl FlowCheck<'_> {
         into: Option<u32>,
     ) -> Got {
         self.no_with(value, "a `route`");
-        if value.catch.is_some() {
-            let diagnostic = self
-                .error(Code::UnexpectedToken, value.span, "a `route` takes no `catch`")
-                .help("put it after the calls in the arms, or use `try`");
-            self.report(diagnostic);
-        }
+        self.no_catch(value, "a `route`", "arms");
         let segment = value
             .name
             .as_ref()

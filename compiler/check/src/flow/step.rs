@@ -7,12 +7,15 @@ use flow_source::Span;
 use flow_syntax::tree::{self, Entry, ExprKind, Key, ValueKind};
 use smol_str::SmolStr;
 
+use super::ways::{Exit, Way};
 use super::{FlowCheck, Frame, ValueFrame};
-use crate::cx::{Typed, Use};
+use crate::coordinates::Naming;
+use crate::cx::{Point, Typed, Use};
 use crate::expr::CallTarget;
 use crate::fit::{Fit, fit, join};
 use crate::node::settings::{Kind, setting};
 use crate::program::CallKind;
+use crate::writers::{Danger, WriterCall};
 
 /// What a value turned out to be.
 pub(crate) enum Got {
@@ -74,8 +77,9 @@ impl FlowCheck<'_> {
         expected: Option<&Type>,
         into: Option<u32>,
     ) -> Got {
-        if value.undo.is_some() {
-            self.not_runnable.push((value.span, "`undo`".into()));
+        let is_call = matches!(&value.kind, ValueKind::Expr(expr) if self.root_target(expr).is_some());
+        if !is_call {
+            self.no_undo(value);
         }
         match &value.kind {
             ValueKind::Expr(expr) => match self.root_target(expr) {
@@ -86,18 +90,14 @@ impl FlowCheck<'_> {
             ValueKind::ParallelFor(walk) => self.parallel_for(walk, value, name, expected, into),
             ValueKind::Route(route) => self.route_value(route, value, name, expected, into),
             ValueKind::Race(race) => self.race(race, value, name, expected, into),
-            ValueKind::Graph(graph) => self.graph(graph, name, expected, into),
+            ValueKind::Graph(graph) => self.graph(graph, value, name, expected, into),
         }
     }
 
     fn pure(&mut self, expr: &tree::Expr, value: &tree::Value, expected: Option<&Type>) -> Got {
         // An unknown call in step position is a node with a slip in its name.
         if let ExprKind::Call(call) = &root_of(expr).kind
-            && self.callable(&call.name.text).is_none()
-            && !self.is_broken(&call.name.text)
-            && flow_expr::functions::lookup(&call.name.text, false).next().is_none()
-            && !matches!(call.name.as_str(), "has" | "endorse")
-            && !crate::expr::is_function_habit(&call.name.text)
+            && self.means_node(&call.name.text)
         {
             for arg in &call.args {
                 self.expr(&arg.value, None);
@@ -121,6 +121,15 @@ impl FlowCheck<'_> {
             self.report(diagnostic);
         }
         Got::Pure(typed)
+    }
+
+    /// Whether an unknown call in step position is a node with a slip in its name.
+    pub fn means_node(&mut self, name: &str) -> bool {
+        self.callable(name).is_none()
+            && !self.is_broken(name)
+            && flow_expr::functions::lookup(name, false).next().is_none()
+            && !matches!(name, "has" | "endorse")
+            && !crate::expr::is_function_habit(name)
     }
 
     fn call_step(
@@ -157,6 +166,10 @@ impl FlowCheck<'_> {
         let (plan_target, args, returns, kind, unsafe_writer) = match target {
             CallTarget::Step(symbol, sig) => {
                 let args = self.arguments(&sig.params_of(), args_written, &callee, name_span);
+                if self.racing > 0 {
+                    let call = WriterCall { symbol: symbol.clone(), span: root.span, danger: Danger::Race };
+                    self.cx.writer_calls.push(call);
+                }
                 let target = match sig.kind {
                     CallKind::Flow => {
                         flow = Some(symbol.clone());
@@ -172,11 +185,14 @@ impl FlowCheck<'_> {
                 (None, Vec::new(), ty, CallKind::Tool, false)
             }
         };
-        let insert = Span::at(expr.span.end);
-        self.coordinate(&segment, root.span, Some(insert).filter(|_| value.name.is_none()), flow);
+        let naming = Naming::of(value.name.as_ref(), expr.span.end);
+        let is_free = self.coordinate(&segment, root.span, naming, flow);
         let with = self.with(value.with.as_ref(), kind, unsafe_writer, &callee);
         let expected = expected.cloned();
         let (extract, ty) = self.extract(expr, root, returns, expected.as_ref());
+        if let Some(undo) = &value.undo {
+            self.undo(undo, &segment, &ty, before.clone(), is_free);
+        }
         // What a failure knows is what was known before.
         let mut ty = ty;
         let catch = value.catch.as_ref().map(|catch| {
@@ -276,6 +292,16 @@ impl FlowCheck<'_> {
         policy
     }
 
+    /// What is known where these steps fail: they may have assigned anything before.
+    pub fn before(&self, steps: &[tree::Step]) -> Point {
+        let mut point = self.point.clone();
+        if !point.facts.is_empty() {
+            let assigned = self.assigned_state(steps);
+            point.facts.retain(|fact| !assigned.contains(&fact.root));
+        }
+        point
+    }
+
     /// `do { … yield v }`.
     fn do_value(
         &mut self,
@@ -288,7 +314,7 @@ impl FlowCheck<'_> {
         let segment = value.name.as_ref().map(|name| name.text.clone()).or_else(|| name.cloned());
         self.no_with(value, "a `do`");
         let path = segment.as_ref().map(|segment| self.enter(segment));
-        let before = self.point.clone();
+        let before = self.before(&block.steps);
         self.frames.push(Frame::Value(ValueFrame::new(expected.cloned())));
         let id = self.plain_block(block);
         let (mut ty, yields) = self.close_value(into.is_some(), block.span);
@@ -315,7 +341,7 @@ impl FlowCheck<'_> {
         };
         let yields = frame.joined.is_some();
         let ty = frame.ty();
-        if self.point.reachable && (needed || yields) && !self.lost && !self.lost_way {
+        if self.point.reachable && !self.point.vague && (needed || yields) && !self.lost && !self.lost_way {
             let end = Span::new(span.end.saturating_sub(1), span.end);
             let diagnostic = self
                 .error(Code::MissingReturn, end, "this block can end without a value")
@@ -370,15 +396,30 @@ impl FlowCheck<'_> {
                 (value, next)
             }
         };
-        let point = self.point.clone();
         for frame in self.frames.iter_mut().rev() {
             if let Frame::Value(frame) | Frame::BranchValue(frame) = frame {
                 frame.joined = Some(next);
-                frame.exit.meet(point);
                 break;
             }
         }
+        let point = self.point.clone();
+        let takes = |frame: &Frame| matches!(frame, Frame::Value(_) | Frame::BranchValue(_));
+        if let Some(frame) = self.innermost(takes) {
+            self.lead(Exit { frame, way: Way::Yield }, point);
+        }
         value
+    }
+
+    /// Reports `catch` after what takes none (S6).
+    pub fn no_catch(&mut self, value: &tree::Value, what: &str, inside: &str) {
+        let Some(catch) = &value.catch else { return };
+        let diagnostic = self
+            .error(Code::UnexpectedToken, value.span, format!("{what} takes no `catch`"))
+            .help(format!("put it after the calls in the {inside}, or use `try`"));
+        self.report(diagnostic);
+        if let tree::Catch::Value(expr) = catch {
+            self.mention(expr);
+        }
     }
 
     pub fn no_with(&mut self, value: &tree::Value, what: &str) {

@@ -1,0 +1,58 @@
+//! `emit`: a value for the caller, before the flow is done.
+
+use flow_diagnostics::Code;
+use flow_ir::Type;
+use flow_source::Span;
+use flow_syntax::tree;
+use smol_str::SmolStr;
+
+use super::FlowCheck;
+use crate::coordinates::Naming;
+
+impl FlowCheck<'_> {
+    /// `emit v as first if c`
+    pub fn emit_step(&mut self, emit: &tree::Emit, span: Span) {
+        self.not_runnable.push((span, "`emit`".into()));
+        let Some(guard) = &emit.guard else { return self.emitted(emit, span) };
+        self.condition(guard);
+        let on = self.point.clone();
+        self.cx.assume(guard, true);
+        self.hoist = None;
+        let path = self.enter("route:true");
+        self.emitted(emit, span);
+        self.leave(path);
+        self.cx.point = on;
+    }
+
+    fn emitted(&mut self, emit: &tree::Emit, span: Span) {
+        match self.emits.clone() {
+            Some(ty) => {
+                self.value(&emit.value, &ty, "`emit`");
+            }
+            None => {
+                let found = self.expr(&emit.value, None).ty;
+                self.emits_nothing(emit.value.span, &found);
+            }
+        }
+        let segment = emit.name.as_ref().map_or_else(|| SmolStr::from("emit"), |name| name.text.clone());
+        let naming = Naming::of(emit.name.as_ref(), emit.value.span.end);
+        self.coordinate(&segment, span, naming, None);
+    }
+
+    fn emits_nothing(&mut self, span: Span, found: &Type) {
+        // One declaration mends all of a flow's.
+        self.emits = Some(Type::Error);
+        if matches!(found, Type::Error) {
+            return;
+        }
+        let ty = match found {
+            Type::Null | Type::Never => String::from("U"),
+            found => found.base().to_string(),
+        };
+        let diagnostic = self
+            .error(Code::TypeMismatch, span, "this flow emits nothing")
+            .here("a value")
+            .help(format!("declare what it emits after what it returns: `flow name(…) -> T emits {ty}`"));
+        self.report(diagnostic);
+    }
+}

@@ -1,0 +1,120 @@
+//! `race`: the first arm whose step succeeds goes on, the others are cancelled (S11).
+
+use flow_diagnostics::Code;
+use flow_ir::Type;
+use flow_source::Span;
+use flow_syntax::tree::{self, ArmBody, StepKind, ValueKind};
+use smol_str::SmolStr;
+
+use super::step::{Got, root_of};
+use super::{FlowCheck, Frame, ValueFrame, arm_blocks};
+
+impl FlowCheck<'_> {
+    pub fn race(
+        &mut self,
+        race: &tree::Race,
+        value: &tree::Value,
+        name: Option<&SmolStr>,
+        expected: Option<&Type>,
+        into: Option<u32>,
+    ) -> Got {
+        let keyword = Span::new(race.span.start, race.span.start + 4);
+        self.not_runnable.push((keyword, "`race`".into()));
+        self.no_with(value, "a `race`");
+        self.too_few(race, keyword);
+        let segment = value.name.as_ref().map(|name| &name.text).or(name);
+        let path = segment.map(|name| self.enter(name));
+        let before = self.point.clone();
+        if into.is_some() {
+            self.frames.push(Frame::Value(ValueFrame::new(expected.cloned())));
+        }
+        // The writes of losers are dropped: what is known is what every arm that may win has done.
+        let mut end = Self::nowhere();
+        for arm in &race.arms {
+            let after = self.from(before.clone(), |check| {
+                check.scoped_block(|check| {
+                    check.racer(&arm.step);
+                    check.arm_body(&arm.body, into.is_some())
+                });
+            });
+            end.meet(after);
+        }
+        self.cx.point = if race.arms.is_empty() { before.clone() } else { end };
+        let mut ty = match into {
+            Some(_) if race.arms.is_empty() => {
+                self.frames.pop();
+                Type::Error
+            }
+            Some(_) => self.close_value(false, race.span).0,
+            None => Type::Null,
+        };
+        if let Some(catch) = &value.catch {
+            let mut failed = before;
+            for arm in &race.arms {
+                let mut assigned = self.assigned_state(std::slice::from_ref(&*arm.step));
+                arm_blocks(&arm.body, &mut |steps| assigned.extend(self.assigned_state(steps)));
+                failed.facts.retain(|fact| !assigned.contains(&fact.root));
+            }
+            ty = self.block_catch(catch, failed, &ty, expected, into).1;
+        }
+        if let Some(path) = path {
+            self.leave(path);
+        }
+        Got::Stored(ty)
+    }
+
+    fn too_few(&mut self, race: &tree::Race, keyword: Span) {
+        let lost = race.arms.iter().any(|arm| matches!(arm.body, ArmBody::Error));
+        let (message, help) = match race.arms.len() {
+            0 => ("this race has no arm", "nothing could ever win: add arms, `when wait 3d => …`"),
+            1 => (
+                "this race has one arm only",
+                "write the step without `race`, or add what it races against: `when wait 3d => …`",
+            ),
+            _ => return,
+        };
+        if lost || self.lost {
+            return;
+        }
+        let diagnostic =
+            self.error(Code::BadRace, keyword, message).here("a race is between two at least").help(help);
+        self.report(diagnostic);
+    }
+
+    /// What an arm waits for runs as a branch: nothing jumps out of it, and it may be cut off at any point.
+    fn racer(&mut self, step: &tree::Step) {
+        self.hoist = None;
+        let found = self.diagnostics.len();
+        self.frames.push(Frame::Branch("an arm of `race` before it has won"));
+        self.racing += 1;
+        let pure = self.is_pure(step);
+        match &step.kind {
+            StepKind::Bare(value) if pure => {
+                self.value_of(value, None, None, None);
+            }
+            _ => self.step(step),
+        }
+        self.racing -= 1;
+        self.frames.pop();
+        if pure && self.diagnostics.len() == found {
+            let diagnostic = self
+                .error(Code::BadRace, step.span, "this arm waits for nothing")
+                .here("calls no node and no flow, so it always wins")
+                .help("race what takes time: `when let x = f(…) => …`, `when wait 3d => …`");
+            self.report(diagnostic);
+        }
+    }
+
+    fn is_pure(&mut self, step: &tree::Step) -> bool {
+        let value = match &step.kind {
+            StepKind::Let(binding) => &binding.value,
+            StepKind::Assign(assign) => &assign.value,
+            StepKind::Bare(value) => value,
+            _ => return false,
+        };
+        match &value.kind {
+            ValueKind::Expr(expr) => self.target(root_of(expr)).is_none(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `saga` and `undo` (S12).
+
+use flow_diagnostics::Code;
+use flow_ir::Type;
+use flow_ir::plan::Statement;
+use flow_source::Span;
+use flow_syntax::tree::{self, ExprKind, ValueKind};
+use smol_str::SmolStr;
+
+use super::FlowCheck;
+use super::step::root_of;
+use crate::coordinates::Naming;
+use crate::cx::{BindingKind, Place, Point, Use};
+use crate::expr::CallTarget;
+use crate::program::CallKind;
+use crate::writers::{Danger, WriterCall};
+
+impl FlowCheck<'_> {
+    pub fn saga(&mut self, block: &tree::Block, span: Span) {
+        self.not_runnable.push((Span::new(span.start, span.start + 4), "`saga`".into()));
+        self.sagas += 1;
+        let id = self.plain_block(block);
+        self.sagas -= 1;
+        self.emit(Statement::Do { segment: None, block: id, into: None, catch: None });
+    }
+
+    /// Reports `undo` after what isn't one call: nothing of it is undone as a whole.
+    pub fn no_undo(&mut self, value: &tree::Value) {
+        let Some(undo) = &value.undo else { return };
+        let (what, help) = match &value.kind {
+            ValueKind::Expr(_) => ("a pure value", "remove it: nothing happens here that could be undone"),
+            ValueKind::Do(_) => ("a `do`", "give each call in it an `undo` of its own"),
+            ValueKind::Race(_) => ("a `race`", "give the calls in it an `undo` of their own"),
+            ValueKind::ParallelFor(_) => ("a `parallel for`", "give the calls in it an `undo` of their own"),
+            ValueKind::Route(_) => ("a `route`", "give the calls in it an `undo` of their own"),
+            ValueKind::Graph(_) => ("a `graph`", "give the calls in it an `undo` of their own"),
+        };
+        let diagnostic = self
+            .error(Code::BadCompensation, undo.span, format!("`undo` does not follow {what}"))
+            .here("compensates a call of a node or flow")
+            .help(help);
+        self.report(diagnostic);
+        self.mention(undo);
+    }
+
+    /// What is named in a part that isn't checked is used all the same.
+    pub fn mention(&mut self, expr: &tree::Expr) {
+        if let ExprKind::Name(name) = &expr.kind
+            && let Some(&id) = self.visible.get(name)
+        {
+            self.bindings[id as usize].read = true;
+        }
+        if let ExprKind::Call(call) = &expr.kind {
+            self.callable(&call.name.text);
+        }
+        crate::sig::children(expr, &mut |child| self.mention(child));
+    }
+
+    /// Checks the compensation of a call: `undo void_payment(order.id)`. It sees what is bound before the step, and
+    /// `result`, which is null if the step's outcome isn't known.
+    pub fn undo(
+        &mut self,
+        undo: &tree::Expr,
+        segment: &SmolStr,
+        result: &Type,
+        before: Point,
+        is_free: bool,
+    ) {
+        self.not_runnable.push((undo.span, "`undo`".into()));
+        if self.sagas == 0 {
+            let diagnostic = self
+                .error(Code::UndoOutsideSaga, undo.span, "there is no saga around this `undo`")
+                .here("nothing would ever run it")
+                .help("put the steps that belong together into `saga { … }`");
+            self.report(diagnostic);
+        }
+        self.hoist = None;
+        let after = std::mem::replace(&mut self.cx.point, before);
+        self.scoped(|check| {
+            check.result(undo, result);
+            check.compensation(undo, segment, is_free);
+        });
+        self.cx.point = after;
+    }
+
+    /// Binds `result`, and reports one of the flow's own that is meant or hidden.
+    fn result(&mut self, undo: &tree::Expr, ty: &Type) {
+        let named = tree::Name { text: "result".into(), span: undo.span };
+        let mut ty = ty.clone().nullable();
+        if let Some(&other) = self.visible.get("result")
+            && let Some(span) = named_result(undo)
+        {
+            let first = self.at(self.bindings[other as usize].span);
+            let diagnostic = self
+                .error(Code::DuplicateName, span, "`result` is two things here")
+                .here("in `undo` it is what the step gave")
+                .label(first, "and this is one, too")
+                .help("rename yours: nothing is shadowed inside a flow");
+            self.report(diagnostic);
+            ty = Type::Error;
+        }
+        let slot = self.slot("result", ty.clone());
+        self.bind_unchecked(&named, ty, BindingKind::Variable, Place::Slot(slot));
+    }
+
+    fn compensation(&mut self, undo: &tree::Expr, segment: &SmolStr, is_free: bool) {
+        let root = root_of(undo);
+        let target = self.target(root);
+        let args = match &root.kind {
+            ExprKind::Call(call) => &call.args,
+            ExprKind::Method(method) => &method.args,
+            _ => return self.no_compensation(undo),
+        };
+        let Some(target) = target else {
+            if let ExprKind::Call(call) = &root.kind
+                && self.means_node(&call.name.text)
+            {
+                args.iter().for_each(|arg| {
+                    self.expr(&arg.value, None);
+                });
+                return self.unknown_call(&call.name.text, call.name.span, Code::UnknownNode);
+            }
+            return self.no_compensation(undo);
+        };
+        if !std::ptr::eq(root, undo) {
+            let end = Span::new(root.span.end, undo.span.end);
+            let diagnostic = self
+                .error(Code::BadCompensation, end, "nothing takes the result of a compensation")
+                .here("read and dropped")
+                .help("call it, and no more")
+                .fix("remove it", self.at(end), "");
+            self.report(diagnostic);
+        }
+        let mut flow = None;
+        match target {
+            CallTarget::Step(symbol, sig) => {
+                let ExprKind::Call(call) = &root.kind else { return };
+                self.arguments(&sig.params_of(), args, &call.name.text, call.name.span);
+                let what = match sig.kind {
+                    CallKind::Flow => {
+                        flow = Some(symbol.clone());
+                        Use::Flow(symbol.clone())
+                    }
+                    _ => Use::Node(symbol.clone()),
+                };
+                self.uses.add(what, call.name.span);
+                let call = WriterCall { symbol, span: root.span, danger: Danger::Compensation };
+                self.cx.writer_calls.push(call);
+            }
+            CallTarget::Foreign(..) => {
+                args.iter().for_each(|arg| {
+                    self.expr(&arg.value, None);
+                });
+            }
+        }
+        // Where the step's own place is taken, that is reported already.
+        if is_free {
+            self.coordinate(&format!("{segment}/undo"), root.span, Naming::Fixed, flow);
+        }
+    }
+
+    fn no_compensation(&mut self, undo: &tree::Expr) {
+        if matches!(root_of(undo).kind, ExprKind::Error) {
+            self.cx.lost = true;
+            return;
+        }
+        let found = self.diagnostics.len();
+        self.expr(undo, None);
+        if self.diagnostics.len() > found {
+            return;
+        }
+        let diagnostic = self
+            .error(Code::BadCompensation, undo.span, "this compensation does nothing")
+            .here("calls no node and no flow")
+            .help("undo a step by another one: `undo void_payment(order.id)`");
+        self.report(diagnostic);
+    }
+}
+
+/// Returns where an expression names `result`.
+fn named_result(expr: &tree::Expr) -> Option<Span> {
+    if matches!(&expr.kind, ExprKind::Name(name) if name == "result") {
+        return Some(expr.span);
+    }
+    let mut found = None;
+    crate::sig::children(expr, &mut |child| found = found.or_else(|| named_result(child)));
+    found
+}
