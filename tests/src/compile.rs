@@ -75,11 +75,8 @@ pub fn plan(files: &[(String, Vec<u8>)]) -> anyhow::Result<Arc<Plan>> {
 pub fn bounds(files: &[(String, Vec<u8>)]) -> anyhow::Result<String> {
     let mut out = String::new();
     for bound in all_bounds(files)? {
-        let counts: Vec<String> = bound
-            .because
-            .iter()
-            .map(|(what, _)| format!("{} {}", bound.counts.of(*what), what.title()))
-            .collect();
+        let counts: Vec<String> =
+            bound.because.iter().map(|(what, _)| what.told(bound.counts.of(*what))).collect();
         let counts = if counts.is_empty() { String::from("nothing") } else { counts.join(", ") };
         out += &format!("{}: {counts}\n", bound.flow.name);
         for (what, because) in &bound.because {

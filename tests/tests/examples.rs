@@ -93,6 +93,34 @@ fn they_run_simulated_and_alike_each_time() {
 }
 
 #[test]
+fn no_run_does_more_than_its_bounds() {
+    for (name, inputs) in [("hello", ""), ("article-writer", "topic=brevity"), ("research", "topic=tides")] {
+        let place = Place::new();
+        place.copy(&example(name));
+        let told = place.run(["check", "--bounds", "--format", "json", name]).expect(0).json_lines();
+        for seed in ["0", "1", "2", "3"] {
+            let args = ["run", name, inputs, "--simulate", "--seed", seed, "--json"];
+            let events = place.run(args.into_iter().filter(|arg| !arg.is_empty())).json_lines();
+            let flow = &events[0]["flow"];
+            let bound = told.iter().find(|bound| bound["bounds"] == *flow);
+            let bound = bound.unwrap_or_else(|| panic!("no bounds of {flow}"));
+            let started: Vec<_> = events.iter().filter(|event| event["event"] == "step_started").collect();
+            let model_calls = started.iter().filter(|event| event["model"].is_string()).count() as u64;
+            let tool_calls = started.len() as u64 - model_calls;
+            let steps: std::collections::BTreeSet<_> =
+                started.iter().filter_map(|event| event["step"].as_str()).collect();
+            assert!(model_calls > 0, "{name} {seed}");
+            for (what, done) in
+                [("model_calls", model_calls), ("tool_calls", tool_calls), ("steps", steps.len() as u64)]
+            {
+                let most = bound[what].as_u64().expect("a count");
+                assert!(done <= most, "{name} {seed}: {done} {what}, at most {most}");
+            }
+        }
+    }
+}
+
+#[test]
 fn they_run_from_their_tape() {
     let run = |name: &str, inputs: &[&str]| {
         let place = Place::new();

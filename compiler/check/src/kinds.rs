@@ -6,10 +6,10 @@ use flow_diagnostics::{Code, Diagnostic};
 use flow_source::{FileSpan, Span};
 use smol_str::SmolStr;
 
-use crate::items::Items;
+use crate::items::{Body, Items};
 use crate::program::{Program, Symbol};
 use crate::suggest::nearest;
-use crate::work::{BuiltIn, Call, Callee, Catches, KINDS, Sort, UNCAUGHT, Work, callees_first, table};
+use crate::work::{BuiltIn, Call, Callee, Catches, KINDS, PURE, Sort, UNCAUGHT, Work, callees_first, table};
 
 /// Kinds of their own that are told apart; a flow with more may fail with anything.
 const OWN_MAX: usize = 200;
@@ -84,11 +84,15 @@ pub(crate) fn unreachable(program: &Program, items: &Items, diagnostics: &mut Ve
     let mut known: HashMap<&Symbol, Kinds> = HashMap::new();
     for symbol in callees_first(items) {
         let Some(checked) = items.get(symbol) else { continue };
-        if matches!(checked.work, Work::Nothing | Work::Model(_)) {
+        if let Work::Model(_) = checked.work {
             continue;
         }
         let mut fold = Fold { known: &known, caught: HashMap::new(), found: Vec::new() };
-        let kinds = fold.of(&checked.work);
+        // Code is pure; as an agent's tool it fails as expressions do.
+        let kinds = match checked.body {
+            Body::Code(_) => Kinds::built_in(PURE),
+            _ => fold.of(&checked.work),
+        };
         let found = fold.found;
         if let Some((module, item)) = program.item(symbol) {
             let at = |span| item.locate(module.file, span);

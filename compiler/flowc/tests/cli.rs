@@ -213,7 +213,8 @@ fn bounds_are_shown_in_three_forms() {
     let expected = "main  main.flow:3\n  model calls  6_000  = x 1_500 × ask 4\n  turns        1_500  = x 1_500\n  steps        1_500  = x 1_500 × ask 1\n  the largest factor is `x`, 1_500 times, in main.flow:4\n\nnone  main.flow:9\n  computes, and calls nothing\n";
     assert_eq!(human.out, expected);
     let short = folder.run(&["check", "--bounds", "--format", "short"]).ends_with(0);
-    let expected = "main.flow:3: main: 6_000 model calls, 1_500 turns, 1_500 steps\nmain.flow:9: none: no calls\n";
+    let expected =
+        "main.flow:3: main: 6_000 model calls, 1_500 turns, 1_500 steps\nmain.flow:9: none: no calls\n";
     assert_eq!(short.out, expected);
     let json = folder.run(&["check", "--bounds", "--format", "json"]).ends_with(0).lines();
     assert_eq!((json.len(), &json[0]["bounds"], &json[0]["model_calls"]), (2, &"main".into(), &6_000.into()));

@@ -66,6 +66,20 @@ impl What {
             What::Steps => "steps",
         }
     }
+
+    /// So many of it: `1 model call`, `1_200 steps`.
+    pub fn told(self, most: Most) -> String {
+        let one = match self {
+            What::ModelCalls => "model call",
+            What::ToolCalls => "tool call",
+            What::Turns => "turn",
+            What::Visits => "visit",
+            What::People => "person asked",
+            What::Steps => "step",
+        };
+        let title = if most == Most::new(1) { one } else { self.title() };
+        format!("{most} {title}")
+    }
 }
 
 /// The most of everything that is counted.
@@ -217,7 +231,9 @@ impl Bounds<'_> {
         let step = Counts::one(What::Steps, 1);
         match &call.callee {
             Callee::Server => step.plus(tool(call.with.retry.unwrap_or(0))),
-            Callee::Memory | Callee::Ambient => step,
+            // `now()` and the others are tools that come with the language (C7).
+            Callee::Ambient => step.plus(tool(0)),
+            Callee::Memory => step,
             Callee::Declared(symbol) => {
                 let node = match self.checked.items.get(symbol).map(|item| &item.work) {
                     Some(Work::Node(node)) if call.with != With::default() => Some(node),

@@ -204,7 +204,9 @@ impl Cx<'_> {
             self.report(diagnostic);
             return None;
         }
-        u64::try_from(most).ok()
+        let most = u64::try_from(most).ok()?;
+        self.counts.insert(expr.span, most);
+        Some(most)
     }
 
     /// Finds what an entry of the list names.

@@ -70,9 +70,12 @@ impl Build<'_, '_> {
         Work::all(steps.iter().map(|step| self.step(step)).collect::<Vec<_>>())
     }
 
-    /// What an expression may fail with; a call of a node in it is reported.
+    /// What an expression may fail with; a call of a node in it is reported. What could not be read may have been one.
     fn pure(&self, expr: &tree::Expr) -> Work {
-        pure::raises(expr).work()
+        match pure::raises(expr) {
+            Some(kinds) => kinds.work(),
+            None => Work::Unknown,
+        }
     }
 
     fn optional(&self, expr: Option<&tree::Expr>) -> Work {
@@ -267,9 +270,10 @@ impl Build<'_, '_> {
     /// An expression where a step may stand: a call at its root is one.
     fn expr(&mut self, expr: &tree::Expr, with: Option<&tree::With>) -> Work {
         let root = root_of(expr);
-        let args = match &root.kind {
-            ExprKind::Call(call) => &call.args,
-            ExprKind::Method(method) => &method.args,
+        let args: Vec<Work> = match &root.kind {
+            ExprKind::Call(call) => call.args.iter().map(|arg| self.pure(&arg.value)).collect(),
+            ExprKind::Method(method) => method.args.iter().map(|arg| self.pure(&arg.value)).collect(),
+            ExprKind::Index(index) => vec![self.pure(&index.index)],
             _ => return self.pure(expr),
         };
         let Some((callee, name, is_flow)) = self.callee(root) else {
@@ -285,14 +289,13 @@ impl Build<'_, '_> {
             at = match &at.kind {
                 ExprKind::Member(member) => &member.object,
                 ExprKind::Index(index) => {
-                    after = after.and(pure::raises(&index.index));
+                    after = after.and(pure::raises(&index.index).unwrap_or_default());
                     &index.object
                 }
                 ExprKind::Cast(of, _) => of,
                 _ => root,
             };
         }
-        let args: Vec<Work> = args.iter().map(|arg| self.pure(&arg.value)).collect();
         let call = Work::Call(Box::new(Call { callee, name, with }));
         Work::all(args.into_iter().chain([call, timeout.and(after).work()]))
     }
@@ -321,6 +324,12 @@ impl Build<'_, '_> {
                     _ => None,
                 }
             }
+            // `prefs["theme"]`
+            ExprKind::Index(index) => match &index.object.kind {
+                ExprKind::Name(name) => matches!(self.cx.sig_of(name)?, Sig::Memory(..))
+                    .then(|| (Callee::Memory, name.clone(), false)),
+                _ => None,
+            },
             _ => None,
         }
     }

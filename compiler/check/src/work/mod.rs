@@ -16,6 +16,7 @@ use crate::program::Symbol;
 
 pub(crate) use build::flow;
 pub(crate) use node::{MODEL_RETRY, model, node, table};
+pub(crate) use pure::ANY as PURE;
 
 /// What a piece of an item does.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -166,7 +167,7 @@ pub enum Callee {
     Server,
     /// An operation of a memory: a step that asks no model and no tool.
     Memory,
-    /// `now()`, `random()`, `uuid()`.
+    /// `now()`, `random()`, `uuid()`: tools that never fail.
     Ambient,
 }
 

@@ -47,14 +47,14 @@ pub(crate) mod table {
     /// A tool of no sort that is known.
     pub const ANY_TOOL: BuiltIn = HTTP.and(PROGRAM).and(BuiltIn::UNCERTAIN);
 
-    /// A person may refuse or not answer.
-    pub const HUMAN: BuiltIn = BuiltIn::DENIED.and(BuiltIn::TIMEOUT);
+    /// A person may refuse or not answer. What is started three times without an end is `unavailable` (C6).
+    pub const HUMAN: BuiltIn = BuiltIn::DENIED.and(BuiltIn::TIMEOUT).and(BuiltIn::UNAVAILABLE);
 
     /// A person behind a channel: what is asked has to get there.
     pub const HUMAN_AWAY: BuiltIn = HUMAN.and(WIRE);
 
     /// A delivery may not come, or be of another shape than was said.
-    pub const EVENT: BuiltIn = BuiltIn::TIMEOUT.and(BuiltIn::BAD_SHAPE);
+    pub const EVENT: BuiltIn = BuiltIn::TIMEOUT.and(BuiltIn::UNAVAILABLE).and(BuiltIn::BAD_SHAPE);
 
     /// The store may be slow, away or full, hold an entry of an older type, and a vector has to be embedded first. A write
     /// that isn't answered may have been done.
@@ -77,12 +77,23 @@ pub(crate) fn node(cx: &Cx, node: &tree::Node) -> Work {
     };
     let count = |name: &str| count(cx, expr(name)?);
     let mut raises = BuiltIn::NONE;
+    let mut is_read = true;
     for field in &node.fields {
         match &field.value {
-            FieldValue::Expr(expr) if !is_word(&field.key.text) => raises = raises.and(pure::raises(expr)),
-            FieldValue::By(expr) => raises = raises.and(pure::raises(expr)),
-            _ => {}
+            FieldValue::Expr(expr) if is_word(&field.key.text) => {
+                is_read &= !matches!(expr.kind, ExprKind::Error);
+            }
+            FieldValue::Expr(expr) | FieldValue::By(expr) => match pure::raises(expr) {
+                Some(more) => raises = raises.and(more),
+                None => is_read = false,
+            },
+            FieldValue::Error => is_read = false,
+            FieldValue::Trusted(_) | FieldValue::Python(_) | FieldValue::Tools(_) => {}
         }
+    }
+    // What could not be read may be of any sort.
+    if !is_read || !cx.item.lost.is_empty() {
+        return Work::Unknown;
     }
     // Its entries are held against what a message is when the prompt is rendered.
     if field("history").is_some() {
@@ -121,8 +132,7 @@ pub(crate) fn node(cx: &Cx, node: &tree::Node) -> Work {
         NodeKind::Agent => {
             let max_turns = count("max_turns").or_else(|| count("max_steps"));
             let finish = field("finish").is_some();
-            let fails_with_tools = expr("on_error")
-                .is_some_and(|expr| matches!(&expr.kind, ExprKind::Name(name) if name == "fail"));
+            let fails_with_tools = expr("on_error").is_some_and(|expr| is_named(expr, "fail"));
             let tools = match field("tools").map(|field| &field.value) {
                 Some(FieldValue::Tools(tools)) => {
                     tools.iter().filter_map(|tool| tool_use(cx, tool)).collect()
@@ -142,13 +152,24 @@ pub(crate) fn node(cx: &Cx, node: &tree::Node) -> Work {
             (kinds, Sort::Agent(agent))
         }
         NodeKind::Human => {
-            let here = expr("via")
-                .is_none_or(|via| matches!(&via.kind, ExprKind::Name(name) if name == "dashboard"));
+            let here = match field("via").map(|field| &field.value) {
+                None => true,
+                Some(FieldValue::Expr(expr) | FieldValue::Trusted(expr)) => is_named(expr, "dashboard"),
+                Some(_) => false,
+            };
             (if here { table::HUMAN } else { table::HUMAN_AWAY }, Sort::Human)
         }
         NodeKind::Event => (table::EVENT, Sort::Event),
     };
-    Work::Node(Box::new(Node { raises: raises.and(kinds), sort }))
+    // Texts that are put together for a message can't get near the limit of a value but by what came in; whether the call
+    // itself may be `exhausted` is in the table.
+    let fields = BuiltIn(raises.0 & !BuiltIn::EXHAUSTED.0);
+    Work::Node(Box::new(Node { raises: fields.and(kinds), sort }))
+}
+
+/// Whether it is a word, quoted or not.
+fn is_named(expr: &tree::Expr, word: &str) -> bool {
+    matches!(&expr.kind, ExprKind::Name(name) | ExprKind::Literal(Literal::String(name)) if name == word)
 }
 
 /// Whether a field's value is words or settings, not what is computed when the node is called.
@@ -222,7 +243,6 @@ fn tool_use(cx: &Cx, tool: &tree::ToolUse) -> Option<(Call, Option<u64>)> {
 fn declared(cx: &Cx, name: &str) -> Option<Callee> {
     match (cx.module.scope.get(name), cx.sig_of(name)) {
         (Some(Entry::Value(symbol)), Some(Sig::Call(_))) => Some(Callee::Declared(Symbol::clone(symbol))),
-        (_, Some(Sig::Server)) => Some(Callee::Server),
-        _ => None,
+        _ => matches!(name, "now" | "random" | "uuid").then_some(Callee::Ambient),
     }
 }

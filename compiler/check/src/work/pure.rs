@@ -1,20 +1,23 @@
 //! What an expression may fail with (S7): told from its form, so that nothing which can happen is left out.
 
-use flow_syntax::tree::{Entry, Expr, ExprKind, Key, Piece};
+use flow_syntax::tree::{Entry, Expr, ExprKind, Key, Piece, UnaryOp};
 
 use super::BuiltIn;
 
-/// Every error of an expression.
-const ANY: BuiltIn = BuiltIn::BAD_VALUE.and(BuiltIn::BAD_SHAPE).and(BuiltIn::EXHAUSTED);
-/// A function or an operator: its arguments may be wrong, its work or its result too much (C2).
-const COMPUTED: BuiltIn = BuiltIn::BAD_VALUE.and(BuiltIn::EXHAUSTED);
+/// Every error of an expression: arguments may be wrong, a number may be none that can be stored (T3), a call of `code` may
+/// hold a cast, work and results may be too much (C2).
+pub(crate) const ANY: BuiltIn = BuiltIn::BAD_VALUE.and(BuiltIn::BAD_SHAPE).and(BuiltIn::EXHAUSTED);
 
-/// Returns what an expression may fail with. Names, literals and what is put together of them never fail; a field is
-/// missing in `json` only, whose type isn't looked at here.
-pub(super) fn raises(expr: &Expr) -> BuiltIn {
-    let mut kinds = own(expr);
-    crate::sig::children(expr, &mut |child| kinds = kinds.and(raises(child)));
-    kinds
+/// Returns what an expression may fail with; `None` if part of it could not be read. Names, literals and what is put
+/// together of them never fail; a field is missing in `json` only, whose type isn't looked at here.
+pub(super) fn raises(expr: &Expr) -> Option<BuiltIn> {
+    let mut kinds = (!matches!(expr.kind, ExprKind::Error)).then(|| own(expr))?;
+    let mut is_read = true;
+    crate::sig::children(expr, &mut |child| match raises(child) {
+        Some(more) => kinds = kinds.and(more),
+        None => is_read = false,
+    });
+    is_read.then_some(kinds)
 }
 
 /// What the outermost operation may fail with.
@@ -31,19 +34,22 @@ pub(super) fn own(expr: &Expr) -> BuiltIn {
         | ExprKind::List(_)
         | ExprKind::Ternary(_)
         | ExprKind::Is(..)
-        | ExprKind::Unary(flow_syntax::tree::UnaryOp::Not, _) => BuiltIn::NONE,
-        ExprKind::Template(template) => match template.pieces.iter().all(is_plain) {
-            true => BuiltIn::NONE,
-            false => BuiltIn::EXHAUSTED,
-        },
+        | ExprKind::Unary(UnaryOp::Not, _)
+        | ExprKind::Error => BuiltIn::NONE,
+        // A text that grows too large.
+        ExprKind::Template(template) => {
+            match template.pieces.iter().all(|piece| matches!(piece, Piece::Text(_))) {
+                true => BuiltIn::NONE,
+                false => BuiltIn::EXHAUSTED,
+            }
+        }
         // A record of a named type may break the type's rule; a spread or a computed key may be no such thing.
         ExprKind::Record(record) => {
             let odd =
                 |entry: &Entry| matches!(entry, Entry::Spread(_) | Entry::Pair { key: Key::Computed(_), .. });
-            match (&record.name, record.entries.iter().any(odd)) {
-                (None, false) => BuiltIn::NONE,
-                (None, true) => BuiltIn::BAD_VALUE,
-                (Some(_), _) => ANY,
+            match record.name.is_some() || record.entries.iter().any(odd) {
+                true => ANY,
+                false => BuiltIn::NONE,
             }
         }
         ExprKind::Member(member) => match member.object.kind {
@@ -51,24 +57,17 @@ pub(super) fn own(expr: &Expr) -> BuiltIn {
             ExprKind::TypeName(_) => BuiltIn::NONE,
             _ => BuiltIn::BAD_VALUE,
         },
-        ExprKind::Index(_) => COMPUTED,
         ExprKind::Call(call) if call.name.text == "has" => BuiltIn::NONE,
-        ExprKind::Call(call) if flow_expr::functions::lookup(&call.name.text, false).next().is_some() => {
-            COMPUTED
-        }
-        ExprKind::Method(_) => COMPUTED,
-        // Pure code may hold a cast.
-        ExprKind::Call(_) | ExprKind::Error => ANY,
-        ExprKind::Unary(flow_syntax::tree::UnaryOp::Negate, _) => BuiltIn::BAD_VALUE,
+        ExprKind::Index(_)
+        | ExprKind::Call(_)
+        | ExprKind::Method(_)
+        | ExprKind::Unary(UnaryOp::Negate, _)
+        | ExprKind::Cast(..) => ANY,
         ExprKind::Binary(binary) => match binary.op {
-            Or | And | Equal | NotEqual | Coalesce => BuiltIn::NONE,
-            Less | LessEqual | Greater | GreaterEqual | In => BuiltIn::NONE,
-            Add | Subtract | Multiply | Divide | Remainder => COMPUTED,
+            Or | And | Equal | NotEqual | Coalesce | Less | LessEqual | Greater | GreaterEqual | In => {
+                BuiltIn::NONE
+            }
+            Add | Subtract | Multiply | Divide | Remainder => ANY,
         },
-        ExprKind::Cast(..) => BuiltIn::BAD_SHAPE.and(BuiltIn::EXHAUSTED),
     }
-}
-
-fn is_plain(piece: &Piece) -> bool {
-    matches!(piece, Piece::Text(_))
 }

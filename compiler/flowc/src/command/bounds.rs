@@ -54,11 +54,8 @@ fn human(bound: &Bound, sources: &Sources) -> String {
 
 /// `article.flow:14: write_article: 57 model calls, 5 turns, 18 steps`.
 fn short(bound: &Bound, sources: &Sources) -> String {
-    let counts: Vec<String> = bound
-        .because
-        .iter()
-        .map(|(what, _)| format!("{} {}", bound.counts.of(*what), what.title()))
-        .collect();
+    let counts: Vec<String> =
+        bound.because.iter().map(|(what, _)| what.told(bound.counts.of(*what))).collect();
     let counts = if counts.is_empty() { String::from("no calls") } else { counts.join(", ") };
     format!("{}: {}: {counts}\n", place(bound.at, sources), escape(&bound.flow.name))
 }
