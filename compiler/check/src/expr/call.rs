@@ -650,6 +650,10 @@ impl Cx<'_> {
                     Expr::Const(Value::Null)
                 }
                 (None, None) => {
+                    // One of this name was most likely meant, and isn't unused as well.
+                    if let Some(&id) = self.visible.get(&param.name) {
+                        self.bindings[id as usize].read = true;
+                    }
                     missing.push(param.name.clone());
                     Typed::poison().expr
                 }

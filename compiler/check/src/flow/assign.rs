@@ -28,6 +28,9 @@ impl FlowCheck<'_> {
             ExprKind::Name(name) => name,
             ExprKind::Error => return None,
             _ => {
+                if self.memory_write(assign, span) {
+                    return None;
+                }
                 let root = self.text(assign.target.span).to_string();
                 let state = self
                     .path(root_name(&assign.target))

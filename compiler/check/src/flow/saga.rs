@@ -147,10 +147,8 @@ impl FlowCheck<'_> {
                 let call = WriterCall { symbol, span: root.span, danger: Danger::Compensation };
                 self.cx.writer_calls.push(call);
             }
-            CallTarget::Foreign(..) => {
-                args.iter().for_each(|arg| {
-                    self.expr(&arg.value, None);
-                });
+            CallTarget::Foreign(ty, _) => {
+                self.foreign_call(root, ty);
             }
         }
         // Where the step's own place is taken, that is reported already.

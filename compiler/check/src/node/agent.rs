@@ -1,10 +1,12 @@
 //! Agents: a model with tools, in a loop of at most `max_turns`.
 
+use std::collections::{HashMap, HashSet};
+
 use flow_diagnostics::Code;
 use flow_ir::catalogue::{self, Capability};
 use flow_ir::plan::ModelRef;
 use flow_ir::types::{IntRange, Trust, TypeBody};
-use flow_ir::{Expr, Type, Value};
+use flow_ir::{Expr, Type, TypeName, Value};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, FieldValue, Literal, ToolUse};
 use smol_str::SmolStr;
@@ -145,12 +147,12 @@ impl Cx<'_> {
             FieldValue::By(_) | FieldValue::Trusted(_) | FieldValue::Python(_) => return Vec::new(),
         };
         let mut tools: Vec<AgentTool> = Vec::with_capacity(written.len());
-        let mut places: Vec<(SmolStr, Span)> = Vec::with_capacity(written.len());
+        let mut places: HashMap<SmolStr, Span> = HashMap::with_capacity(written.len());
         for tool in written {
             let max = tool.max.as_ref().and_then(|max| self.tool_max(max));
             let Some((name, called)) = self.tool_use(tool) else { continue };
             let at = tool.tool.span;
-            if let Some((_, first)) = places.iter().find(|(other, _)| *other == name) {
+            if let Some(first) = places.get(&name) {
                 let diagnostic = self
                     .error(Code::DuplicateName, at, format!("`{name}` is listed twice"))
                     .here("the model could not tell them apart")
@@ -159,7 +161,7 @@ impl Cx<'_> {
                 self.report(diagnostic);
                 continue;
             }
-            places.push((name.clone(), at));
+            places.insert(name.clone(), at);
             tools.push(AgentTool { name, called, max });
         }
         tools
@@ -270,11 +272,11 @@ impl Cx<'_> {
     /// Checks bound arguments and returns the positions of the parameters they give.
     fn bound(&mut self, sig: &CallSig, args: &[tree::Arg], tool: &str) -> Vec<usize> {
         let params = sig.params_of();
+        let given: HashSet<&str> =
+            args.iter().filter_map(|arg| arg.name.as_ref()).map(|name| name.text.as_str()).collect();
         let free: Vec<SmolStr> = params
             .iter()
-            .filter(|param| {
-                !args.iter().any(|arg| arg.name.as_ref().is_some_and(|name| name.text == param.name))
-            })
+            .filter(|param| !given.contains(param.name.as_str()))
             .map(|param| param.name.clone())
             .collect();
         let mut bound: Vec<usize> = Vec::with_capacity(args.len());
@@ -356,7 +358,7 @@ impl Cx<'_> {
             return;
         }
         let optional = param.default.is_some() || param.ty.allows_null();
-        if !optional && matches!(param.ty.base().non_null(), Type::Media(_)) {
+        if !optional && has_media(self.program, &param.ty, &mut HashSet::new()) {
             let diagnostic = self
                 .error(
                     Code::BadSetting,
@@ -418,7 +420,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Reports a server that isn't declared.
+    /// Reports a server that isn't declared; `span` is its name, or a text that starts with it.
     pub fn unknown_server(&mut self, name: &SmolStr, span: Span) {
         let module = self.module;
         let servers: Vec<&str> = module
@@ -436,7 +438,7 @@ impl Cx<'_> {
                 diagnostic.help(format!("a server with a similar name exists: `{near}`")).fix(
                     format!("replace `{name}` by `{near}`"),
                     self.at(span),
-                    near,
+                    self.text(span).replacen(name.as_str(), near, 1),
                 )
             }
             None => diagnostic.help(format!("declare it: `tool {name} = mcp(\"…\")`")),
@@ -485,6 +487,23 @@ impl Cx<'_> {
             }
         };
         self.report(diagnostic);
+    }
+}
+
+/// Whether a value of a type can't be written, since a picture, a recording or a file is a part of it.
+fn has_media<'p>(program: &'p Program, ty: &'p Type, seen: &mut HashSet<&'p TypeName>) -> bool {
+    match ty {
+        Type::Media(_) => true,
+        Type::List(of, size) => size.min.is_some_and(|min| min > 0) && has_media(program, of, seen),
+        Type::Where(rule) => has_media(program, &rule.base, seen),
+        Type::Record(record) => record.fields.iter().any(|field| has_media(program, &field.ty, seen)),
+        Type::Named(name) => match program.types.get(name).map(|def| &def.body) {
+            Some(TypeBody::Record { record, .. }) if seen.insert(name) => {
+                record.fields.iter().any(|field| has_media(program, &field.ty, seen))
+            }
+            _ => false,
+        },
+        _ => false,
     }
 }
 

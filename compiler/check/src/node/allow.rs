@@ -42,19 +42,31 @@ pub(crate) fn collect(program: &mut Program, diagnostics: &mut Vec<Diagnostic>) 
                             None => diagnostic.help("write `net(\"api.example.com\")`, `net(\"*.example.com\")` or `net(\"localhost:8080\")`"),
                         });
                     }
+                    Some(grant) if names_nothing(&grant) => {
+                        module.allow_broken = true;
+                        let at = item.locate(module.file, entry.span);
+                        diagnostics.push(super::grants::names_nothing(&grant, at));
+                    }
                     Some(grant) => module.allow.push((grant, item.locate(module.file, entry.span))),
                     None => {
                         module.allow_broken = true;
                         if !matches!(entry.kind, ExprKind::Error) {
-                            diagnostics.push(
-                                Diagnostic::new(Code::BadSetting, item.locate(module.file, entry.span), "this allows nothing")
-                                    .help("entries are `net(\"host\")`, `secret(\"NAME\")`, `fs.read(\"path\")`, `fs.write(\"path\")`, `exec(\"program\")` and `mcp(\"server\")`"),
-                            );
+                            diagnostics.push(super::grants::no_grant(module.file, item, entry));
                         }
                     }
                 }
             }
         }
+    }
+}
+
+/// Whether an entry has the form of one and no text that could match.
+fn names_nothing(grant: &Grant) -> bool {
+    match grant {
+        Grant::Net(_) => false,
+        Grant::Secret(text) => text.is_empty() || text.contains(char::is_whitespace),
+        Grant::Read(text) | Grant::Write(text) | Grant::Exec(text) => text.trim().is_empty(),
+        Grant::Mcp(text) => text.is_empty() || text.contains(['/', ' ']),
     }
 }
 
@@ -260,7 +272,7 @@ fn unmet(module: &Module, item: &tree::Item, need: &Grant, span: Span) -> Diagno
 }
 
 /// Whether a text is what `net` takes: a host, `*.` and a host, or `*`; with a port or without.
-fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !host.ends_with(':') && !host.is_empty() && !port.ends_with(']') => {
             (host, Some(port))

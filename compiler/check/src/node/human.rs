@@ -22,7 +22,10 @@ impl Cx<'_> {
         if let Some(expr) = fields.expr("message") {
             self.text_field(expr, "message");
         }
-        // The doc comment says what is asked, too.
+        // Without a message the doc comment says what is asked, and the parameters are shown as they are.
+        if fields.get("message").is_none() {
+            self.bindings.iter_mut().for_each(|binding| binding.read = true);
+        }
         if fields.get("message").is_none() && self.item.docs.is_none() {
             self.missing_setting(
                 node.name.span,

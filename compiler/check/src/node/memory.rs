@@ -197,7 +197,45 @@ impl Cx<'_> {
         }
         let (key, value) = entry_of(&of);
         self.value(&index.index, &key, "the key");
-        value.nullable()
+        or_null(value)
+    }
+
+    /// Reports `prefs["theme"] = v`: a memory is written by a call. Returns whether it is one.
+    pub fn memory_write(&mut self, assign: &tree::Assign, span: Span) -> bool {
+        let ExprKind::Index(index) = &assign.target.kind else { return false };
+        let ExprKind::Name(name) = &index.object.kind else { return false };
+        let Some((_, is_kv)) = self.memory_sig(name) else { return false };
+        self.used.insert(name.clone());
+        self.use_names(&index.index);
+        let mut diagnostic = self
+            .error(
+                Code::ImmutableAssignment,
+                assign.target.span,
+                format!("`{}` is kept in a memory, and written by a call", self.text(assign.target.span)),
+            )
+            .here("not assigned");
+        diagnostic = match is_kv {
+            true => diagnostic.help(format!("write `{name}.put(key, value)`")),
+            false => diagnostic.help(format!("write `{name}.store(item, text)`")),
+        };
+        let plain = matches!(
+            &assign.value.kind,
+            tree::ValueKind::Expr(tree::Expr {
+                kind: ExprKind::Literal(_)
+                    | ExprKind::Name(_)
+                    | ExprKind::Template(_)
+                    | ExprKind::Binary(_)
+                    | ExprKind::Record(_),
+                ..
+            })
+        );
+        if is_kv && plain && assign.op == tree::AssignOp::Set {
+            let (key, value) = (self.text(index.index.span), self.text(assign.value.span));
+            let call = format!("{name}.put({key}, {value})");
+            diagnostic = diagnostic.fix(format!("write `{name}.put(…)`"), self.at(span), call);
+        }
+        self.report(diagnostic);
+        true
     }
 
     fn memory_call(&mut self, memory: &SmolStr, of: &Type, is_kv: bool, method: &tree::Method) -> Type {
@@ -210,7 +248,7 @@ impl Cx<'_> {
             for arg in &method.args {
                 self.expr(&arg.value, None);
             }
-            self.unknown_operation(memory, is_kv, method);
+            self.unknown_operation(memory, of, is_kv, method);
             return Type::Error;
         };
         let found = self.diagnostics.len();
@@ -224,11 +262,21 @@ impl Cx<'_> {
         match (operation.returns, most.and_then(|at| args.get(at))) {
             (Type::List(of, _), Some(most)) => {
                 let span = count.or(most_position(&method.args)).and_then(|at| method.args.get(at));
-                let span = span.map_or(method.name.span, |arg| arg.value.span);
-                let upper = self.entries_max(most, span);
+                let written = span.map(|arg| &arg.value);
+                let span = written.map_or(method.name.span, |value| value.span);
+                let upper = self.entries_max(most, span).or_else(|| self.upper_of(written?));
                 Type::List(of, Size { min: None, max: upper })
             }
             (returns, _) => returns,
+        }
+    }
+
+    /// The upper bound of a name's type: `n: int(1..50)`.
+    fn upper_of(&self, value: &tree::Expr) -> Option<u64> {
+        let ExprKind::Name(name) = &value.kind else { return None };
+        match &self.bindings[*self.visible.get(name)? as usize].ty {
+            Type::Int(range) => range.max.and_then(|max| u64::try_from(max).ok()),
+            _ => None,
         }
     }
 
@@ -247,7 +295,7 @@ impl Cx<'_> {
         None
     }
 
-    fn unknown_operation(&mut self, memory: &SmolStr, is_kv: bool, method: &tree::Method) {
+    fn unknown_operation(&mut self, memory: &SmolStr, of: &Type, is_kv: bool, method: &tree::Method) {
         let name = &method.name.text;
         let (store, names): (_, &[&str]) = if is_kv { ("kv", &KV) } else { ("vector", &VECTOR) };
         let habit = match (is_kv, name.as_str()) {
@@ -269,11 +317,21 @@ impl Cx<'_> {
             .here(format!("`{memory}` is a `{store}` memory"));
         let near = habit.or_else(|| self.nearest(name, names.iter().copied()));
         let diagnostic = match near {
-            Some(near) => diagnostic.help(format!("it is called `{near}`")).fix(
-                format!("replace `{name}` by `{near}`"),
-                self.at(method.name.span),
-                near,
-            ),
+            Some(near) => {
+                let takes = operation(of, is_kv, near).map(|operation| operation.params.len());
+                let diagnostic = diagnostic.help(match takes == Some(method.args.len()) {
+                    true => format!("it is called `{near}`"),
+                    false => format!("what comes nearest is `{near}`"),
+                });
+                match takes == Some(method.args.len()) {
+                    true => diagnostic.fix(
+                        format!("replace `{name}` by `{near}`"),
+                        self.at(method.name.span),
+                        near,
+                    ),
+                    false => diagnostic,
+                }
+            }
             None => {
                 let names: Vec<SmolStr> = names.iter().map(|name| SmolStr::from(*name)).collect();
                 diagnostic.help(format!("its operations are {}", crate::expr::list_of(&names)))
@@ -294,6 +352,11 @@ fn entry_of(of: &Type) -> (Type, Type) {
         Type::Map(key, value) => ((*key).clone(), (*value).clone()),
         _ => (Type::Error, Type::Error),
     }
+}
+
+/// What is read where nothing may be kept.
+fn or_null(value: Type) -> Type {
+    if matches!(value, Type::Error) { Type::Error } else { value.nullable() }
 }
 
 /// What `name` takes and gives.
@@ -319,7 +382,7 @@ fn operation(of: &Type, is_kv: bool, name: &str) -> Option<Operation> {
         params
     };
     let (params, returns) = match name {
-        "get" => (keyed(Vec::new()), value.nullable()),
+        "get" => (keyed(Vec::new()), or_null(value)),
         "put" => (keyed(vec![param("value", value)]), Type::Null),
         "has" => (keyed(Vec::new()), Type::Bool),
         "delete" => (keyed(Vec::new()), Type::Null),
@@ -327,7 +390,7 @@ fn operation(of: &Type, is_kv: bool, name: &str) -> Option<Operation> {
             vec![param("prefix", Type::STRING), param("max", Type::INT)],
             Type::List(Arc::new(key.clone()), Size::default()),
         ),
-        "update" => (keyed(vec![param("old", value.clone().nullable()), param("new", value)]), Type::Bool),
+        "update" => (keyed(vec![param("old", or_null(value.clone())), param("new", value)]), Type::Bool),
         _ => return None,
     };
     let name = KV.into_iter().find(|own| *own == name)?;

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod allow;
 mod channel;
 mod event;
+mod grants;
 mod habits;
 mod human;
 mod memory;

@@ -255,7 +255,12 @@ impl Cx<'_> {
                 "seed" => settings.seed = self.int_setting(expr, row),
                 "stop" => settings.stop = self.texts_setting(expr, row),
                 "base_url" => settings.base_url = self.base_url(expr),
-                "api_key" => settings.api_key = Some(self.secret_text(expr, row.name)),
+                "api_key" => match &expr.kind {
+                    ExprKind::Literal(literal) if !matches!(literal, Literal::String(_)) => {
+                        self.bad_setting(expr.span, "api_key", "name the secret: `api_key: secret.NAME`");
+                    }
+                    _ => settings.api_key = Some(self.secret_text(expr, row.name)),
+                },
                 "thinking" => self.thinking(expr, field.span),
                 "cache" => self.cache(expr, field.span),
                 "headers" if setting(Kind::Model, "headers").is_some() && is_model(self.item) => {

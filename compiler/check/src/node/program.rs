@@ -191,7 +191,6 @@ impl Cx<'_> {
             self.bad_setting(expr.span, "mcp", "name a server and its tool: `mcp: \"jira/create_issue\"`");
             return;
         };
-        self.needs.push((Grant::Mcp(server.to_string()), expr.span));
         // A server that isn't declared in sight may be declared elsewhere, unless it is the slip of one that is.
         let module = self.module;
         let servers: Vec<&str> = module
@@ -204,7 +203,9 @@ impl Cx<'_> {
             self.used.insert(SmolStr::from(server));
         } else if self.nearest(server, servers.iter().copied()).is_some() {
             self.unknown_server(&SmolStr::from(server), expr.span);
+            return;
         }
+        self.needs.push((Grant::Mcp(server.to_string()), expr.span));
     }
 
     fn python(&mut self, fields: &Fields) {

@@ -1,5 +1,7 @@
 //! The one table of the fields of declarations: which kinds have them, and what they accept.
 
+use std::collections::HashSet;
+
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
@@ -218,10 +220,10 @@ impl<'t> Fields<'t> {
 impl Cx<'_> {
     /// Takes the fields that a kind has; reports the others and those given twice.
     pub fn fields<'t>(&mut self, kind: Kind, fields: &'t [tree::Field]) -> Fields<'t> {
-        let mut found: Vec<(&'static Setting, &'t tree::Field)> = Vec::with_capacity(fields.len());
+        let mut found: Vec<(&'static Setting, &'t tree::Field)> = Vec::new();
+        let given: HashSet<&str> = fields.iter().map(|field| field.key.as_str()).collect();
         for field in fields {
             let Some(row) = setting(kind, &field.key.text) else {
-                let given = |name: &str| fields.iter().any(|other| other.key.text == name);
                 self.unknown_setting_beside(kind, &field.key, &given);
                 self.names_of(&field.value);
                 continue;
@@ -289,14 +291,14 @@ impl Cx<'_> {
 
     /// Reports a field that its kind doesn't have.
     pub fn unknown_setting(&mut self, kind: Kind, key: &tree::Name) {
-        self.unknown_setting_beside(kind, key, &|_| false);
+        self.unknown_setting_beside(kind, key, &HashSet::new());
     }
 
     /// Reports a field that its kind doesn't have. What is `given` beside it can't have been meant.
-    fn unknown_setting_beside(&mut self, kind: Kind, key: &tree::Name, given: &dyn Fn(&str) -> bool) {
+    fn unknown_setting_beside(&mut self, kind: Kind, key: &tree::Name, given: &HashSet<&str>) {
         let names: Vec<&str> = SETTINGS
             .iter()
-            .filter(|row| row.kinds.contains(&kind) && !given(row.name))
+            .filter(|row| row.kinds.contains(&kind) && !given.contains(row.name))
             .map(|row| row.name)
             .collect();
         let owner = SETTINGS.iter().find(|row| row.name == key.text);

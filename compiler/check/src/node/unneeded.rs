@@ -27,7 +27,19 @@ pub(crate) fn unneeded(program: &Program, items: &Items, diagnostics: &mut Vec<D
             complete &= own.tree.items.iter().all(|item| !opaque(item));
             open.extend(own.requires.iter().map(|(name, _)| name).filter(|name| seen.insert(name)));
         }
+        let mut listed = HashMap::new();
         for (grant, at) in &module.allow {
+            let text = grant_text(grant);
+            if let Some(first) = listed.get(&text) {
+                diagnostics.push(
+                    Diagnostic::new(Code::UnusedAuthority, *at, format!("`{text}` is listed twice"))
+                        .here("allowed already")
+                        .label(*first, "allowed here")
+                        .help("remove it"),
+                );
+                continue;
+            }
+            listed.insert(text, *at);
             let judged = matches!(grant, Grant::Net(_) | Grant::Secret(_));
             if complete && judged && !all.iter().any(|need| covers(grant, need)) {
                 let text = grant_text(grant);
