@@ -115,6 +115,9 @@ fn gather(
                 told = true;
                 noted.no_model.push(item.locate(module.file, span));
             }
+            if !checked.mentioned.is_empty() {
+                noted.mentions.push((module.name.clone(), index, checked.clone()));
+            }
             let own = item.kind.name().map(|name| &name.text);
             let others = checked.used.iter().filter(|name| Some(*name) != own);
             noted.called.extend(others.filter_map(|name| items::home(module, name)));

@@ -20,6 +20,8 @@ pub struct Coordinate {
     pub span: Span,
     /// The flow that it calls.
     pub calls: Option<Symbol>,
+    /// The node that it calls.
+    pub node: Option<Symbol>,
     /// How it gets another name.
     pub naming: Naming,
 }

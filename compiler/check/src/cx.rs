@@ -252,6 +252,10 @@ pub(crate) struct Cx<'a> {
     pub siblings: HashMap<SmolStr, Span>,
     /// What must be in `allow`.
     pub needs: Vec<(flow_ir::plan::Grant, Span)>,
+    /// Whether this is an expectation of a test, where more functions are known.
+    pub in_expect: bool,
+    /// Coordinates that a test names.
+    pub mentioned: Vec<crate::test::Mentioned>,
     /// Secrets that were named.
     pub secrets: Vec<(SmolStr, Span)>,
     enums: HashMap<TypeName, Arc<EnumShape>>,
@@ -289,6 +293,8 @@ impl<'a> Cx<'a> {
             lost_way: false,
             siblings: HashMap::new(),
             needs: Vec::new(),
+            in_expect: false,
+            mentioned: Vec::new(),
             secrets: Vec::new(),
             enums: HashMap::new(),
             shapes: HashMap::new(),

@@ -14,9 +14,7 @@ use smol_str::SmolStr;
 use crate::coordinates::Coordinates;
 use crate::cx::{Cx, Use};
 use crate::node::agent::Agent;
-use crate::node::settings::Kind;
 use crate::program::{Entry, Module, Program, Symbol};
-use crate::suggest::nearest;
 use crate::work::{self, Work};
 use crate::writers::WriterCall;
 
@@ -47,6 +45,8 @@ pub struct Checked {
     pub coordinates: Coordinates,
     /// What it does, as far as a whole program needs to know.
     pub work: Work,
+    /// The coordinates that a test names.
+    pub mentioned: Vec<crate::test::Mentioned>,
 }
 
 /// An item's part of a plan.
@@ -92,14 +92,15 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
             Body::Flow(Box::new(checked.flow))
         }
         ItemKind::Variant(variant) => {
-            of_node(&mut cx, &variant.of, "variant");
-            cx.use_every_name();
+            cx.variant(variant);
             Body::None
         }
         ItemKind::Eval(eval) => {
-            of_node(&mut cx, &eval.of, "eval");
-            cx.fields(Kind::Eval, &eval.fields);
-            cx.use_every_name();
+            cx = crate::test::eval::check(cx, eval);
+            Body::None
+        }
+        ItemKind::Test(test) => {
+            cx = crate::test::check(cx, test);
             Body::None
         }
         ItemKind::Memory(memory) => {
@@ -110,13 +111,13 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
             cx.server(server);
             Body::None
         }
-        ItemKind::Trigger(_) | ItemKind::Test(_) => {
-            cx.use_every_name();
+        ItemKind::Trigger(trigger) => {
+            cx.trigger(trigger);
             Body::None
         }
         _ => Body::None,
     };
-    if matches!(item.kind, ItemKind::Node(_) | ItemKind::Flow(_) | ItemKind::Code(_)) {
+    if matches!(item.kind, ItemKind::Node(_) | ItemKind::Flow(_) | ItemKind::Code(_) | ItemKind::Test(_)) {
         cx.unused_bindings();
     }
     if cx.lost {
@@ -155,6 +156,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
         used: cx.used,
         steps,
         coordinates,
+        mentioned: cx.mentioned,
     };
     (checked, cx.diagnostics)
 }
@@ -202,25 +204,6 @@ fn code_body(cx: &mut Cx, code: &tree::Code) -> Body {
         param_types: params.into_iter().map(|param| param.ty).collect(),
         returns,
     })
-}
-
-fn of_node(cx: &mut Cx, of: &tree::Name, what: &str) {
-    if cx.callable(&of.text).is_some() || cx.is_broken(&of.text) {
-        return;
-    }
-    let near = nearest(&of.text, cx.step_names());
-    let mut diagnostic = cx
-        .error(Code::UnknownNode, of.span, format!("unknown node `{}`", of.text))
-        .here("not declared in this file");
-    diagnostic = match near {
-        Some(near) => diagnostic.help(format!("a node with a similar name exists: `{near}`")).fix(
-            format!("replace `{}` by `{near}`", of.text),
-            cx.at(of.span),
-            near,
-        ),
-        None => diagnostic.help(format!("the {what} is of a node or flow of this file")),
-    };
-    cx.report(diagnostic);
 }
 
 /// Warns of imports, nodes and `allow` entries that nothing needs.

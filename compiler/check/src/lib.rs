@@ -26,6 +26,7 @@ mod recursion;
 mod sig;
 mod standard;
 mod suggest;
+mod test;
 mod types;
 mod whole;
 mod work;
@@ -44,6 +45,7 @@ pub use program::{
     short,
 };
 pub use suggest::nearest;
+pub use test::Mentioned;
 pub use work::Work;
 pub use writers::{Danger, WriterCall};
 

@@ -407,6 +407,8 @@ fn declare(unit: &Unit, diagnostics: &mut Vec<Diagnostic>, taken: &mut HashMap<S
         allow_at: None,
         allow_broken: false,
     };
+    crate::test::titles(&unit.tree, diagnostics);
+    crate::node::trigger::paths(&unit.tree, diagnostics);
     for (index, item) in unit.tree.items.iter().enumerate() {
         let types = item_types(&item.kind);
         let is_type = !types.is_empty();

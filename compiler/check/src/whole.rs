@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 use crate::items::{self, Items};
 use crate::program::Program;
 use crate::sig::Used;
-use crate::{coordinates, kinds, node, recursion, standard, writers};
+use crate::{coordinates, kinds, node, recursion, standard, test, writers};
 
 /// What was noted while the items were gathered.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub(crate) struct Noted {
     pub called: HashSet<(SmolStr, SmolStr)>,
     /// For each module of the user's the first place that asks a model and names none.
     pub no_model: Vec<FileSpan>,
+    /// The tests that name coordinates: module, index of the item, and what they name.
+    pub mentions: test::coordinates::Mentions,
 }
 
 /// Runs every pass.
@@ -43,6 +45,7 @@ pub(crate) fn run(
     coordinates::clashes(program, items, diagnostics);
     kinds::unreachable(program, items, diagnostics);
     writers::unsafe_calls(program, items, diagnostics);
+    test::coordinates::judge(program, items, &noted.mentions, diagnostics);
     standard::quiet(program, diagnostics);
 }
 

@@ -209,6 +209,10 @@ codes! {
     /// An argument that must be trusted, and is not.
     E0710 Error "untrusted-argument" UntrustedArgument
 
+    // E08: tests and evals.
+    /// A gate of an eval that depends on nothing measured, or on what can't be compared so.
+    E0803 Error "bad-gate" BadGate
+
     // E09: project.
     /// A `flow.toml` that can't be read, or a key it doesn't have.
     E0901 Error "bad-project-file" BadProjectFile

@@ -31,6 +31,7 @@ const HABITS: [(&str, &str); 8] = [
 /// one of other languages.
 pub(crate) fn is_function_habit(name: &str) -> bool {
     HABITS.iter().any(|(habit, _)| *habit == name)
+        || crate::test::is_function(name)
         || functions::lookup(name, true).next().is_some()
         || functions::macros(name).next().is_some()
         || functions::lookup(&format!("math.{name}"), false).next().is_some()
@@ -54,6 +55,9 @@ impl Cx<'_> {
         }
         if name == "endorse" {
             return self.endorse(call, expr.span, hint);
+        }
+        if let Some(typed) = self.test_function(call, expr.span) {
+            return typed;
         }
         if let Some((symbol, sig)) = self.callable(name) {
             if sig.kind != CallKind::Code {

@@ -33,9 +33,12 @@ impl<'a> FlowCheck<'a> {
 
     /// Records a step's coordinate; reports one that is taken (C8), and returns whether it was free.
     pub fn coordinate(&mut self, segment: &str, at: Span, naming: Naming, calls: Option<Symbol>) -> bool {
+        if self.loose {
+            return true;
+        }
         let coordinate = format!("{}/{segment}", self.path);
         let Some(first) = self.coordinates.get(&coordinate).map(|step| step.span) else {
-            self.coordinates.insert(coordinate, Coordinate { span: at, calls, naming });
+            self.coordinates.insert(coordinate, Coordinate { span: at, calls, node: None, naming });
             return true;
         };
         // A name that is declared twice is reported as that.
@@ -54,6 +57,13 @@ impl<'a> FlowCheck<'a> {
         }
         self.report(diagnostic);
         false
+    }
+
+    /// Notes which node the step of a coordinate calls.
+    pub fn calls_node(&mut self, segment: &str, node: Option<Symbol>) {
+        if let Some(step) = self.coordinates.get_mut(&format!("{}/{segment}", self.path)) {
+            step.node = step.node.take().or(node);
+        }
     }
 
     /// Returns a name that nothing in the item has: `rewrite_2`.

@@ -16,8 +16,6 @@ mod step;
 mod wait;
 mod ways;
 
-pub(crate) use step::root_of;
-
 use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 
@@ -34,6 +32,7 @@ use crate::node::settings::Kind;
 use crate::types::docs;
 
 pub(crate) use assigned::LateReads;
+pub(crate) use step::{Got, root_of};
 
 /// What stands around a statement and may be left.
 pub(crate) enum Frame {
@@ -106,6 +105,8 @@ pub(crate) struct FlowCheck<'a> {
     in_unreachable: bool,
     returns: Option<Type>,
     emits: Option<Type>,
+    /// Whether this is no flow: steps need no coordinates of their own.
+    loose: bool,
 }
 
 impl<'a> Deref for FlowCheck<'a> {
@@ -131,27 +132,41 @@ pub(crate) struct CheckedFlow {
 
 /// Checks a flow.
 pub(crate) fn check<'a>(cx: Cx<'a>, flow: &tree::Flow) -> (Cx<'a>, CheckedFlow) {
-    let mut check = FlowCheck {
-        cx,
-        blocks: Vec::new(),
-        open: Vec::new(),
-        frames: Vec::new(),
-        path: flow.name.text.to_string(),
-        coordinates: HashMap::new(),
-        offers: coordinate::Offers::default(),
-        redeclared: false,
-        sagas: 0,
-        racing: 0,
-        in_unreachable: false,
-        returns: None,
-        emits: None,
-    };
+    let mut check = FlowCheck { loose: false, path: flow.name.text.to_string(), ..FlowCheck::loose(cx) };
     let plan = check.run(flow);
     let steps = check.coordinates.iter().map(|(path, step)| (path.replace("[]", ""), step.span)).collect();
     let own = flow.name.text.len() + 1;
     let coordinates =
         check.coordinates.into_iter().map(|(path, step)| (path[own..].to_string(), step)).collect();
     (check.cx, CheckedFlow { flow: plan, steps, coordinates })
+}
+
+impl<'a> FlowCheck<'a> {
+    /// The check of statements that are no flow's: of a test's, or of what an eval measures.
+    pub(crate) fn loose(cx: Cx<'a>) -> FlowCheck<'a> {
+        FlowCheck {
+            cx,
+            blocks: Vec::new(),
+            open: Vec::new(),
+            frames: Vec::new(),
+            path: String::new(),
+            coordinates: HashMap::new(),
+            offers: coordinate::Offers::default(),
+            redeclared: false,
+            sagas: 0,
+            racing: 0,
+            in_unreachable: false,
+            returns: None,
+            emits: None,
+            loose: true,
+        }
+    }
+
+    /// Checks a statement by itself.
+    pub(crate) fn statement(&mut self, step: &tree::Step) {
+        self.hoist = Some(step.span);
+        self.step(step);
+    }
 }
 
 impl FlowCheck<'_> {

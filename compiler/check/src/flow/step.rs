@@ -162,7 +162,7 @@ impl FlowCheck<'_> {
             .or_else(|| name.cloned())
             .unwrap_or_else(|| callee.clone());
         let before = self.point.clone();
-        let mut flow = None;
+        let (mut flow, mut node) = (None, None);
         let (plan_target, args, returns, kind, unsafe_writer) = match target {
             CallTarget::Step(symbol, sig) => {
                 let args = self.arguments(&sig.params_of(), args_written, &callee, name_span);
@@ -175,7 +175,10 @@ impl FlowCheck<'_> {
                         flow = Some(symbol.clone());
                         Target::Flow(self.uses.add(Use::Flow(symbol), name_span))
                     }
-                    _ => Target::Node(self.uses.add(Use::Node(symbol), name_span)),
+                    _ => {
+                        node = Some(symbol.clone());
+                        Target::Node(self.uses.add(Use::Node(symbol), name_span))
+                    }
                 };
                 (Some(target), args, sig.returns.clone(), sig.kind, sig.unsafe_writer)
             }
@@ -187,6 +190,7 @@ impl FlowCheck<'_> {
         };
         let naming = Naming::of(value.name.as_ref(), expr.span.end);
         let is_free = self.coordinate(&segment, root.span, naming, flow);
+        self.calls_node(&segment, node);
         let with = self.with(value.with.as_ref(), kind, unsafe_writer, &callee);
         let expected = expected.cloned();
         let (extract, ty) = self.extract(expr, root, returns, expected.as_ref());

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod allow;
 mod channel;
+mod cron;
 mod event;
 mod grants;
 mod habits;
@@ -14,6 +15,7 @@ pub(crate) mod prompt;
 mod server;
 pub mod settings;
 pub(crate) mod tool;
+pub(crate) mod trigger;
 pub(crate) mod unneeded;
 
 use flow_ir::plan::Param;

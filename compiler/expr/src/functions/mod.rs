@@ -24,7 +24,7 @@ pub use compare::{equal, order};
 pub(crate) use convert::scalar_text;
 pub(crate) use lists::{Seen, incomparable, sort_indices};
 pub use macros::{MACROS, MacroRow, Over, macros};
-pub use time::duration_text;
+pub use time::{duration_text, is_time_zone};
 
 use crate::{Env, Error};
 

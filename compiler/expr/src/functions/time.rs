@@ -94,6 +94,11 @@ fn part(args: &[&Value], of: fn(&jiff::Zoned) -> i64) -> Result<Value, Error> {
     Ok(Value::Int(of(&timestamp(args, 0)?.to_zoned(time_zone(zone)?))))
 }
 
+/// Whether a text names a time zone: `Europe/Berlin`, `UTC`, or a fixed offset like `+02:00`.
+pub fn is_time_zone(name: &str) -> bool {
+    time_zone(Some(name)).is_ok()
+}
+
 /// Reads `Europe/Berlin`, `UTC` and fixed offsets like `+02:00`.
 fn time_zone(name: Option<&str>) -> Result<jiff::tz::TimeZone, Error> {
     let Some(name) = name else { return Ok(jiff::tz::TimeZone::UTC) };
