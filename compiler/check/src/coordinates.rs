@@ -74,9 +74,9 @@ pub(crate) fn clashes(program: &Program, items: &Items, diagnostics: &mut Vec<Di
                         .map(|inner| format!("/{inner}")),
                     None => None,
                 }?;
-                Some((step, format!("{}/{path}/{rest}{clash}", caller.name)))
+                Some((rest, step, format!("{}/{path}/{rest}{clash}", caller.name)))
             });
-            let (Some((step, coordinate)), Some((module, item))) = (found, program.item(caller)) else {
+            let (Some((rest, step, coordinate)), Some((module, item))) = (found, program.item(caller)) else {
                 continue;
             };
             let at = |span: Span| item.locate(module.file, span);
@@ -87,8 +87,15 @@ pub(crate) fn clashes(program: &Program, items: &Items, diagnostics: &mut Vec<Di
             )
             .here(format!("`{}` has a step of this name, beneath this one", called.name))
             .label(at(step.span), "the other one")
-            .help("give the call a name of its own: `… as name`");
-            if let Some((place, before)) = call.naming.place() {
+            .help("give one of them a name of its own: `… as name`");
+            // A step of the call's own `catch` goes where the call goes.
+            let is_own = rest.starts_with("catch");
+            let inner = format!("{path}/{rest}");
+            let (path, naming) = match is_own {
+                true => (&inner, step.naming),
+                false => (path, call.naming),
+            };
+            if let Some((place, before)) = naming.place() {
                 let (prefix, last) =
                     path.rsplit_once('/').map_or(("", path.as_str()), |(before, last)| (before, last));
                 let taken = |number: u32| {

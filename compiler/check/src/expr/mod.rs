@@ -346,6 +346,32 @@ impl Cx<'_> {
         before.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
     }
 
+    /// Returns where a name was bound whose block has ended.
+    fn ended(&mut self, name: &SmolStr) -> Option<Span> {
+        if self.constant_only || self.diagnostics.len() > 100 {
+            return None;
+        }
+        let binding = self.bindings.iter_mut().rev().find(|binding| binding.name == *name)?;
+        // Read where it isn't known, it isn't unused as well.
+        binding.read = true;
+        (binding.kind != BindingKind::Implied).then_some(binding.span)
+    }
+
+    fn out_of_scope(&mut self, name: &SmolStr, span: Span, bound: Span) {
+        let help = match self.late_reads.is_empty() {
+            true => "values leave a block by `yield`, or in state that is declared before the block",
+            false => {
+                "hand it to the stage that needs it, `goto next(x)` and `stage next(x: T)`, or keep it in state that is declared before the graph"
+            }
+        };
+        let diagnostic = self
+            .error(Code::UnknownName, span, format!("`{name}` is not known here any more"))
+            .here("outside of the block that binds it")
+            .label(self.at(bound), "bound here, until the end of its block")
+            .help(help);
+        self.report(diagnostic);
+    }
+
     fn unknown_name(&mut self, name: &SmolStr, span: Span, hint: Option<&Type>) {
         if self.siblings.contains_key(name) {
             self.sibling_read(name, span);
@@ -360,6 +386,9 @@ impl Cx<'_> {
         }
         if self.lost_words.contains(name) || self.lost && self.stands_before(name, span) {
             return;
+        }
+        if let Some(bound) = self.ended(name) {
+            return self.out_of_scope(name, span, bound);
         }
         let enum_hint = hint.and_then(|ty| match ty.non_null() {
             Type::Named(enum_name) => {

@@ -95,6 +95,8 @@ impl FlowCheck<'_> {
                         .here("a value")
                         .help("declare its type: `flow name(…) -> T`");
                     check.report(diagnostic);
+                    // One declaration mends all of them.
+                    check.returns = Some(Type::Error);
                     None
                 }
                 (Some(value), Some(ty)) => {

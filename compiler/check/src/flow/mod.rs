@@ -390,11 +390,7 @@ impl FlowCheck<'_> {
                     Some(ty) => (self.coerce(typed, &ty, value.span, &format!("`{name}`")), ty),
                     None => {
                         if matches!(typed.ty, Type::Null) {
-                            let diagnostic = self
-                                .error(Code::TypeMismatch, value.span, format!("what type has `{name}`?"))
-                                .here("`null` alone says nothing")
-                                .help(format!("write it: `let {name}: T? = null`"));
-                            self.report(diagnostic);
+                            self.null_alone(name, value.span);
                             (typed.expr, Type::Error)
                         } else {
                             self.storable(typed)
@@ -404,8 +400,22 @@ impl FlowCheck<'_> {
                 self.emit(Statement::Set { slot, value });
                 ty
             }
+            step::Got::Stored(Type::Null)
+                if expected.is_none() && !matches!(value.kind, tree::ValueKind::Expr(_)) =>
+            {
+                self.null_alone(name, value.span);
+                Type::Error
+            }
             step::Got::Stored(ty) => expected.unwrap_or(ty),
         }
+    }
+
+    fn null_alone(&mut self, name: &SmolStr, span: Span) {
+        let diagnostic = self
+            .error(Code::TypeMismatch, span, format!("what type has `{name}`?"))
+            .here("`null` alone says nothing")
+            .help(format!("say it: `let {name}: T? = …`"));
+        self.report(diagnostic);
     }
 
     /// Checks the state of a block and returns what initialises it.
