@@ -410,6 +410,11 @@ fn declare(unit: &Unit, diagnostics: &mut Vec<Diagnostic>, taken: &mut HashMap<S
     crate::test::titles(&unit.tree, diagnostics);
     crate::node::trigger::paths(&unit.tree, diagnostics);
     for (index, item) in unit.tree.items.iter().enumerate() {
+        if let ItemKind::Error(lost) = &item.kind {
+            for name in &lost.imported {
+                module.scope.entry(name.text.clone()).or_insert(Entry::Error);
+            }
+        }
         let types = item_types(&item.kind);
         let is_type = !types.is_empty();
         let names = if is_type { types } else { item.kind.name().into_iter().collect() };

@@ -109,6 +109,8 @@ pub(crate) struct Lexer<'a> {
     outer: Vec<u32>,
     /// The next string is raw: it is the text of `python:`.
     pub(crate) raw_next: bool,
+    /// Whether the head of an item at the start of a line ends a `"""` text: see [`ends_block`](crate::scan::ends_block).
+    pub(crate) items_end_strings: bool,
     pub(crate) flaw: Option<Flaw>,
 }
 
@@ -122,6 +124,7 @@ impl<'a> Lexer<'a> {
             string: None,
             outer: Vec::new(),
             raw_next: false,
+            items_end_strings: false,
             flaw: None,
         }
     }
@@ -170,6 +173,16 @@ impl<'a> Lexer<'a> {
                     self.string = None;
                     self.at += if block { 3 } else { 1 };
                     return TokenKind::QuoteClose;
+                }
+                b'\n'
+                    if block && self.items_end_strings && crate::scan::ends_block(self.text, self.at + 1) =>
+                {
+                    self.string = None;
+                    self.outer.clear();
+                    self.open.clear();
+                    self.flaw = Some(Flaw::OpenString { at: open, block });
+                    self.at += 1;
+                    return TokenKind::Text;
                 }
                 b'\n' if !block => {
                     self.string = None;
@@ -386,6 +399,10 @@ impl<'a> Lexer<'a> {
             match self.bytes[self.at] {
                 b'\\' if !raw && self.byte(self.at + 1) != b'\n' => self.at += 2,
                 b'\n' if !block => break,
+                b'\n' if self.items_end_strings && crate::scan::ends_block(self.text, self.at + 1) => {
+                    self.open.clear();
+                    break;
+                }
                 b if b == mark && !block => {
                     self.at += 1;
                     return TokenKind::Plain;

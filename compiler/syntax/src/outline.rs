@@ -149,9 +149,18 @@ impl<'a> Outline<'a> {
 
     /// The element that is to blame when reading stops at a token.
     pub(crate) fn region(&self, i: usize) -> Option<Region> {
+        self.region_around(i, true)
+    }
+
+    /// The element that a token belongs to.
+    pub(crate) fn element_of(&self, i: usize) -> Option<Region> {
+        self.region_around(i, false)
+    }
+
+    fn region_around(&self, i: usize, stopped: bool) -> Option<Region> {
         let (mut n, mut i) = (self.block_around(i)?, i);
         loop {
-            if let Some(region) = self.region_in(n, i) {
+            if let Some(region) = self.region_in(n, i, stopped) {
                 return Some(region);
             }
             // An empty block is part of the element around it.
@@ -214,16 +223,21 @@ impl<'a> Outline<'a> {
     pub(crate) fn wider(&self, region: Region) -> Option<Region> {
         let block = &self.blocks[region.block];
         let parent = block.parent?;
-        self.region_in(parent, block.open)
+        self.region_in(parent, block.open, true)
             .map(|r| Region { end: r.end.max(block.close + 1).min(self.tokens.len()), ..r })
     }
 
-    fn region_in(&self, n: usize, i: usize) -> Option<Region> {
+    fn region_in(&self, n: usize, i: usize, stopped: bool) -> Option<Region> {
         let block = &self.blocks[n];
         let at = block.elements.partition_point(|&start| start <= i.min(block.close.saturating_sub(1)));
         let mut element = at.checked_sub(1)?;
         // Reading that stops where an element may well start was stopped by the one before, which isn't complete.
-        if element > 0 && block.elements[element] == i && i < block.close && self.may_start(block.kind, i) {
+        if stopped
+            && element > 0
+            && block.elements[element] == i
+            && i < block.close
+            && self.may_start(block.kind, i)
+        {
             element -= 1;
         }
         let first = block.elements[element];
@@ -414,6 +428,7 @@ impl<'a> Outline<'a> {
             BlockKind::Fields => {
                 after
                     && (self.word(i + 1) == ":"
+                        || (self.kind(i) == Some(TokenKind::QuoteOpen) && self.word(i + 3) == ":")
                         || (matches!(word, "measure" | "gate") && self.kind(i) == Some(TokenKind::Word))
                         || (self.starts_line(i)
                             && self.kind(i) == Some(TokenKind::Word)
@@ -423,13 +438,21 @@ impl<'a> Outline<'a> {
                 let named = self.word(i + 1) == ":"
                     || (self.kind(i) == Some(TokenKind::QuoteOpen) && self.word(i + 3) == ":");
                 let plain = self.starts_line(i) && self.kind(i) == Some(TokenKind::Word);
-                after && (named || plain && !matches!(word, "in" | "is" | "as" | "where" | "merge"))
+                let other = self.word(i - 1) == "," && self.kind(i) == Some(TokenKind::Word);
+                after && (named || other || plain && !matches!(word, "in" | "is" | "as" | "where" | "merge"))
             }
             BlockKind::Arms => {
                 let next = self.word(i + 1);
                 match word {
                     "when" => self.word(i - 1) != "else",
-                    "else" => matches!(next, "=>" | "as") || (next == "if" && self.arrow_before_brace(i)),
+                    "else" if matches!(next, "=>" | "as") => true,
+                    "else" if next == "if" => self.arrow_before_brace(i),
+                    // In the place of an arm, unless the arm before it holds an `if`.
+                    "else" => {
+                        let from = block.elements.last().copied().unwrap_or(block.open);
+                        after && (from..i).all(|j| !matches!(self.word(j), "if" | "loop" | "graph"))
+                    }
+                    "case" | "default" if after && self.starts_line(i) && next != "(" => true,
                     _ => after && (next == "=>" || self.starts_line(i) && self.lone_head(i)) && head != "as",
                 }
             }
@@ -469,6 +492,18 @@ impl<'a> Outline<'a> {
                 match word {
                     "if" => self.starts_line(i) || matches!(self.word(i - 1), "}"),
                     "else" | "catch" | "finally" | "with" | "undo" | "as" | "in" | "is" | "when" => false,
+                    // Operators and clauses of other languages.
+                    "and" | "or" | "then" | "instanceof" if !self.starts_line(i) => false,
+                    "not" if self.word(i + 1) == "in" => false,
+                    _ if !self.starts_line(i)
+                        && matches!(
+                            self.word(i - 1),
+                            "match" | "switch" | "typeof" | "lambda" | "new" | "not"
+                        )
+                        && self.kind(i - 1) == Some(TokenKind::Word) =>
+                    {
+                        false
+                    }
                     "while" | "until" => self.starts_line(i) && head != "loop" && head != "wait",
                     "max" | "by" | "jobs" | "collect" if matches!(head, "loop" | "for" | "graph") => false,
                     "before" | "after" | "merge" if !matches!(self.word(i + 1), "(" | "." | "=" | "+=") => {
@@ -479,7 +514,8 @@ impl<'a> Outline<'a> {
                     // `switch x {`: what follows belongs to the word that starts no step.
                     _ if !self.starts_line(i)
                         && block.elements.last() == Some(&(i - 1))
-                        && FOREIGN.contains(&self.word(i - 1)) =>
+                        && self.kind(i - 1) == Some(TokenKind::Word)
+                        && !is_reserved(self.word(i - 1)) =>
                     {
                         false
                     }
@@ -509,18 +545,13 @@ impl<'a> Outline<'a> {
             .take_while(|&j| !self.starts_line(j))
             .take(12)
             .any(|j| self.word(j) == "=>")
+            || self.kind(i) == Some(TokenKind::Word) && matches!(self.word(i + 1), ":" | "->")
     }
 }
 
 fn closes(open: &str, close: &str) -> bool {
     matches!((open, close), ("(", ")") | ("[", "]") | ("{" | "${", "}"))
 }
-
-/// Words that start a statement in other languages.
-const FOREIGN: [&str; 20] = [
-    "switch", "match", "elif", "elsif", "elseif", "throw", "raise", "var", "val", "mut", "const", "await",
-    "async", "spawn", "def", "fn", "function", "sleep", "foreach", "print",
-];
 
 /// Words that say what a brace after them holds.
 const HEADS: [&str; 12] =

@@ -12,6 +12,7 @@ use pest::iterators::Pair;
 use crate::balance::{Repair, balance};
 use crate::build::Builder;
 use crate::explain;
+use crate::lexer::TokenKind;
 use crate::outline::{Outline, Region};
 use crate::patch::{POISON, Patch, move_spans};
 use crate::scan::{FAULTS_MAX, FILE_BYTES_MAX, Fault, FaultKind, Stretch, scan};
@@ -221,10 +222,30 @@ impl FileParser<'_> {
             let attached = std::mem::take(&mut outcome.docs);
             self.stray_docs(stretch.docs.iter().copied().filter(|d| !attached.contains(&(d - base))));
         }
+        self.told_by_others(first);
         self.diagnostics[first..].sort_by_key(|d| d.primary.at.span.start);
         let span = Span::new(stretch.keyword - base, stretch.span.len());
         let Outcome { kind, lost, broken, .. } = outcome;
         Item { start: base, text: Arc::from(text), docs, kind, span, lost, broken }
+    }
+
+    /// Forgets the separators that stand inside what the fix of another problem writes anew.
+    fn told_by_others(&mut self, first: usize) {
+        let rewritten: Vec<Span> = self.diagnostics[first..]
+            .iter()
+            .flat_map(|d| d.fixes.iter().flat_map(|f| &f.edits))
+            .filter(|edit| edit.at.span.len() > 1 && edit.text.contains('\n'))
+            .map(|edit| edit.at.span)
+            .collect();
+        let text = self.text;
+        let mut index = 0;
+        self.diagnostics.retain(|d| {
+            index += 1;
+            let at = d.primary.at.span;
+            index <= first
+                || text.get(at.range()) != Some(";")
+                || !rewritten.iter().any(|span| span.contains(at))
+        });
     }
 
     /// Reads the text of an item, or of what stands in the place of one.
@@ -427,10 +448,10 @@ impl FileParser<'_> {
                 FaultKind::StrayClose => {
                     patch.replace(fault.span, " ".repeat(fault.span.len() as usize));
                 }
-                FaultKind::Unknown
+                FaultKind::Unknown | FaultKind::Await | FaultKind::Dashes
                     if explain::instead(text, *fault)
                         .is_some_and(|meant| patch.replace(fault.span, meant)) => {}
-                _ => match outline.region(outline.token_at(fault.span.start)) {
+                _ => match outline.element_of(outline.token_at(fault.span.start)) {
                     Some(region) => give_up(&mut patch, &outline, &mut given_up, region),
                     None => return lost(),
                 },
@@ -465,7 +486,7 @@ impl FileParser<'_> {
                 closed.iter().any(|spot| span.touches(*spot))
             };
             let known = given_up.iter().any(|g| (g.first..=g.end).contains(&at) || Some(*g) == region)
-                || mended.iter().any(|(r, until)| *r == region && at <= *until)
+                || mended.iter().any(|(r, until)| *r == region && at <= *until + 1)
                 || region.map_or(header || !closed.is_empty(), around);
             if !known {
                 let diagnostic = explain::refused(self.file, base, &outline, at, region);
@@ -546,7 +567,30 @@ fn lost_item(text: &str) -> ItemKind {
         keyword = name;
         name = words.next().filter(is_word);
     }
-    ItemKind::Error(ErrorItem { keyword, name })
+    let imported = match keyword.as_ref().map(Name::as_str) {
+        Some("import" | "from") => imported(text),
+        _ => Vec::new(),
+    };
+    if !imported.is_empty() {
+        name = None;
+    }
+    ItemKind::Error(ErrorItem { keyword, name, imported })
+}
+
+/// The names that a broken import was to bring: those in its braces, else those before `from` or after `import`.
+fn imported(text: &str) -> Vec<Name> {
+    let tokens: Vec<_> = crate::lexer::tokens(text).into_iter().filter(|t| !t.kind.is_trivia()).collect();
+    let word = |i: usize| tokens.get(i).map_or("", |t| &text[t.span.range()]);
+    let start = (0..tokens.len()).find(|&i| word(i) == "import").map_or(1, |i| i + 1);
+    let end = (start..tokens.len()).find(|&i| word(i) == "from" || word(i) == "}").unwrap_or(tokens.len());
+    (start..end)
+        .filter(|&i| {
+            let is_word = matches!(tokens[i].kind, TokenKind::Word | TokenKind::TypeWord);
+            // The one after `as` is the name it has here.
+            is_word && word(i) != "as" && word(i + 1) != "as"
+        })
+        .map(|i| Name { text: word(i).into(), span: tokens[i].span })
+        .collect()
 }
 
 /// The text without blank space before `(`, `[` and `{` that follow an operand, and for each cut its place in the result and
@@ -557,17 +601,15 @@ fn without_spaces_before_brackets(text: &str) -> (String, Vec<(u32, u32)>) {
     for (i, token) in tokens.iter().enumerate() {
         let piece = &text[token.span.range()];
         let next = tokens.get(i + 1);
-        let cuts = token.kind == crate::lexer::TokenKind::Space
+        let cuts = token.kind == TokenKind::Space
             && i > 0
             && next.is_some_and(|n| {
                 let bracket = &text[n.span.range()];
                 let before = &text[tokens[i - 1].span.range()];
                 match tokens[i - 1].kind {
-                    crate::lexer::TokenKind::TypeWord => matches!(bracket, "{" | "("),
-                    crate::lexer::TokenKind::Word => {
-                        !crate::outline::is_reserved(before) && matches!(bracket, "(" | "[")
-                    }
-                    crate::lexer::TokenKind::Close | crate::lexer::TokenKind::QuoteClose => bracket == "[",
+                    TokenKind::TypeWord => matches!(bracket, "{" | "("),
+                    TokenKind::Word => !crate::outline::is_reserved(before) && matches!(bracket, "(" | "["),
+                    TokenKind::Close | TokenKind::QuoteClose => bracket == "[",
                     _ => false,
                 }
             });

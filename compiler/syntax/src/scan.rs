@@ -75,6 +75,12 @@ pub(crate) enum FaultKind {
     Unknown,
     /// `a // 2`
     Division,
+    /// `await f(x)`: the word, and the blank space after it.
+    Await,
+    /// `for (let i = 0; i < n; i++) { … }`: the word `for`.
+    CountingFor,
+    /// `- a` and `- b` on lines of their own: all of them.
+    Dashes,
 }
 
 impl Fault {
@@ -217,9 +223,36 @@ fn starts_item(text: &str, word: Span, inside: bool) -> bool {
 
 /// Finds the items of a text and what the parser must not see.
 pub(crate) fn scan(text: &str) -> Scan {
+    let found = scan_once(text, false);
+    let open = FaultKind::OpenString { block: true };
+    if found.items.iter().any(|item| item.faults.iter().any(|fault| fault.kind == open)) {
+        // One that isn't closed takes the next one's opening for its end, and turns everything after it inside out.
+        return scan_once(text, true);
+    }
+    found
+}
+
+fn scan_once(text: &str, items_end_strings: bool) -> Scan {
     let mut scanner = Scanner::new(text);
+    scanner.lexer.items_end_strings = items_end_strings;
     scanner.run();
     Scan { items: scanner.items, docs: scanner.docs }
+}
+
+/// Whether an item's head at a byte, at the start of a line, shows that the text around it was to end before: the next `"""`
+/// opens another one.
+pub(crate) fn ends_block(text: &str, at: usize) -> bool {
+    let end = word_end(text.as_bytes(), at);
+    if end == at || !starts_item(text, Span::from(at..end), true) {
+        return false;
+    }
+    match text[at..].find("\"\"\"") {
+        None => true,
+        Some(n) => {
+            let line = text[..at + n].rfind('\n').map_or(0, |n| n + 1);
+            !text[line..at + n].trim().is_empty()
+        }
+    }
 }
 
 /// Whether a word starts a declaration of another language, at the head of a line.
@@ -227,6 +260,11 @@ fn foreign_item(word: &str) -> bool {
     matches!(
         word,
         "def"
+            | "from"
+            | "async"
+            | "pub"
+            | "public"
+            | "private"
             | "fn"
             | "func"
             | "function"
@@ -286,6 +324,10 @@ struct Scanner<'a> {
     frames: Vec<Frame>,
     operators: u32,
     start: u32,
+    /// The `for` whose header is being read.
+    for_head: Option<Span>,
+    /// The last byte of a list of dashes that is told already.
+    dashes_end: u32,
 }
 
 impl<'a> Scanner<'a> {
@@ -303,6 +345,8 @@ impl<'a> Scanner<'a> {
             frames: Vec::new(),
             operators: 0,
             start: 0,
+            for_head: None,
+            dashes_end: 0,
         }
     }
 
@@ -337,7 +381,7 @@ impl<'a> Scanner<'a> {
             }
             _ => {}
         }
-        let starts = self.fields.see(&mut self.lexer, token);
+        let starts = self.fields.see(&mut self.lexer, token) && !self.in_python_import(token);
         let junk =
             !starts && (self.items.is_empty() || self.lexer.open.is_empty() && self.starts_junk(token));
         if starts || junk {
@@ -356,6 +400,14 @@ impl<'a> Scanner<'a> {
             self.fault(FaultKind::TooDeep, token.span);
         }
         self.last_end = end;
+    }
+
+    /// `from x import y`
+    fn in_python_import(&self, token: Token) -> bool {
+        self.items.last().is_some_and(|item| {
+            let before = &self.lexer.text[item.keyword as usize..token.span.start as usize];
+            !item.is_item && before.starts_with("from ") && !before.contains('\n')
+        })
     }
 
     /// After the closing brace of an item a word at the start of a line belongs to the next one, also if it is no keyword.
@@ -499,7 +551,12 @@ impl<'a> Scanner<'a> {
             TokenKind::Close | TokenKind::SpliceClose => self.close(),
             TokenKind::Punct => self.punct(span),
             TokenKind::Unknown => {
-                self.fault(FaultKind::Unknown, span);
+                match self.for_head {
+                    Some(head) if self.lexer.byte(span.start as usize) == b';' => {
+                        self.fault(FaultKind::CountingFor, head);
+                    }
+                    _ => self.fault(FaultKind::Unknown, span),
+                }
                 self.last = Last::Other;
             }
             TokenKind::Space | TokenKind::Comment | TokenKind::Doc => {}
@@ -509,6 +566,22 @@ impl<'a> Scanner<'a> {
 
     fn word(&mut self, span: Span) {
         let word = &self.lexer.text[span.range()];
+        if word == "for" && self.last != Last::Dot {
+            self.for_head = Some(span);
+        }
+        if word == "await" && self.last != Last::Dot {
+            let rest = &self.lexer.text[span.end as usize..];
+            let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+            let next =
+                rest[blank..].split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or("");
+            if blank > 0
+                && next.starts_with(|c: char| c.is_ascii_lowercase())
+                && !matches!(next, "in" | "is" | "as" | "if" | "with" | "catch" | "undo" | "for" | "else")
+            {
+                self.fault(FaultKind::Await, Span::new(span.start, span.end + blank as u32));
+                return;
+            }
+        }
         let was_else = std::mem::replace(&mut self.last_word_else, false);
         if self.last == Last::Dot {
             self.last = Last::Operand;
@@ -559,6 +632,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn open(&mut self, span: Span) {
+        if self.lexer.byte(span.start as usize) == b'{' {
+            self.for_head = None;
+        }
         let attached = self.last_end == span.start;
         let brace = self.lexer.byte(span.start as usize) == b'{';
         let block = brace
@@ -597,8 +673,37 @@ impl<'a> Scanner<'a> {
         self.last = Last::Operand;
     }
 
+    /// Whether a dash starts a list as YAML writes one: after a colon, each element on a line of its own.
+    fn dashes(&mut self, span: Span) -> bool {
+        let text = self.lexer.text;
+        let line_start = text[..span.start as usize].rfind('\n').map_or(0, |n| n + 1);
+        let indent = span.start as usize - line_start;
+        let after_colon = text[..self.last_end as usize].ends_with(':');
+        if !after_colon || !text[line_start..span.start as usize].trim().is_empty() {
+            return false;
+        }
+        let mut end = line_start;
+        for line in text[line_start..].split_inclusive('\n') {
+            let own = line.len() - line.trim_start_matches([' ', '\t']).len();
+            if own != indent || !line[own..].starts_with("- ") {
+                break;
+            }
+            end += line.len();
+        }
+        let end = line_start + text[line_start..end].trim_end().len();
+        if end <= span.start as usize {
+            return false;
+        }
+        self.dashes_end = end as u32;
+        self.fault(FaultKind::Dashes, Span::new(span.start, end as u32));
+        true
+    }
+
     fn punct(&mut self, span: Span) {
         let text = &self.lexer.text[span.range()];
+        if span.start < self.dashes_end {
+            return;
+        }
         match text {
             "," => {
                 self.reset(span.end);
@@ -618,6 +723,7 @@ impl<'a> Scanner<'a> {
                 self.operator(span);
                 self.last = Last::Dot;
             }
+            "-" if self.last == Last::Other && span.start >= self.dashes_end && self.dashes(span) => {}
             ".." | "..." | "->" => self.last = Last::Other,
             "?" if self.last == Last::Dot => {}
             _ => {

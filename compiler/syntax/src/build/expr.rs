@@ -92,6 +92,13 @@ impl Builder<'_> {
                 let variant = name(&Cursor::new(pair).take());
                 let span = tested.span.to(end);
                 let kind = match tested.kind {
+                    kind if matches!(variant.text.as_str(), "None" | "Null") => {
+                        self.null_test(end);
+                        let null = Expr { kind: ExprKind::Literal(Literal::Null), span: variant.span };
+                        let left = Expr { kind, span: tested.span };
+                        let binary = Binary { op: BinaryOp::Equal, op_span: end, left, right: null };
+                        ExprKind::Binary(Box::new(binary))
+                    }
                     // Reported, and read as it was meant.
                     ExprKind::Unary(UnaryOp::Not, of) if bare_not && operators.len() == waiting => {
                         self.not_is(span, &variant);
@@ -120,6 +127,18 @@ impl Builder<'_> {
                 .here(format!("this is read as `(!…) is {}`", variant.text))
                 .help(format!("write `{fixed}`"))
                 .fix("put the test in parentheses", at, fixed.clone()),
+        );
+    }
+
+    /// `v is None`
+    fn null_test(&mut self, span: Span) {
+        let at = self.at(span);
+        self.diagnostics.push(
+            Diagnostic::new(Code::UnexpectedToken, at, "null is compared").help("write `== null`").fix(
+                "write `== null`",
+                at,
+                "== null",
+            ),
         );
     }
 

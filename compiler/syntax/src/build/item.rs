@@ -54,7 +54,7 @@ impl Builder<'_> {
             Rule::flow => self.flow(&mut cursor),
             Rule::test => self.test(&mut cursor),
             Rule::evaluation => self.eval(&mut cursor),
-            _ => ItemKind::Error(ErrorItem { keyword: None, name: None }),
+            _ => ItemKind::Error(ErrorItem { keyword: None, name: None, imported: Vec::new() }),
         }
     }
 

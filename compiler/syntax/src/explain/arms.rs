@@ -1,6 +1,6 @@
 //! Arms of `route` and `catch`.
 
-use flow_diagnostics::Diagnostic;
+use flow_diagnostics::{Diagnostic, Edit};
 
 use super::Place;
 use crate::lexer::TokenKind;
@@ -39,32 +39,85 @@ pub(super) fn of_route(place: &Place<'_>) -> Option<Diagnostic> {
                 .help("take `as` and the name out"),
         ),
         "when" => in_arm(place, region),
-        "case" => Some(place.error(at, "an arm starts with `when`").help("write `when … => …`").fix(
-            "write `when`",
-            at,
-            "when",
-        )),
-        "default" | "_" | "otherwise" => {
-            Some(place.error(at, "the last arm starts with `else`").help("write `else => …`").fix(
-                "write `else`",
-                at,
-                "else",
-            ))
+        "else" => arrow_of_else(place, first),
+        "case" => {
+            let diagnostic = place.error(at, "an arm starts with `when`").help("write `when … => …`");
+            Some(
+                diagnostic.fix_all(
+                    "write `when`",
+                    with_arrow(place, place.edit(first, first + 1, "when"), first + 1),
+                ),
+            )
         }
-        _ if (region.start..region.end).take(12).any(|i| place.word(i) == "=>") => Some(
-            place.error(at, "this arm has no `when`").help("an arm is `when … => …` or `else => …`").fix(
-                "add `when`",
-                place.before(first),
-                "when ",
-            ),
-        ),
+        "default" | "_" | "otherwise" => {
+            let diagnostic = place.error(at, "the last arm starts with `else`").help("write `else => …`");
+            Some(
+                diagnostic.fix_all(
+                    "write `else`",
+                    with_arrow(place, place.edit(first, first + 1, "else"), first + 1),
+                ),
+            )
+        }
+        _ if (region.start..region.end).take(12).any(|i| matches!(place.word(i), "=>" | ":" | "->")) => {
+            let diagnostic =
+                place.error(at, "this arm has no `when`").help("an arm is `when … => …` or `else => …`");
+            Some(
+                diagnostic
+                    .fix_all("add `when`", with_arrow(place, place.insert_before(first, "when "), first)),
+            )
+        }
         _ => None,
     }
 }
 
+/// An edit of an arm's first word, and one that makes an arrow of what stands in its place.
+fn with_arrow(place: &Place<'_>, head: Edit, from: usize) -> Vec<Edit> {
+    let arrow =
+        (from..place.tokens().end.min(from + 12)).find(|&i| matches!(place.word(i), "=>" | ":" | "->" | "{"));
+    match arrow.map(|i| (i, place.word(i))) {
+        Some((i, ":")) => vec![head, place.edit(i, i + 1, " =>")],
+        Some((i, "->")) => vec![head, place.edit(i, i + 1, "=>")],
+        _ => vec![head],
+    }
+}
+
+/// `else: g()`, `else -> g()`, `else g()`
+fn arrow_of_else(place: &Place<'_>, first: usize) -> Option<Diagnostic> {
+    let next = first + 1;
+    if place.at != next || matches!(place.word(next), "=>" | "as") {
+        return None;
+    }
+    let at = place.span(next, next + 1);
+    Some(match place.word(next) {
+        ":" | "->" => place.error(at, "an arm takes `=>`").help("write `else => …`").fix(
+            "write `=>`",
+            at,
+            if place.outline.attached(next) { " =>" } else { "=>" },
+        ),
+        _ => place.error(place.span(first, next), "this arm has no `=>`").help("write `else => …`").fix(
+            "add `=>`",
+            place.after(first),
+            " =>",
+        ),
+    })
+}
+
 fn in_arm(place: &Place<'_>, region: std::ops::Range<usize>) -> Option<Diagnostic> {
-    let arrow = region.clone().find(|&i| place.word(i) == "=>");
+    let arrow = region.clone().find(|&i| place.word(i) == "=>").filter(|&a| a < place.at);
     match (arrow, place.word(place.at)) {
+        (None, "," | "||" | "or") if place.outline.ends_operand(place.at.wrapping_sub(1)) => {
+            let at = place.span(place.at, place.at + 1);
+            let text = if place.word(place.at) == "," { " |" } else { "|" };
+            Some(place.error(at, "patterns are joined by `|`").help("write `when a | b => …`").fix(
+                "write `|`",
+                at,
+                text,
+            ))
+        }
+        (None, "then") => {
+            let at = place.span(place.at, place.at + 1);
+            Some(place.error(at, "an arm takes `=>`").fix("write `=>`", at, "=>"))
+        }
         (None, "->" | ":") => {
             let at = place.span(place.at, place.at + 1);
             Some(place.error(at, "an arm takes `=>`").fix("write `=>`", at, "=>"))
@@ -88,6 +141,19 @@ fn in_arm(place: &Place<'_>, region: std::ops::Range<usize>) -> Option<Diagnosti
                 .error(place.span(place.at, place.at + 1), "patterns don't nest")
                 .help("bind the field and use `route` on it inside the arm"),
         ),
+        (None, _)
+            if place.at == region.start + 2
+                && place.outline.ends_operand(region.start + 1)
+                && (place.word(place.at) == "{"
+                    || place.is_word(place.at) && !matches!(place.word(place.at), "if" | "or" | "and")) =>
+        {
+            Some(
+                place
+                    .error(place.span(region.start, place.at), "this arm has no `=>`")
+                    .help("an arm is `when … => …` or `else => …`")
+                    .fix("add `=>`", place.after(place.at - 1), " =>"),
+            )
+        }
         (_, "if") if place.at > region.start && arrow.is_none_or(|a| place.at < a) => Some(
             place
                 .error(place.span(place.at, place.at + 1), "this arm takes no guard")

@@ -70,6 +70,20 @@ pub(crate) fn fault(file: FileId, text: &str, fault: Fault) -> Diagnostic {
             Diagnostic::new(Code::CommentAfterValue, at, "`//` starts a comment: was a division meant?")
                 .help("write `/` to divide; two ints divide to an int")
         }
+        FaultKind::Await => Diagnostic::new(Code::UnexpectedToken, at, "there is no `await`")
+            .help("a call is awaited as it stands; `parallel { let a = f()  let b = g() }` runs several together")
+            .fix("take `await` out", at, ""),
+        FaultKind::CountingFor => Diagnostic::new(Code::UnexpectedToken, at, "a `for` walks a list, it doesn't count")
+            .help("write `for x in xs { … }`, or `loop max 10 { … loop.index … }`, where `loop.index` counts from 0"),
+        FaultKind::Dashes => {
+            let sign = Span::new(at.span.start, at.span.start + 1).within(at.file);
+            let diagnostic = Diagnostic::new(Code::UnexpectedToken, sign, "a list has no dashes")
+                .help("write `[a, b]`");
+            match as_list(found) {
+                Some(list) => diagnostic.fix("write a list", at, list),
+                None => diagnostic,
+            }
+        }
         FaultKind::Unknown => unknown(at, found, text[fault.span.end as usize..].lines().next()),
     }
 }
@@ -104,10 +118,17 @@ pub(crate) fn unclosed(
 /// What is read in the place of a character that the language doesn't use.
 pub(crate) fn instead(text: &str, fault: Fault) -> Option<String> {
     let found = text.get(fault.span.range())?;
+    match fault.kind {
+        FaultKind::Await => return Some(" ".repeat(found.len())),
+        FaultKind::Dashes => return as_list(found),
+        FaultKind::CountingFor => return None,
+        _ => {}
+    }
     Some(match found {
         ";" => " ".to_owned(),
         "&" => "&&".to_owned(),
         "‘" | "’" => "'".to_owned(),
+        "≤" | "≥" | "≠" | "×" | "÷" | "−" | "–" | "≔" => typographic(found).to_owned(),
         _ if found.starts_with('#') => format!("//{}", &found[1..]),
         _ if found.starts_with("/*") => {
             as_line_comments(found, text[fault.span.end as usize..].lines().next())
@@ -119,6 +140,29 @@ pub(crate) fn instead(text: &str, fault: Fault) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+fn typographic(sign: &str) -> &'static str {
+    match sign {
+        "≤" => "<=",
+        "≥" => ">=",
+        "≠" => "!=",
+        "×" => "*",
+        "÷" => "/",
+        "≔" => "=",
+        _ => "-",
+    }
+}
+
+/// `- a` and `- b` on lines of their own as `[a, b]`.
+fn as_list(found: &str) -> Option<String> {
+    let element = |line: &str| {
+        let text = line.trim().strip_prefix("- ")?.trim();
+        let comment = text.split("//").next().unwrap_or("").trim();
+        (!text.contains(": ") && text == comment && !text.is_empty()).then(|| text.to_owned())
+    };
+    let elements: Option<Vec<String>> = found.lines().map(element).collect();
+    elements.map(|e| format!("[{}]", e.join(", ")))
 }
 
 /// `/* … */` as `// …` lines, if nothing but blank space follows it on its line.
@@ -195,6 +239,14 @@ fn unknown(at: flow_source::FileSpan, found: &str, rest: Option<&str>) -> Diagno
                 "write straight quotes",
                 at,
                 format!("\"{inner}\""),
+            )
+        }
+        "≤" | "≥" | "≠" | "×" | "÷" | "−" | "–" | "≔" => {
+            let right = typographic(found);
+            Diagnostic::new(Code::UnexpectedToken, at, format!("`{found}` is written `{right}`")).fix(
+                format!("write `{right}`"),
+                at,
+                right,
             )
         }
         "‘" | "’" => diagnostic.help("strings stand in straight quotes").fix("write `'`", at, "'"),

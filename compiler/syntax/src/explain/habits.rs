@@ -2,61 +2,97 @@
 
 use flow_diagnostics::{Code, Diagnostic, Edit, Fix};
 
-use super::{Place, arms, foreign};
+use super::{Place, arms, declarations, foreign, statements, switch, values};
 use crate::lexer::TokenKind;
 use crate::outline::{BlockKind, is_reserved};
 
 /// The first habit that explains why reading stopped.
 pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
-    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 36] = [
+    let habits: &[fn(&Place<'_>) -> Option<Diagnostic>] = &[
         directive_in_line,
         foreign::declared_otherwise,
         foreign::enum_of_values,
+        declarations::import,
+        declarations::void,
+        declarations::header,
+        missing_return_type,
         foreign::quotes_missing,
+        declarations::constant,
         foreign::hyphens,
+        statements::on_error_moved,
         foreign::on_error_early,
         foreign::walk_clauses,
         foreign::fail_text,
         foreign::for_in_parentheses,
+        statements::other_loop,
+        switch::switch,
+        values::comprehension,
+        values::python_choice,
         foreign::statement_as_value,
         while_step,
+        statements::clause_form,
         unbounded,
+        statements::catch_block,
         arms::of_route,
         arms::of_catch,
+        statements::throw,
+        statements::no_op,
         other_statement,
+        statements::compound_assignment,
+        statements::colon_equals,
+        statements::typed_otherwise,
+        statements::no_value,
+        statements::several_names,
         guard,
         foreign::late_head,
         no_condition,
         no_in,
+        statements::block_without_braces,
         thin_arrow,
         lone_else,
         jump_value,
         clause_order,
         bare_block,
         capital_value,
+        declarations::enum_value,
+        declarations::yaml_text,
         braces_in_code,
+        declarations::optional_name,
+        declarations::other_types,
+        declarations::quoted_key,
+        declarations::model_path,
         in_expression,
+        declarations::no_colon,
         named_record,
         union_cast,
+        values::constructor,
         spaced_bracket,
         spaced_question,
         arrow_for_equals,
         equals_for_colon,
         reserved_name,
-        missing_return_type,
         lower_type,
+        values::missing_comma,
+        statements::implicit_return,
     ];
     habits.iter().find_map(|habit| habit(place))
 }
 
 /// Habits that occur in expressions, also in one alone.
 pub(super) fn in_expression(place: &Place<'_>) -> Option<Diagnostic> {
-    let habits: [fn(&Place<'_>) -> Option<Diagnostic>; 12] = [
+    let habits: &[fn(&Place<'_>) -> Option<Diagnostic>] = &[
+        values::word_tests,
         word_operator,
         foreign::list_types,
+        values::function_value,
         foreign::lambda,
         foreign::backticks,
         foreign::f_string,
+        values::null_marks,
+        values::equals_in_brackets,
+        values::stars,
+        values::slice,
+        values::other_operators,
         equals,
         nested_ternary,
         half_ternary,
@@ -98,6 +134,21 @@ fn unbounded(place: &Place<'_>) -> Option<Diagnostic> {
     }
     let (word, number) = (place.word(i), place.outline.kind(last + 1) == Some(TokenKind::Number));
     let text = if number { " max" } else { " max 10" };
+    if number && place.word(last + 2) == "times" {
+        return Some(
+            Diagnostic::new(
+                Code::UnboundedLoop,
+                place.span(i, last + 1),
+                format!("this {word} has no `max`"),
+            )
+            .help(format!("write `{word} max {} {{ … }}`", place.word(last + 1)))
+            .fix(
+                "write `max`",
+                place.span(last + 1, last + 3),
+                format!("max {}", place.word(last + 1)),
+            ),
+        );
+    }
     Some(
         Diagnostic::new(Code::UnboundedLoop, place.span(i, last + 1), format!("this {word} has no `max`"))
             .help(format!(
@@ -115,7 +166,6 @@ fn other_statement(place: &Place<'_>) -> Option<Diagnostic> {
     }
     let first = place.tokens().start;
     let help = match place.word(first) {
-        "switch" | "match" => "write `route value { when a => …  else => … }`",
         "elif" | "elsif" | "elseif" => "write `else if` after the closing brace",
         "throw" | "raise" => "write `fail kind(\"message\")`",
         "await" => "calls are awaited as they stand: write the call",
@@ -125,6 +175,19 @@ fn other_statement(place: &Place<'_>) -> Option<Diagnostic> {
         "sleep" => "write `wait 10s`",
         "foreach" => "write `for x in xs { … }`",
         "until" => "write `loop max 10 until … { … }`",
+        "unless" => "write `if !(…) { … }`",
+        "repeat" => "write `loop max 3 { … }`",
+        "go" | "defer" | "using" => {
+            "`parallel { … }` runs steps together, `try { … } finally { … }` ends with one"
+        }
+        "assert" => "write `fail kind(\"message\") if !(…)`; in a test `expect …`",
+        "import" | "from" | "use" | "export" | "global" | "nonlocal" => {
+            "imports and constants stand at the top of the file"
+        }
+        "class" | "struct" | "interface" | "type" | "enum" => {
+            "types are declared at the top of the file: `type Name { … }`"
+        }
+        "del" | "delete" => "names and state live to the end of their block",
         "finally" | "catch" | "except" => "it stands right after the block of its `try`",
         _ => return None,
     };
@@ -141,6 +204,7 @@ fn other_statement(place: &Place<'_>) -> Option<Diagnostic> {
         "throw" | "raise" if place.outline.attached(first + 2) && place.word(first + 2) == "(" => "fail",
         "foreach" => "for",
         "sleep" => "wait",
+        "until" => "loop max 10 until",
         _ => return Some(diagnostic),
     };
     Some(diagnostic.fix(format!("write `{instead}`"), at, instead))
@@ -159,8 +223,9 @@ fn guard(place: &Place<'_>) -> Option<Diagnostic> {
     );
     let i = (region.first + 1..region.end)
         .find(|&i| place.word(i) == "if" && place.word(i - 1) != "." && place.word(i - 1) != "else")?;
-    let opened = (region.first..i).filter(|&j| place.word(j) == "{").count();
-    if opened > (region.first..i).filter(|&j| place.word(j) == "}").count() {
+    let count =
+        |brackets: [&str; 4]| (region.first..i).filter(|&j| brackets.contains(&place.word(j))).count();
+    if count(["{", "(", "[", "${"]) > count(["}", ")", "]", ""]) {
         return None;
     }
     let opens = (region.first..region.end).any(|j| place.word(j) == "{" && j > i);
@@ -282,6 +347,11 @@ fn braces_in_code(place: &Place<'_>) -> Option<Diagnostic> {
 
 /// `a and b`, `a or b`, `not a`
 fn word_operator(place: &Place<'_>) -> Option<Diagnostic> {
+    if place.kind() == Some(BlockKind::Arms)
+        && !(place.tokens().start..place.at).any(|i| place.word(i) == "=>")
+    {
+        return None;
+    }
     let candidates = [place.tokens().start, place.at, place.at.wrapping_sub(1), place.at.wrapping_sub(2)];
     let i = candidates.into_iter().find(|&i| {
         matches!(place.word(i), "and" | "or" | "not")
@@ -291,23 +361,42 @@ fn word_operator(place: &Place<'_>) -> Option<Diagnostic> {
             && !(place.word(i + 1) == "(" && place.outline.attached(i + 1) && place.word(i) != "not")
             && (place.word(i) == "not" || (i > 0 && place.outline.ends_operand(i - 1)))
     })?;
-    let word = place.word(i);
-    let (symbol, until) = match word {
-        "and" => ("&&", i + 1),
-        "or" => ("||", i + 1),
-        _ => ("!", i + 1),
+    let symbol_of = |word: &str| match word {
+        "and" => "&&",
+        "or" => "||",
+        _ => "!",
     };
-    // `not x` loses its space: `!x`.
-    let at = if word == "not" {
-        flow_source::FileSpan::new(place.file, place.span(i, i + 1).span.to(place.before(i + 1).span))
-    } else {
-        place.span(i, until)
+    let edit = |i: usize| {
+        let word = place.word(i);
+        // `not x` loses its space: `!x`.
+        let at = if word == "not" {
+            flow_source::FileSpan::new(place.file, place.span(i, i + 1).span.to(place.before(i + 1).span))
+        } else {
+            place.span(i, i + 1)
+        };
+        Edit { at, text: symbol_of(word).to_owned() }
     };
+    // Those of the same step are the same mistake.
+    let region = place.tokens();
+    let others = (region.start..region.end).filter(|&j| {
+        j != i
+            && matches!(place.word(j), "and" | "or" | "not")
+            && place.is_word(j)
+            && j > 0
+            && place.word(j - 1) != "."
+            && !matches!(place.word(j + 1), "=" | "+=" | ":" | "." | "," | ")" | "=>" | "in")
+            && (place.word(j) == "not" || place.outline.ends_operand(j - 1))
+            && !(place.word(j) == "not" && place.word(j - 1) == "is")
+    });
+    let mut edits: Vec<Edit> = others.map(edit).collect();
+    edits.push(edit(i));
+    edits.sort_by_key(|e| e.at.span.start);
+    let (word, symbol) = (place.word(i), symbol_of(place.word(i)));
     Some(
         place
             .error(place.span(i, i + 1), format!("`{word}` is written `{symbol}`"))
             .help(format!("write `{symbol}`"))
-            .fix(format!("write `{symbol}`"), at, symbol),
+            .fix_all(format!("write `{symbol}`"), edits),
     )
 }
 
@@ -332,11 +421,6 @@ fn equals(place: &Place<'_>) -> Option<Diagnostic> {
                 "=",
             ))
         }
-        "-" | "*" | "/" | "%" => Some(
-            place
-                .error(place.span(place.at - 1, place.at + 1), format!("there is no `{last}=`"))
-                .help(format!("write `x = x {last} …`")),
-        ),
         _ => {
             let first = place.tokens().start;
             let asks = place.region.is_none()
@@ -442,7 +526,8 @@ fn spaced_question(place: &Place<'_>) -> Option<Diagnostic> {
 fn arrow_for_equals(place: &Place<'_>) -> Option<Diagnostic> {
     let first = place.tokens().start;
     let assigns = place.word(first) == "let" || place.at == first + 1;
-    (place.kind() == Some(BlockKind::Steps) && place.word(place.at) == "=>" && assigns).then(|| {
+    let plain = (first..place.at).all(|i| !matches!(place.word(i), "(" | "=" | "{"));
+    (place.kind() == Some(BlockKind::Steps) && place.word(place.at) == "=>" && assigns && plain).then(|| {
         let at = place.span(place.at, place.at + 1);
         place.error(at, "`=>` stands in arms only").help("write `=`").fix("write `=`", at, "=")
     })
@@ -536,20 +621,12 @@ fn lower_type(place: &Place<'_>) -> Option<Diagnostic> {
     }
     let word = place.word(i);
     let at = place.span(i, i + 1);
-    let known = match word {
-        "str" | "text" => Some("string"),
-        "integer" | "number" | "i64" => Some("int"),
-        "double" | "decimal" | "f64" => Some("float"),
-        "boolean" => Some("bool"),
-        "any" | "object" | "dict" | "map" => Some("json"),
-        "datetime" | "date" | "time" => Some("timestamp"),
-        "list" | "array" => {
-            return Some(
-                place.error(at, format!("there is no type `{word}`")).help("a list of `T` is written `[T]`"),
-            );
-        }
-        _ => None,
-    };
+    if matches!(word, "list" | "array") {
+        return Some(
+            place.error(at, format!("there is no type `{word}`")).help("a list of `T` is written `[T]`"),
+        );
+    }
+    let known = declarations::type_named(word);
     let target = known.map_or_else(|| camel(word), str::to_owned);
     Some(
         place

@@ -2,9 +2,13 @@
 //! how to mend the commonest habits of other languages.
 
 mod arms;
+mod declarations;
 mod fault;
 mod foreign;
 mod habits;
+mod statements;
+mod switch;
+mod values;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_source::{FileId, FileSpan, Span};
@@ -107,6 +111,9 @@ pub(crate) fn no_item(file: FileId, base: u32, outline: &Outline<'_>) -> Diagnos
     let place = Place { file, base, outline, at: 0, region: None };
     let first = place.word(0);
     let at = place.span(0, 1);
+    if let Some(found) = other_declaration(&place) {
+        return found;
+    }
     let likely = match first {
         "def" | "fn" | "func" | "function" | "async" => {
             Some("`flow` declares steps, `code` a pure function: `code double(n: int) -> int = n * 2`")
@@ -118,6 +125,13 @@ pub(crate) fn no_item(file: FileId, base: u32, outline: &Outline<'_>) -> Diagnos
             Some("at the top of a file stands `const name = value`; `let` stands in flows")
         }
         "use" | "from" | "include" | "require" => Some("write `import { name } from \"./file.flow\"`"),
+        "import" => Some("write `import { name } from \"./file.flow\"`"),
+        "allow" => Some("write `allow [net(\"api.example.com\")]`"),
+        "test" => Some("write `test \"what it shows\" { … }`"),
+        "model" => Some("write `model default = \"provider/model\"`"),
+        "prompt" | "agent" | "tool" | "human" | "event" | "code" | "flow" => Some(
+            "a name in lower case follows, then the parameters: `flow main(topic: string) -> string { … }`",
+        ),
         "workflow" | "pipeline" | "main" | "task" | "job" => Some("write `flow name() -> T { … }`"),
         "llm" | "template" => Some("write `prompt name(…) -> T { user: \"…\" }`"),
         _ => None,
@@ -128,6 +142,78 @@ pub(crate) fn no_item(file: FileId, base: u32, outline: &Outline<'_>) -> Diagnos
         Some(help) => diagnostic.help(help),
         None => diagnostic.help("a file holds `flow`, `prompt`, `agent`, `tool`, `human`, `event`, `code`, `type`, `enum`, `model`, `const`, `memory`, `trigger`, `import`, `allow`, `test` and `eval`"),
     }
+}
+
+/// `struct Review { … }`, `function f() { … }`, `export flow f() { … }`, `let limit = 3`: what is meant is told and read.
+fn other_declaration(place: &Place<'_>) -> Option<Diagnostic> {
+    let first = place.word(0);
+    let lone = |word: &str| matches!(word, "export" | "public" | "private" | "pub" | "async" | "static");
+    let keyword = usize::from(lone(first));
+    let at = place.span(0, keyword + 1);
+    let end = place.outline.tokens.len();
+    let braces = (keyword..end).any(|i| place.word(i) == "{");
+    let named = place.outline.kind(keyword + 1);
+    let (instead, help) = match place.word(keyword) {
+        "" if keyword == 1 => ("", "what a file declares can be imported by others as it stands"),
+        "struct" | "class" | "interface" | "record" | "schema" | "dataclass"
+            if named == Some(TokenKind::TypeWord) && braces =>
+        {
+            ("type", "`type Name { field: string }` declares a record")
+        }
+        "fn" | "func" | "function" | "workflow" | "pipeline" | "def" | "task" | "job"
+            if named == Some(TokenKind::Word) && braces =>
+        {
+            ("flow", "`flow` declares steps, `code` a pure function: `code double(n: int) -> int = n * 2`")
+        }
+        "let" | "var" | "val" | "const" | "final" if named == Some(TokenKind::Word) => {
+            ("const", "at the top of a file stands `const name = value`; `let` stands in flows")
+        }
+        "test" if keyword == 0 && named == Some(TokenKind::Word) && place.word(2) == "{" => {
+            let title = format!("\"{}\"", place.word(1));
+            return Some(
+                place
+                    .error(place.span(1, 2), "the title of a test stands in quotes")
+                    .help(format!("write `test {title} {{ … }}`"))
+                    .fix("add the quotes", place.span(1, 2), title),
+            );
+        }
+        "allow" if keyword == 0 && named == Some(TokenKind::Word) => {
+            return Some(
+                place
+                    .error(place.span(0, 1), "what is allowed stands in a list")
+                    .help("write `allow [net(\"api.example.com\")]`")
+                    .fix_all(
+                        "add the brackets",
+                        vec![place.insert_before(1, "["), place.insert_after(end - 1, "]")],
+                    ),
+            );
+        }
+        "model" if keyword == 0 && named == Some(TokenKind::QuoteOpen) => {
+            return Some(
+                place
+                    .error(place.span(0, 1), "this model has no name")
+                    .help("the one named `default` is taken where no other is named: `model default = \"provider/model\"`")
+                    .fix("name it `default`", place.before(1), "default = "),
+            );
+        }
+        _ => return None,
+    };
+    let mut edits = vec![place.edit(0, keyword + 1, instead)];
+    if keyword == 1 && instead.is_empty() {
+        edits = vec![place.edit(0, 1, "")];
+    }
+    // `function f(n: number): number {`
+    let params =
+        (keyword + 2 < end && place.word(keyword + 2) == "(").then(|| place.closing(keyword + 2)).flatten();
+    if let Some(close) = params.filter(|&close| place.word(close + 1) == ":" && instead == "flow") {
+        if !(close + 2..end).any(|i| place.word(i) == "{") {
+            return None;
+        }
+        edits.push(place.edit(close + 1, close + 2, " ->"));
+    }
+    let title = if instead.is_empty() { format!("take `{first}` out") } else { format!("write `{instead}`") };
+    let message = format!("expected a declaration, found {}", found(place, 0));
+    Some(place.error(at, message).help(help).fix_all(title, edits))
 }
 
 fn similar_keyword(word: &str) -> Option<String> {
@@ -197,7 +283,17 @@ fn unexpected(place: &Place<'_>, expected: &str) -> Diagnostic {
     // "expected a step or `}`, found `}`" would help nobody: something before it isn't complete.
     let found_word = format!("or `{}`", place.word(place.at));
     let expected = if expected.ends_with(&found_word) { "the rest of this" } else { expected };
-    let at = if place.at < place.outline.tokens.len() {
+    // What is missing at the end of a line is missing there, not where the next one starts.
+    let dangling = place.at.checked_sub(1).filter(|&before| {
+        place.at < place.outline.tokens.len()
+            && place.outline.starts_line(place.at)
+            && matches!(place.outline.kind(before), Some(TokenKind::Punct | TokenKind::Word))
+            && !place.outline.ends_operand(before)
+            && place.word(before) != ","
+    });
+    let at = if let Some(before) = dangling {
+        place.span(before, before + 1)
+    } else if place.at < place.outline.tokens.len() {
         place.span(place.at, place.at + 1)
     } else {
         place.after(place.outline.tokens.len().saturating_sub(1))

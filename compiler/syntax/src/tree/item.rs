@@ -70,6 +70,8 @@ pub struct ErrorItem {
     pub keyword: Option<Name>,
     /// The name after the keyword, if there is one.
     pub name: Option<Name>,
+    /// The names that an import was to bring, whose path or form could not be read.
+    pub imported: Vec<Name>,
 }
 
 /// `import { search, review as judge } from "std/web"`

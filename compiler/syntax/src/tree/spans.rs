@@ -141,7 +141,9 @@ pub(crate) fn map_item(item: &mut ItemKind, map: Map<'_>) {
             name(&mut i.of, map);
             fields(&mut i.fields, map);
         }
-        ItemKind::Error(i) => i.keyword.iter_mut().chain(&mut i.name).for_each(|n| name(n, map)),
+        ItemKind::Error(i) => {
+            i.keyword.iter_mut().chain(&mut i.name).chain(&mut i.imported).for_each(|n| name(n, map))
+        }
     }
 }
 
