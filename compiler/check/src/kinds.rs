@@ -1,6 +1,7 @@
 //! The kinds of error that each flow can fail with, and arms of `catch` for kinds that can't come (S7).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_source::{FileSpan, Span};
@@ -13,6 +14,9 @@ use crate::work::{BuiltIn, Call, Callee, Catches, KINDS, PURE, Sort, UNCAUGHT, W
 
 /// Kinds of their own that are told apart; a flow with more may fail with anything.
 const OWN_MAX: usize = 200;
+
+/// Arms of a flow for which kinds with a similar name are looked up.
+const SUGGESTIONS_MAX: usize = 100;
 
 /// Kinds that are listed in a message.
 const SHOWN_MAX: usize = 8;
@@ -109,17 +113,16 @@ struct Found {
     kind: SmolStr,
     span: Span,
     /// What can come.
-    can: Kinds,
+    can: Rc<Kinds>,
     /// Those of them that no arm names.
-    free: Vec<SmolStr>,
-    /// Where the kinds before and after it stand, in its arm.
-    before: Option<Span>,
-    after: Option<Span>,
+    free: Rc<[SmolStr]>,
+    /// What goes with it if it is removed, where its arm has other kinds that can come.
+    edit: Option<Span>,
 }
 
 impl Found {
     fn told(self, at: &dyn Fn(Span) -> FileSpan) -> Diagnostic {
-        let Found { kind, span, can, free, before, after } = self;
+        let Found { kind, span, can, free, edit } = self;
         let is_built_in = KINDS.contains(&kind.as_str());
         let diagnostic =
             Diagnostic::new(Code::UnreachableArm, at(span), format!("nothing here fails with `{kind}`"))
@@ -131,21 +134,41 @@ impl Found {
                 near,
             );
         }
-        let mut names: Vec<String> = can.names().map(|name| format!("`{name}`")).collect();
-        let more = names.len().saturating_sub(SHOWN_MAX);
+        let can = listed(&can);
+        // An arm that is left with no kind has work in it: whether that goes is for people to say.
+        match edit {
+            Some(edit) => diagnostic.help(format!("remove `{kind}`: {can}")).fix(
+                format!("remove `{kind}`"),
+                at(edit),
+                "",
+            ),
+            None => diagnostic.help(format!("remove the arm: {can}")),
+        }
+    }
+}
+
+/// Says which kinds can come.
+fn listed(can: &Kinds) -> String {
+    let mut names: Vec<String> = can.names().map(|name| format!("`{name}`")).collect();
+    if names.len() > SHOWN_MAX {
+        let more = names.len() - SHOWN_MAX;
         names.truncate(SHOWN_MAX);
-        let listed = match (names.as_slice(), more) {
-            ([], _) => String::from("nothing here can fail"),
-            (names, 0) => format!("what can come is {}", names.join(", ")),
-            (names, more) => format!("what can come is {} and {more} more", names.join(", ")),
-        };
-        // One kind of several goes with the `|` beside it; an arm that is left with none has work in it.
-        let edit = match (before, after) {
-            (_, Some(after)) => Span::new(span.start, after.start),
-            (Some(before), None) => Span::new(before.end, span.end),
-            (None, None) => return diagnostic.help(format!("remove the arm: {listed}")),
-        };
-        diagnostic.help(format!("remove `{kind}`: {listed}")).fix(format!("remove `{kind}`"), at(edit), "")
+        names.push(format!("{more} more"));
+    }
+    match names.split_last() {
+        None => String::from("nothing here can fail"),
+        Some((only, [])) => format!("only {only} can come from here"),
+        Some((last, names)) => format!("only {} and {last} can come from here", names.join(", ")),
+    }
+}
+
+/// Returns what is removed with a kind of an arm whose first kind that can come is `first`, so that other kinds of it can be
+/// removed too: those before the first go with the `|` after them, later ones with the `|` before them.
+fn removal(kinds: &[(SmolStr, Span)], at: usize, first: usize) -> Span {
+    let own = kinds[at].1;
+    match at < first {
+        true => Span::new(own.start, kinds[at + 1].1.start),
+        false => Span::new(kinds[at - 1].1.end, own.end),
     }
 }
 
@@ -226,31 +249,31 @@ impl Fold<'_> {
     }
 
     fn catches(&mut self, catches: &Catches) -> Kinds {
-        let can = self.of(&catches.body);
-        let mut left = can.clone();
+        let can = Rc::new(self.of(&catches.body));
+        let mut left = Kinds::clone(&can);
         let mut all = Kinds::default();
-        let mut named: BTreeSet<&SmolStr> = BTreeSet::new();
+        let mut named: HashSet<&SmolStr> = HashSet::new();
         let mut closed = false;
+        let mut free = None;
         for arm in &catches.arms {
             let taken = match &arm.kinds {
                 Some(kinds) => {
+                    let first = kinds.iter().position(|(kind, _)| can.has(kind));
                     for (at, (kind, span)) in kinds.iter().enumerate() {
                         // What can't be caught, and what is caught already, was told when the flow was checked.
                         let told = closed || !named.insert(kind) || UNCAUGHT.contains(&kind.as_str());
                         if told || can.has(kind) {
                             continue;
                         }
-                        let others = catches.arms.iter().flat_map(|arm| arm.kinds.iter().flatten());
-                        let others: BTreeSet<&str> = others.map(|(kind, _)| kind.as_str()).collect();
-                        let free = can.names().filter(|name| !others.contains(name)).map(SmolStr::from);
-                        let beside = |at: Option<usize>| at.and_then(|at| kinds.get(at)).map(|kind| kind.1);
+                        // A catch with very many wrong kinds isn't searched for each.
+                        let free = free.get_or_insert_with(|| free_kinds(&can, catches));
+                        let searched = self.found.len() < SUGGESTIONS_MAX;
                         self.found.push(Found {
                             kind: kind.clone(),
                             span: *span,
-                            free: free.collect(),
                             can: can.clone(),
-                            before: beside(at.checked_sub(1)),
-                            after: beside(Some(at + 1)),
+                            free: if searched { free.clone() } else { Rc::default() },
+                            edit: first.map(|first| removal(kinds, at, first)),
                         });
                     }
                     left.take(kinds)
@@ -267,4 +290,15 @@ impl Fold<'_> {
         all.add(left);
         all
     }
+}
+
+/// Returns the kinds that can come and that no arm names.
+fn free_kinds(can: &Kinds, catches: &Catches) -> Rc<[SmolStr]> {
+    let named: HashSet<&str> = catches
+        .arms
+        .iter()
+        .flat_map(|arm| arm.kinds.iter().flatten())
+        .map(|(kind, _)| kind.as_str())
+        .collect();
+    can.names().filter(|name| !named.contains(name)).map(SmolStr::from).collect()
 }

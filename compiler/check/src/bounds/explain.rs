@@ -6,14 +6,12 @@ use smol_str::SmolStr;
 
 use super::{Bounds, Factor, Most, What};
 use crate::program::Symbol;
-use crate::work::{Call, Callee, Sort, Turn, With, Work};
+use crate::work::{Callee, Sort, Turn, With, Work};
 
 /// Pieces of a sum that are written out.
 const PIECES_MAX: usize = 8;
 /// Repetitions within each other that are written out.
 const DEPTH_MAX: usize = 4;
-/// Steps of the way down to the largest factor: as flows nest and call each other.
-const WAY_MAX: usize = 10_000;
 
 /// A piece of a sum.
 #[derive(Debug, PartialEq)]
@@ -140,67 +138,55 @@ fn write(pieces: &[Piece], out: &mut String) {
     }
 }
 
-/// Returns the largest factor on the way to most of a count, in the flow or in what it calls.
-pub(super) fn largest(bounds: &Bounds, flow: &Symbol, what: What) -> Option<Factor> {
+/// Returns the largest factor on the way to most of a count, in a flow or node or in what it calls, which is known.
+pub(super) fn largest(bounds: &Bounds, within: &Symbol, what: What) -> Option<Factor> {
     let checked = bounds.checked;
-    let mut best: Option<Factor> = None;
-    let mut note = |name: &SmolStr, times: Most, within: &Symbol, span| {
-        if times > Most::new(1) && best.as_ref().is_none_or(|best| times > best.times) {
-            let Some((module, item)) = checked.program.item(within) else { return };
-            let at = item.locate(module.file, span);
-            best = Some(Factor { name: name.clone(), times, within: within.clone(), at });
-        }
+    let (module, item) = checked.program.item(within)?;
+    let factor = |name: &SmolStr, times: Most, span| {
+        let at = item.locate(module.file, span);
+        Factor { name: name.clone(), times, within: within.clone(), at }
     };
-    let mut within = flow;
-    let mut work = &checked.items.get(flow)?.work;
-    for _ in 0..WAY_MAX {
-        work = match work {
-            Work::All(pieces) | Work::OneOf(pieces) => match dearest(bounds, pieces.iter(), what) {
-                Some(piece) => piece,
-                None => break,
-            },
+    let mut all: Vec<Factor> = Vec::new();
+    let mut work = &checked.items.get(within)?.work;
+    // A way down through one item, which nests so deep at most.
+    loop {
+        let next = match work {
+            Work::All(pieces) | Work::OneOf(pieces) => dearest(bounds, pieces.iter(), what),
             Work::Times(times) => {
-                note(&times.name, Most::new(times.most), within, times.span);
-                &times.body
+                all.push(factor(&times.name, Most::new(times.most), times.span));
+                Some(&times.body)
             }
             Work::Catches(catches) => {
-                let all = std::iter::once(&catches.body).chain(catches.arms.iter().map(|arm| &arm.work));
-                match dearest(bounds, all, what) {
-                    Some(piece) => piece,
-                    None => break,
-                }
+                let arms = catches.arms.iter().map(|arm| &arm.work);
+                dearest(bounds, std::iter::once(&catches.body).chain(arms), what)
             }
-            Work::Kept(body) | Work::Undo(body) => body,
-            Work::OnError(handled) => {
-                match dearest(bounds, [&handled.body, &handled.work].into_iter(), what) {
-                    Some(piece) => piece,
-                    None => break,
-                }
-            }
-            Work::Call(call) => match called(bounds, call) {
-                Some((symbol, work)) => {
-                    within = symbol;
-                    work
-                }
-                None => break,
-            },
-            Work::Node(node) => {
-                if let Sort::Agent(agent) = &node.sort
-                    && let Some((_, item)) = checked.program.item(within)
+            Work::Kept(body) | Work::Undo(body) => Some(&**body),
+            Work::OnError(handled) => dearest(bounds, [&handled.body, &handled.work].into_iter(), what),
+            Work::Call(call) => {
+                if let Callee::Declared(symbol) = &call.callee
+                    && let Some(known) = bounds.factors.get(symbol)
                 {
-                    let span = item.kind.name().map_or(item.span, |name| name.span);
-                    let turns = Most::new(agent.max_turns).plus(Most::new(u64::from(agent.finish)));
-                    note(&within.name, turns, within, span);
+                    let at = super::MAIN.iter().position(|main| *main == what);
+                    all.extend(at.and_then(|at| known[at].clone()));
                 }
-                break;
+                None
             }
-            _ => break,
+            Work::Node(node) => {
+                if let Sort::Agent(agent) = &node.sort {
+                    let turns = Most::new(agent.max_turns).plus(Most::new(u64::from(agent.finish)));
+                    let span = item.kind.name().map_or(item.span, |name| name.span);
+                    all.push(factor(&within.name, turns, span));
+                }
+                None
+            }
+            _ => None,
         };
+        match next {
+            Some(next) => work = next,
+            None => break,
+        }
     }
-    best
-}
-
-fn called<'b>(bounds: &'b Bounds, call: &'b Call) -> Option<(&'b Symbol, &'b Work)> {
-    let Callee::Declared(symbol) = &call.callee else { return None };
-    Some((symbol, &bounds.checked.items.get(symbol)?.work))
+    // Of equal ones the outermost.
+    all.retain(|factor| factor.times > Most::new(1));
+    all.into_iter().rev().max_by_key(|factor| factor.times)
 }

@@ -152,13 +152,15 @@ pub struct Factor {
 /// Returns the bounds of every flow of a program without errors, in the order of files and places; those of the standard
 /// library aside, which count where they are called.
 pub fn bounds(checked: &CheckedProgram) -> Vec<Bound> {
-    let mut all = Bounds { checked, known: HashMap::new() };
+    let mut all = Bounds { checked, known: HashMap::new(), factors: HashMap::new() };
     for symbol in callees_first(&checked.items) {
         if let Some(item) = checked.items.get(symbol)
             && !matches!(item.work, Work::Model(_))
         {
             let counts = all.of(&item.work, &With::default());
             all.known.insert(symbol, counts);
+            let factors = MAIN.map(|what| explain::largest(&all, symbol, what));
+            all.factors.insert(symbol, factors);
         }
     }
     let mut bounds: Vec<Bound> = checked
@@ -174,10 +176,8 @@ pub fn bounds(checked: &CheckedProgram) -> Vec<Bound> {
             let counts = *all.known.get(symbol)?;
             let shown = What::ALL.into_iter().filter(|what| counts.of(*what) > Most::ZERO);
             let because = shown.map(|what| (what, explain::sum(&all, &item.work, what))).collect();
-            let main = [What::ModelCalls, What::ToolCalls, What::Steps]
-                .into_iter()
-                .find(|what| counts.of(*what) > Most::ZERO);
-            let largest = main.and_then(|what| explain::largest(&all, symbol, what));
+            let main = MAIN.iter().position(|what| counts.of(*what) > Most::ZERO);
+            let largest = main.and_then(|at| all.factors.get(symbol)?[at].clone());
             Some(Bound { flow: symbol.clone(), at, counts, because, largest })
         })
         .collect();
@@ -185,9 +185,15 @@ pub fn bounds(checked: &CheckedProgram) -> Vec<Bound> {
     bounds
 }
 
+/// What the largest factor is told of: the first of these that isn't zero.
+const MAIN: [What; 3] = [What::ModelCalls, What::ToolCalls, What::Steps];
+
+/// The bounds of what stands before an item in the order of calls.
 struct Bounds<'a> {
     checked: &'a CheckedProgram,
     known: HashMap<&'a Symbol, Counts>,
+    /// The largest factor behind each of [`MAIN`].
+    factors: HashMap<&'a Symbol, [Option<Factor>; MAIN.len()]>,
 }
 
 impl Bounds<'_> {
