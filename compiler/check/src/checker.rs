@@ -30,8 +30,7 @@ impl Default for Checker {
 impl Checker {
     /// Returns a checker that keeps nothing, for one program.
     pub fn once() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, memo: None, checked_anew: 0 }
+        Self { threads: parallel::threads(), memo: None, checked_anew: 0 }
     }
 
     /// Works on so many threads at most; what comes out is the same.

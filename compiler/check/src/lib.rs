@@ -20,7 +20,7 @@ mod kinds;
 mod lost;
 mod memo;
 mod node;
-mod parallel;
+pub mod parallel;
 mod program;
 mod recursion;
 mod sig;

@@ -9,8 +9,13 @@ const SMALL: usize = 64;
 /// Pieces of work that a thread takes at once.
 const CHUNK: usize = 16;
 
+/// Returns the number of threads that this machine carries.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Calls `run` with each number below `count`, on so many threads at most, and returns the results in order.
-pub(crate) fn map<T: Send>(threads: usize, count: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
+pub fn map<T: Send>(threads: usize, count: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let threads = threads.min(count.div_ceil(CHUNK));
     if threads <= 1 || count < SMALL {
         return (0..count).map(run).collect();

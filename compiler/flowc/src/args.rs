@@ -65,6 +65,23 @@ pub struct Check {
     /// asked, steps. With `--format json` an object a flow, with `"bounds": NAME`; a count beyond 10^18 is null
     #[arg(long)]
     pub bounds: bool,
+    /// Problems that are written of each file at most, or `all`; the rest are counted
+    #[arg(long, value_name = "N", default_value = "100", value_parser = max)]
+    pub max: Max,
+    /// Checks again whenever a file changes, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// A number that `all` lifts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Max(pub Option<usize>);
+
+fn max(text: &str) -> Result<Max, String> {
+    match text {
+        "all" => Ok(Max(None)),
+        _ => text.parse().map(|number| Max(Some(number))).map_err(|_| "a number, or `all`".into()),
+    }
 }
 
 /// How problems are written: drawn with the source, a line each, or a JSON object each.

@@ -2,15 +2,19 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use flow_project::{World, WorldError};
+use flow_project::{Stamp, World, WorldError};
 
 /// The files of this machine.
 pub struct Disk;
 
 /// Folders are walked so deep; deeper ones are no part of a project.
 const DEPTH_MAX: usize = 64;
+/// Once a change lies so far back, another one has another time.
+const SETTLED_S: i64 = 2;
 
 impl World for Disk {
     fn read(&self, path: &Path, bytes_max: u64) -> Result<Vec<u8>, WorldError> {
@@ -41,12 +45,27 @@ impl World for Disk {
         Ok(found)
     }
 
+    fn stamp(&self, path: &Path) -> Option<Stamp> {
+        let facts = fs::metadata(path).ok()?;
+        let (changed, renamed) = ((facts.mtime(), facts.mtime_nsec()), (facts.ctime(), facts.ctime_nsec()));
+        let nanos =
+            |(seconds, nanos): (i64, i64)| (seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos)) as u64;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs() as i64;
+        // A file system may count time in steps of up to two seconds; a time to come tells nothing.
+        let settled = changed.0.max(renamed.0).saturating_add(SETTLED_S) < now;
+        Some(Stamp {
+            facts: [facts.dev(), facts.ino(), facts.len(), nanos(changed), nanos(renamed)],
+            settled,
+        })
+    }
+
     fn canonical(&self, path: &Path) -> Result<PathBuf, WorldError> {
         fs::canonicalize(path).map_err(told)
     }
 }
 
-/// Folders that are links aren't entered, so no circle of links can hold the walk.
+/// Folders that are links aren't entered, so no circle of links can hold the walk. A file that is a link is passed over, too:
+/// where it leads the file is found itself, or belongs to somebody else. One that leads nowhere is there to be reported.
 fn walk(folder: &Path, files_max: usize, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), WorldError> {
     for entry in fs::read_dir(folder).map_err(told)? {
         let entry = entry.map_err(told)?;
@@ -60,6 +79,9 @@ fn walk(folder: &Path, files_max: usize, depth: usize, found: &mut Vec<PathBuf>)
                 walk(&path, files_max, depth - 1, found)?;
             }
         } else if path.extension().is_some_and(|extension| extension == "flow") {
+            if kind.is_symlink() && fs::metadata(&path).is_ok() {
+                continue;
+            }
             if found.len() >= files_max {
                 return Err(WorldError::Unreadable(format!("it holds more than {files_max} `.flow` files")));
             }
@@ -91,10 +113,13 @@ mod tests {
         for file in ["b/x.flow", "a.flow", ".flow/y.flow", "c.txt"] {
             fs::write(at(file), "").expect("written");
         }
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(root.path(), at("b/round")).expect("linked");
+        for (to, link) in
+            [(root.path().to_owned(), "b/round"), (at("a.flow"), "again.flow"), (at("none"), "lost.flow")]
+        {
+            std::os::unix::fs::symlink(to, at(link)).expect("linked");
+        }
         let found = Disk.flow_files(root.path(), 10).expect("listed");
-        assert_eq!(found, [at("a.flow"), at("b/x.flow")]);
+        assert_eq!(found, [at("a.flow"), at("b/x.flow"), at("lost.flow")]);
         assert!(matches!(Disk.flow_files(root.path(), 1), Err(WorldError::Unreadable(_))));
     }
 

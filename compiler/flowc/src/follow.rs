@@ -121,14 +121,14 @@ async fn quit(teller: &Teller, done: &mut oneshot::Receiver<Code>, code: Code) -
     std::process::exit(code as i32)
 }
 
-/// The signals that stop a run.
-struct Signals {
+/// The signals that stop a run, or a watch.
+pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> Result<Signals, Stop> {
+    pub fn new() -> Result<Signals, Stop> {
         let listen = |kind| {
             signal(kind).map_err(|error| Stop::environment(format_args!("no signals can be caught: {error}")))
         };
@@ -139,7 +139,7 @@ impl Signals {
     }
 
     /// Returns the exit code of the next signal.
-    async fn next(&mut self) -> Code {
+    pub async fn next(&mut self) -> Code {
         tokio::select! {
             _ = self.interrupt.recv() => Code::Interrupted,
             _ = self.terminate.recv() => Code::Terminated,

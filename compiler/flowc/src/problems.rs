@@ -14,7 +14,12 @@ pub fn tell(diagnostics: &[Diagnostic], sources: &Sources) {
 /// `2 errors and 1 warning in 3 files`.
 pub fn count(diagnostics: &[Diagnostic]) {
     let Some(summary) = render::summary(diagnostics) else { return };
-    let style = if has_errors(diagnostics) { RED } else { YELLOW };
+    told(&summary, has_errors(diagnostics));
+}
+
+/// Tells a count that was made already.
+pub fn told(summary: &str, has_errors: bool) {
+    let style = if has_errors { RED } else { YELLOW };
     let style = style.effects(BOLD.get_effects());
     terminal::err(format!("{style}{summary}{style:#}\n"));
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use flow_diagnostics::escape;
 use flow_host::Environment;
 use flow_ir::plan::Plan;
-use flow_project::{PlanError, Project, Settings, World, WorldError};
+use flow_project::{PlanError, Project, Session, Settings, World, WorldError};
 use flow_source::Sources;
 
 use crate::disk::Disk;
@@ -50,6 +50,16 @@ pub fn choice(project: &Project) -> Option<Vec<String>> {
 
 /// Opens the project that a path belongs to.
 pub fn open(path: &Path, has_model: bool) -> Result<Project, Stop> {
+    look(&mut Session::once(path, default_model(has_model)), path)
+}
+
+/// Whether prompts without a model get one from outside.
+pub fn default_model(has_flag: bool) -> bool {
+    has_flag || Environment::process().get("FLOW_MODELS_DEFAULT").is_some_and(|name| !name.is_empty())
+}
+
+/// Opens the project that a path belongs to, as it is now.
+pub fn look(session: &mut Session, path: &Path) -> Result<Project, Stop> {
     let unreadable = |error: &WorldError| place::unreadable(path, error);
     let shown = path.to_string_lossy();
     let shown = escape(&shown);
@@ -60,9 +70,7 @@ pub fn open(path: &Path, has_model: bool) -> Result<Project, Stop> {
             return Err(Stop::usage(format_args!("`{shown}` is no `.flow` file")));
         }
     }
-    let has_model =
-        has_model || Environment::process().get("FLOW_MODELS_DEFAULT").is_some_and(|name| !name.is_empty());
-    let project = Project::open_for(&Disk, path, has_model).map_err(|error| unreadable(&error))?;
+    let project = session.look(&Disk).map_err(|error| unreadable(&error))?;
     match project.layout().files.is_empty() {
         true => Err(Stop::usage(format_args!("`{shown}` holds no `.flow` file"))
             .help("`flowc new NAME` makes a project to begin with")),

@@ -236,6 +236,81 @@ fn warnings_are_denied_on_demand() {
 }
 
 #[test]
+fn of_very_many_problems_some_are_written_and_the_rest_counted() {
+    let unused: String = (0..120).map(|n| format!("  let m{n} = n\n")).collect();
+    let wrong = "  let wrong: int = \"a\"\n  return wrong\n";
+    let folder = Folder::with(&format!("flow main(n: int) -> int {{\n{unused}{wrong}}}\n"));
+    let written = |args: &[&str]| {
+        let ran = folder.run(&[&["check", "--format", "json"], args].concat()).ends_with(1);
+        (ran.lines().len(), ran.err)
+    };
+    let (count, told) = written(&[]);
+    assert_eq!(count, 100);
+    assert!(told.contains("main.flow: and 21 more: 21 warnings; `--max all` shows them"), "{told}");
+    assert!(told.contains("1 error and 120 warnings in 1 file"), "{told}");
+    assert_eq!(written(&["--max", "all"]).0, 121);
+    let one = folder.run(&["check", "--format", "short", "--max", "1"]).ends_with(1);
+    assert!(
+        one.out.contains("error[E0301]") && one.out.lines().count() == 1,
+        "errors come first: {}",
+        one.out
+    );
+    assert!(folder.run(&["check", "--max", "some"]).ends_with(2).err.contains("a number, or `all`"));
+}
+
+#[test]
+fn several_paths_of_one_project_are_one_program() {
+    let folder = Folder::new();
+    for name in ["one/flow.toml", "two/flow.toml"] {
+        fs::create_dir(folder.path(name).parent().expect("a folder")).expect("made");
+        folder.write(name, "");
+    }
+    for name in ["one/a.flow", "one/b.flow", "two/c.flow", "lone.flow"] {
+        folder.write(name, "flow main() -> int {\n  return \"a\"\n}\n");
+    }
+    let files = |args: &[&str]| -> Vec<String> {
+        let ran = folder.run(&[&["check", "--format", "short"], args].concat()).ends_with(1);
+        ran.out.lines().map(|line| line.split(':').next().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(files(&["one", "one/a.flow", "one/b.flow"]), ["one/a.flow", "one/b.flow"]);
+    assert_eq!(files(&["two", "one"]), ["two/c.flow", "one/a.flow", "one/b.flow"]);
+    assert_eq!(files(&["lone.flow", ".", "one"]).len(), 4);
+    assert_eq!(files(&["."]), ["one/a.flow", "one/b.flow", "two/c.flow", "lone.flow"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_names_that_are_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    let folder = Folder::with(
+        "import { twice } from \"./link.flow\"\nflow main(n: int) -> int {\n  return twice(n)\n}\n",
+    );
+    let elsewhere = Folder::new();
+    elsewhere.write("lib.flow", "code twice(n: int) -> int = n * \"2\"\n");
+    folder.write("flow.toml", "");
+    symlink(elsewhere.path("lib.flow"), folder.path("link.flow")).expect("linked");
+    let ran = folder.run(&["check", "--format", "json"]).ends_with(1).lines();
+    assert_eq!((ran.len(), &ran[0]["name"]), (1, &"bad-import".into()));
+    assert!(
+        ran[0]["labels"].to_string().contains("outside") || ran[0].to_string().contains("outside"),
+        "{}",
+        ran[0]
+    );
+    fs::remove_file(folder.path("link.flow")).expect("removed");
+    // A link within the project is the file that it leads to, which is checked once.
+    folder.write("lib.flow", "code twice(n: int) -> int = n * \"2\"\n");
+    symlink("lib.flow", folder.path("link.flow")).expect("linked");
+    let ran = folder.run(&["check", "--format", "short"]).ends_with(1);
+    assert!(ran.out.starts_with("lib.flow:1") && ran.out.lines().count() == 1, "{}", ran.out);
+    folder.write("lib.flow", "code twice(n: int) -> int = n * 2\n");
+    folder.run(&["check"]).ends_with(0);
+    fs::write(folder.path("").join(std::ffi::OsStr::from_bytes(b"caf\xe9.flow")), DOUBLE).expect("written");
+    let ran = folder.run(&["check", "--format", "json"]).ends_with(1).lines();
+    assert_eq!((ran.len(), &ran[0]["name"]), (1, &"not-text".into()));
+}
+
+#[test]
 fn what_can_not_be_read_is_wrong_usage() {
     let folder = Folder::with(DOUBLE);
     for path in ["none.flow", "none", "/dev/null"] {

@@ -6,11 +6,14 @@
 pub mod discover;
 pub mod library;
 mod project;
+mod read;
+mod session;
 pub mod settings;
 pub mod world;
 
 pub use flow_check::bounds;
 pub use library::Library;
 pub use project::{PlanError, Project};
+pub use session::Session;
 pub use settings::Settings;
-pub use world::{MemoryWorld, World, WorldError};
+pub use world::{MemoryWorld, Stamp, World, WorldError};

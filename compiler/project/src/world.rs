@@ -19,6 +19,15 @@ pub enum WorldError {
     TooLarge(u64),
 }
 
+/// What a world tells of a file without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// As long as these are the same, so is the file: its size, when it was changed, which file it is.
+    pub facts: [u64; 5],
+    /// Whether the last change lies so far back that another one would show in the facts.
+    pub settled: bool,
+}
+
 /// The files that a project may read. The compiler reads nothing else and writes nothing.
 pub trait World: Sync {
     /// Reads a file of at most so many bytes.
@@ -32,6 +41,11 @@ pub trait World: Sync {
 
     /// Returns the absolute path with every link resolved.
     fn canonical(&self, path: &Path) -> Result<PathBuf, WorldError>;
+
+    /// Returns what can be told of a file without reading it; `None` if nothing can.
+    fn stamp(&self, _path: &Path) -> Option<Stamp> {
+        None
+    }
 
     /// Returns the modules that `std/…` denotes.
     fn library(&self) -> &Library {

@@ -18,7 +18,7 @@ struct Source {
     name: Arc<str>,
     text: Arc<str>,
     /// The byte at which each line starts; the first is 0.
-    lines: Vec<u32>,
+    lines: Arc<[u32]>,
 }
 
 /// A place as people count it.
@@ -124,7 +124,7 @@ impl Sources {
     }
 }
 
-fn line_starts(text: &str) -> Vec<u32> {
+fn line_starts(text: &str) -> Arc<[u32]> {
     let breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at as u32 + 1);
     std::iter::once(0).chain(breaks).collect()
 }

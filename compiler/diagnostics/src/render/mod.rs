@@ -25,19 +25,26 @@ pub fn sort(diagnostics: &mut [Diagnostic], sources: &Sources) {
 
 /// Counts: `2 errors and 1 warning in 3 files`; `None` if there is nothing to count.
 pub fn summary(diagnostics: &[Diagnostic]) -> Option<String> {
-    if diagnostics.is_empty() {
-        return None;
-    }
     let errors = diagnostics.iter().filter(|d| d.severity() == Severity::Error).count();
     let mut files: Vec<_> = diagnostics.iter().map(|d| d.primary.at.file).collect();
     files.sort_unstable();
     files.dedup();
-    let found = match (errors, diagnostics.len() - errors) {
+    counted(errors, diagnostics.len() - errors, files.len())
+}
+
+/// The same, of problems that were counted already.
+pub fn counted(errors: usize, warnings: usize, files: usize) -> Option<String> {
+    let found = errors + warnings > 0;
+    found.then(|| format!("{} in {}", numbered(errors, warnings), count(files, "file")))
+}
+
+/// `2 errors and 1 warning`
+pub fn numbered(errors: usize, warnings: usize) -> String {
+    match (errors, warnings) {
         (errors, 0) => count(errors, "error"),
         (0, warnings) => count(warnings, "warning"),
         (errors, warnings) => format!("{} and {}", count(errors, "error"), count(warnings, "warning")),
-    };
-    Some(format!("{found} in {}", count(files.len(), "file")))
+    }
 }
 
 fn count(n: usize, what: &str) -> String {
