@@ -372,6 +372,13 @@ impl Cx<'_> {
         self.report(diagnostic);
     }
 
+    /// Whether this is the `match` of an event, which looks at `body`.
+    fn in_match(&self) -> bool {
+        let event = |node: &tree::Node| node.kind == tree::NodeKind::Event;
+        matches!(&self.item.kind, tree::ItemKind::Node(node) if event(node))
+            && self.visible.contains_key("body")
+    }
+
     fn unknown_name(&mut self, name: &SmolStr, span: Span, hint: Option<&Type>) {
         if self.siblings.contains_key(name) {
             self.sibling_read(name, span);
@@ -403,6 +410,7 @@ impl Cx<'_> {
             .here("nothing in scope has this name");
         let habit = match name.as_str() {
             "nil" | "none" | "undefined" | "None" => Some("null"),
+            "request" | "payload" | "event" | "data" | "delivery" | "json" if self.in_match() => Some("body"),
             _ => None,
         };
         let constants = self.module.scope.iter().filter_map(|(name, entry)| match entry {

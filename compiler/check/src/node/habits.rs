@@ -67,9 +67,28 @@ pub(crate) fn is_duration(text: &str) -> bool {
     text.bytes().any(|b| b.is_ascii_digit() && b != b'0')
 }
 
+/// Whether a text is a size without its quotes: `64KB`.
+pub(crate) fn is_size(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let unit = &text[digits..];
+    (1..9).contains(&digits)
+        && matches!(unit, "" | "B" | "KB" | "MB" | "GB")
+        && text.bytes().any(|b| (b'1'..=b'9').contains(&b))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_duration;
+    use super::{is_duration, is_size};
+
+    #[test]
+    fn sizes_are_told_from_other_texts() {
+        for text in ["64KB", "1GB", "20", "5B"] {
+            assert!(is_size(text), "{text}");
+        }
+        for text in ["", "KB", "0MB", "64 KB", "64kb", "1TB", "1.5MB", "é"] {
+            assert!(!is_size(text), "{text}");
+        }
+    }
 
     #[test]
     fn durations_are_told_from_other_texts() {

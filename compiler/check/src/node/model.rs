@@ -222,7 +222,9 @@ impl Cx<'_> {
                 self.at(span),
                 near,
             ),
-            None => diagnostic.help(format!("declare it: `model {name} = \"provider/model\"`")),
+            None => diagnostic.help(format!(
+                "declare it, `model {name} = \"provider/model\"`, or write the provider's model as a text: `\"openai/gpt-4.1-mini\"`"
+            )),
         };
         self.report(diagnostic);
     }

@@ -336,6 +336,8 @@ impl Cx<'_> {
         if self.diagnostics.iter().any(|diagnostic| diagnostic.code == Code::UnknownSetting) {
             return;
         }
+        // What it would have used isn't unused as well.
+        self.bindings.iter_mut().for_each(|binding| binding.read = true);
         let diagnostic = self
             .error(Code::MissingSetting, span, format!("{what} needs `{name}`"))
             .here(format!("has no `{name}`"))
@@ -377,7 +379,7 @@ impl Cx<'_> {
         }
         let number = matches!(ty, Type::Float(_)) && matches!(typed.constant(), Some(Value::Int(_)));
         if !number && crate::fit::fit(self.program, &typed.ty, ty) > crate::fit::Fit::Same {
-            self.bad_setting(expr.span, name, format!("`{name}` takes a `{ty}`, this is a `{}`", typed.ty));
+            self.bad_setting(expr.span, name, format!("`{name}` takes `{ty}`, this is `{}`", typed.ty));
             return None;
         }
         if matches!(typed.expr, Expr::Const(_)) {
@@ -396,6 +398,7 @@ impl Cx<'_> {
     fn quoted(&mut self, span: Span, text: &str, ty: &Type, name: &str) {
         let bare = text.trim();
         let fits = match ty {
+            Type::Int(_) if matches!(name, "limit" | "memory") => super::habits::is_size(bare),
             Type::Int(_) => bare.parse::<i64>().is_ok(),
             Type::Float(_) => {
                 bare.parse::<f64>().is_ok() && bare.bytes().all(|b| b.is_ascii_digit() || b == b'.')
@@ -404,7 +407,7 @@ impl Cx<'_> {
         };
         let mut diagnostic = self
             .error(Code::BadSetting, span, format!("this is no value of `{name}`"))
-            .here(format!("a text; `{name}` takes a `{ty}`"));
+            .here(format!("a text; `{name}` takes `{ty}`"));
         diagnostic = match fits {
             true => {
                 diagnostic.help("write it without quotes").fix(format!("write `{bare}`"), self.at(span), bare)

@@ -189,10 +189,20 @@ impl Cx<'_> {
                 Some(text_of(typed))
             }
             FieldValue::Error => None,
-            _ => {
-                let diagnostic = self
+            value => {
+                let mut diagnostic = self
                     .error(Code::BadSetting, field.span, "`idempotent` says what makes a call unique")
                     .help("write `idempotent: by x`");
+                if let FieldValue::Expr(expr) = value {
+                    self.use_names(expr);
+                    if let ExprKind::Name(name) = &expr.kind {
+                        diagnostic = diagnostic.help(format!("write `idempotent: by {name}`")).fix(
+                            "add `by`",
+                            self.at(Span::at(expr.span.start)),
+                            "by ",
+                        );
+                    }
+                }
                 self.report(diagnostic);
                 None
             }
