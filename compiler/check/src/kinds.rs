@@ -114,20 +114,20 @@ struct Found {
     span: Span,
     /// What can come.
     can: Rc<Kinds>,
-    /// Those of them that no arm names.
-    free: Rc<[SmolStr]>,
+    /// One of them with a similar name, that no arm takes.
+    near: Option<SmolStr>,
     /// What goes with it if it is removed, where its arm has other kinds that can come.
     edit: Option<Span>,
 }
 
 impl Found {
     fn told(self, at: &dyn Fn(Span) -> FileSpan) -> Diagnostic {
-        let Found { kind, span, can, free, edit } = self;
+        let Found { kind, span, can, near, edit } = self;
         let is_built_in = KINDS.contains(&kind.as_str());
         let diagnostic =
             Diagnostic::new(Code::UnreachableArm, at(span), format!("nothing here fails with `{kind}`"))
                 .here(if is_built_in { "can't come from what is tried" } else { "never raised" });
-        if !is_built_in && let Some(near) = nearest(&kind, free.iter().map(SmolStr::as_str)) {
+        if let Some(near) = near {
             return diagnostic.help(format!("a kind with a similar name exists: `{near}`")).fix(
                 format!("replace `{kind}` by `{near}`"),
                 at(span),
@@ -265,14 +265,19 @@ impl Fold<'_> {
                         if told || can.has(kind) {
                             continue;
                         }
-                        // A catch with very many wrong kinds isn't searched for each.
+                        // A flow with very many wrong kinds isn't searched for each. What is suggested once is taken.
                         let free = free.get_or_insert_with(|| free_kinds(&can, catches));
-                        let searched = self.found.len() < SUGGESTIONS_MAX;
+                        let searched = !KINDS.contains(&kind.as_str()) && self.found.len() < SUGGESTIONS_MAX;
+                        let near = match searched {
+                            true => nearest(kind, free.iter().map(SmolStr::as_str)).map(SmolStr::from),
+                            false => None,
+                        };
+                        free.retain(|name| near.as_ref() != Some(name));
                         self.found.push(Found {
                             kind: kind.clone(),
                             span: *span,
                             can: can.clone(),
-                            free: if searched { free.clone() } else { Rc::default() },
+                            near,
                             edit: first.map(|first| removal(kinds, at, first)),
                         });
                     }
@@ -293,7 +298,7 @@ impl Fold<'_> {
 }
 
 /// Returns the kinds that can come and that no arm names.
-fn free_kinds(can: &Kinds, catches: &Catches) -> Rc<[SmolStr]> {
+fn free_kinds(can: &Kinds, catches: &Catches) -> Vec<SmolStr> {
     let named: HashSet<&str> = catches
         .arms
         .iter()

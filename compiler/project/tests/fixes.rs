@@ -114,3 +114,25 @@ fn routes() {
         "add the missing arm",
     );
 }
+
+#[test]
+fn kinds_of_error() {
+    let arms =
+        |arms: &str| format!("flow main(t: string) -> string {{\n  return ask(t) catch {{ {arms} }}\n}}");
+    fixed(&arms("when timeot => t"), "when timeout => t");
+    fixed(&arms("when timeout => t  when rate_limit | refussed => t"), "when rate_limited | refused => t");
+    fixed(&arms("when denied | timeout => t"), "when timeout => t");
+    fixed(&arms("when timeout | denied => t"), "when timeout => t");
+    fixed(
+        &arms("when denied | uncertain | timeout | tool_failed | refused | undo_failed => t"),
+        "when timeout | refused => t",
+    );
+    only_help(&arms("when denied => t"), "remove the arm: only `timeout`, `rate_limited`");
+    only_help(&arms("when timeout => t  when timeot => t"), "remove the arm");
+    let sub = "flow sub(n: int) -> int {\n  fail too_small(\"\") if n < 3\n  return n\n}\n";
+    let main = |kind: &str| {
+        format!("{sub}flow main(n: int) -> int {{\n  return sub(n) catch {{ when {kind} => 0 }}\n}}")
+    };
+    fixed(&main("too_smal"), "when too_small => 0");
+    only_help(&main("too_large_by_far"), "only `too_small` can come from here");
+}

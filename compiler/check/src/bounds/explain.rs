@@ -61,6 +61,7 @@ fn collect(bounds: &Bounds, work: &Work, what: What, depth: usize, out: &mut Vec
                 collect(bounds, work, what, depth, out);
             }
         }
+        Work::Times(_) if depth == DEPTH_MAX => add(out, Piece::Is("…".into(), most)),
         Work::Times(times) => {
             let own = match times.turn {
                 Turn::Turn => What::Turns,
@@ -68,11 +69,7 @@ fn collect(bounds: &Bounds, work: &Work, what: What, depth: usize, out: &mut Vec
             };
             let factor = Most::new(times.most);
             let mut body = Vec::new();
-            if depth < DEPTH_MAX {
-                collect(bounds, &times.body, what, depth + 1, &mut body);
-            } else if own != what {
-                body.push(Piece::Is("…".into(), count(bounds, &times.body, what)));
-            }
+            collect(bounds, &times.body, what, depth + 1, &mut body);
             match (own == what, body.is_empty()) {
                 (true, true) => add(out, Piece::Turns(times.name.clone(), factor)),
                 (true, false) => {
