@@ -244,6 +244,8 @@ pub(crate) struct Cx<'a> {
     pub lost: bool,
     /// The words of what could not be read.
     pub lost_words: HashSet<SmolStr>,
+    /// Text that could not be read and may have left, ascending.
+    pub lost_jumps: Vec<Span>,
     /// Names that are in scope and that a `continue` jumps over, and where it stands.
     pub skipped: Option<(std::ops::Range<u32>, Span)>,
     /// Whether some way through the item isn't known: what is reached, and what ends without a value, isn't judged.
@@ -289,6 +291,7 @@ impl<'a> Cx<'a> {
             not_runnable: Vec::new(),
             lost: false,
             lost_words: HashSet::new(),
+            lost_jumps: Vec::new(),
             skipped: None,
             lost_way: false,
             siblings: HashMap::new(),

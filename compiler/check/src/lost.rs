@@ -18,6 +18,15 @@ impl Cx<'_> {
             }
             self.lost_words.insert(word.into());
         }
+        let jumps = |lost: &&Span| words(item.slice(**lost)).any(|word| JUMPS.contains(&word));
+        self.lost_jumps = item.lost.iter().filter(jumps).copied().collect();
+        self.lost_jumps.sort_unstable();
+    }
+
+    /// Goes past a step of which a part could not be read: that part may have left.
+    pub fn lost_jump(&mut self, step: Span) {
+        let next = self.lost_jumps.partition_point(|lost| lost.start < step.start);
+        self.lost_way |= self.lost_jumps.get(next).is_some_and(|lost| step.contains(*lost));
     }
 
     /// Goes past a step that could not be read: it may have left, and assigned what it names.

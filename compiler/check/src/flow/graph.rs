@@ -22,8 +22,8 @@ use crate::expr::Param;
 pub(crate) struct GraphFrame {
     /// The index of each stage, by name.
     names: HashMap<SmolStr, usize>,
-    /// What each stage takes.
-    params: Vec<Vec<Param>>,
+    /// What each stage takes; `None` if that could not be read.
+    params: Vec<Option<Vec<Param>>>,
     /// Whether it gives a value.
     pub is_value: bool,
     /// The stage that is checked.
@@ -99,7 +99,7 @@ impl FlowCheck<'_> {
     }
 
     /// Reads what the stages take, and reports what can't be a stage of the graph.
-    fn stage_heads(&mut self, graph: &tree::Graph) -> (HashMap<SmolStr, usize>, Vec<Vec<Param>>) {
+    fn stage_heads(&mut self, graph: &tree::Graph) -> (HashMap<SmolStr, usize>, Vec<Option<Vec<Param>>>) {
         let mut names: HashMap<SmolStr, usize> = HashMap::new();
         let mut params = Vec::with_capacity(graph.stages.len());
         for (index, stage) in graph.stages.iter().enumerate() {
@@ -121,7 +121,10 @@ impl FlowCheck<'_> {
                     names.insert(stage.name.text.clone(), index);
                 }
             }
-            params.push(stage.params.iter().map(|param| self.stage_param(param)).collect());
+            let own = stage.params.iter().map(|param| self.stage_param(param)).collect();
+            let head = Span::new(stage.name.span.end, stage.body.span.start);
+            let is_lost = self.item.lost.iter().any(|lost| head.contains(*lost));
+            params.push(Some(own).filter(|_| !is_lost));
         }
         if let Some(entry) = graph.stages.first()
             && let Some(param) = entry.params.first()
@@ -157,7 +160,7 @@ impl FlowCheck<'_> {
         graph: &tree::Graph,
         segment: &str,
         names: HashMap<SmolStr, usize>,
-        params: Vec<Vec<Param>>,
+        params: Vec<Option<Vec<Param>>>,
         is_value: bool,
         before: &Point,
     ) -> Left {
@@ -235,10 +238,14 @@ impl FlowCheck<'_> {
         let path = self.path.clone();
         let is_value = matches!(&self.frames[own], Frame::Graph(frame) if frame.is_value);
         let types: Vec<Type> = match &self.frames[own] {
-            Frame::Graph(frame) => frame.params[frame.current].iter().map(|param| param.ty.clone()).collect(),
+            Frame::Graph(frame) => {
+                let params = frame.params[frame.current].iter().flatten();
+                params.map(|param| param.ty.clone()).collect()
+            }
             _ => Vec::new(),
         };
         self.scoped_block(|check| {
+            let types = types.into_iter().chain(std::iter::repeat(Type::Error));
             for (param, ty) in stage.params.iter().zip(types) {
                 let slot = check.slot(param.name.text.clone(), ty.clone());
                 check.bind(&param.name, ty, BindingKind::Param, Place::Slot(slot));
@@ -287,9 +294,10 @@ impl FlowCheck<'_> {
         if count > 0 {
             reach(0, &mut seen);
         }
-        // A second stage of a name is reported already.
+        // A second stage of a name is reported already, and what could not be read may lead to what it names.
         for (index, stage) in graph.stages.iter().enumerate() {
-            if frame.names.get(&stage.name.text) != Some(&index) {
+            let name = &stage.name.text;
+            if frame.names.get(name) != Some(&index) || self.lost_words.contains(name) {
                 reach(index, &mut seen);
             }
         }
@@ -370,7 +378,14 @@ impl FlowCheck<'_> {
                 check.broken_way(frame);
                 check.cannot_leave("goto", what, span);
             }
-            check.arguments(&params, args, &name.text, name.span);
+            match params {
+                Some(params) => {
+                    check.arguments(&params, args, &name.text, name.span);
+                }
+                None => args.iter().for_each(|arg| {
+                    check.expr(&arg.value, None);
+                }),
+            }
             if barrier.is_none() {
                 let point = check.point.clone();
                 check.lead(Exit { frame, way: Way::Goto(stage) }, point);

@@ -369,6 +369,7 @@ impl FlowCheck<'_> {
             // What could not be read may have left, assigned or bound anything.
             StepKind::Error => self.cx.lost_step(step.span),
         }
+        self.cx.lost_jump(step.span);
     }
 
     fn let_step(&mut self, binding: &tree::Let) {
