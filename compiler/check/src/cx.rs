@@ -108,6 +108,8 @@ pub(crate) struct Binding {
     pub place: Place,
     pub read: bool,
     pub merge: Option<Merge>,
+    /// Its name was taken, which is reported: nothing more is said of what is done with it.
+    pub clash: bool,
     /// The number of branches around its declaration.
     pub branch_depth: u32,
 }
@@ -163,7 +165,20 @@ impl BindingSet {
 pub(crate) struct Fact {
     pub root: u32,
     pub fields: Vec<SmolStr>,
+    pub known: Narrowed,
+}
+
+/// What a value is known to be: its type, and which members of a union it isn't.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Narrowed {
     pub ty: Type,
+    pub not: Vec<TypeName>,
+}
+
+impl From<Type> for Narrowed {
+    fn from(ty: Type) -> Narrowed {
+        Narrowed { ty, not: Vec::new() }
+    }
 }
 
 /// What is known at a point of a flow.
@@ -193,7 +208,17 @@ impl Point {
         self.vague &= other.vague;
         self.assigned.meet(&other.assigned);
         let known = std::mem::take(&mut self.facts);
-        self.facts = known.into_iter().filter(|fact| other.facts.contains(fact)).collect();
+        self.facts = known.into_iter().filter(|fact| other.holds(fact)).collect();
+    }
+
+    /// Whether a fact is known here, at least in what it says of the type.
+    fn holds(&self, fact: &Fact) -> bool {
+        self.facts.iter().any(|own| {
+            own.root == fact.root
+                && own.fields == fact.fields
+                && own.known.ty == fact.known.ty
+                && fact.known.not.iter().all(|name| own.known.not.contains(name))
+        })
     }
 }
 
@@ -228,6 +253,10 @@ pub(crate) struct Cx<'a> {
     pub counts: HashMap<Span, u64>,
     /// The statement before which a call can be moved into a `let`.
     pub hoist: Option<Span>,
+    /// ` as name with {…}` of a step that calls nothing itself: it belongs to the call that is moved.
+    pub clauses: Option<Span>,
+    /// Names that fixes have chosen.
+    pub fresh: HashSet<String>,
     /// Whether this is the body of a macro, which is done once for each element.
     pub in_macro: bool,
     /// Whether only constants may be named.
@@ -283,6 +312,8 @@ impl<'a> Cx<'a> {
             counters: Vec::new(),
             counts: HashMap::new(),
             hoist: None,
+            clauses: None,
+            fresh: HashSet::new(),
             in_macro: false,
             constant_only: false,
             branch_depth: 0,
@@ -344,11 +375,13 @@ impl<'a> Cx<'a> {
 
     /// Makes a name visible. Reports a name that is taken, unless it is a macro's.
     pub fn bind(&mut self, name: &tree::Name, ty: Type, kind: BindingKind, place: Place) -> u32 {
+        let mut clash = false;
         if let Some(&other) = self.visible.get(&name.text) {
             let other = &mut self.bindings[other as usize];
             if other.kind != BindingKind::Implied {
                 // Which of the two is read isn't known.
                 other.read = true;
+                clash = true;
                 let span = other.span;
                 let first = self.at(span);
                 self.diagnostics.push(
@@ -374,8 +407,15 @@ impl<'a> Cx<'a> {
                 diagnostic = diagnostic.label(item.locate(home.file, place), "the constant");
             }
             self.report(diagnostic);
+            self.used.insert(name.text.clone());
+            clash = true;
         }
-        self.bind_unchecked(name, ty, kind, place)
+        let id = self.bind_unchecked(name, ty, kind, place);
+        if clash {
+            let binding = &mut self.bindings[id as usize];
+            (binding.clash, binding.read) = (true, true);
+        }
+        id
     }
 
     pub fn bind_unchecked(&mut self, name: &tree::Name, ty: Type, kind: BindingKind, place: Place) -> u32 {
@@ -388,6 +428,7 @@ impl<'a> Cx<'a> {
             place,
             read: false,
             merge: None,
+            clash: false,
             branch_depth: self.branch_depth,
         });
         let before = self.visible.insert(name.text.clone(), id);
@@ -601,17 +642,17 @@ impl<'a> Cx<'a> {
         }
     }
 
-    pub fn known(&self, root: u32, fields: &[SmolStr]) -> Option<&Type> {
+    pub fn known(&self, root: u32, fields: &[SmolStr]) -> Option<&Narrowed> {
         self.point
             .facts
             .iter()
             .rev()
             .find(|fact| fact.root == root && fact.fields == fields)
-            .map(|fact| &fact.ty)
+            .map(|fact| &fact.known)
     }
 
-    pub fn learn(&mut self, root: u32, fields: Vec<SmolStr>, ty: Type) {
-        self.point.facts.push(Fact { root, fields, ty });
+    pub fn learn(&mut self, root: u32, fields: Vec<SmolStr>, known: impl Into<Narrowed>) {
+        self.point.facts.push(Fact { root, fields, known: known.into() });
     }
 
     /// An assignment ends what was known.

@@ -181,10 +181,7 @@ fn node_body(cx: &mut Cx, node: &tree::Node) -> Body {
 fn code_body(cx: &mut Cx, code: &tree::Code) -> Body {
     let params = cx.bind_params(&code.name.text, &code.params, true);
     let returns = cx.read_type_again(&code.returns);
-    if flow_expr::functions::lookup(&code.name.text, false).next().is_some()
-        || flow_expr::functions::lookup(&code.name.text, true).next().is_some()
-        || flow_expr::functions::macros(&code.name.text).next().is_some()
-    {
+    if is_function(&code.name.text) {
         let diagnostic = cx
             .error(
                 Code::DuplicateName,
@@ -204,6 +201,13 @@ fn code_body(cx: &mut Cx, code: &tree::Code) -> Body {
         param_types: params.into_iter().map(|param| param.ty).collect(),
         returns,
     })
+}
+
+/// Whether the language has a function or macro of this name.
+fn is_function(name: &str) -> bool {
+    flow_expr::functions::lookup(name, false).next().is_some()
+        || flow_expr::functions::lookup(name, true).next().is_some()
+        || flow_expr::functions::macros(name).next().is_some()
 }
 
 /// Warns of imports, nodes and `allow` entries that nothing needs.
@@ -236,7 +240,12 @@ pub(crate) fn unused(
             _ => continue,
         };
         let first = module.items.get(&name.text) == Some(&index);
-        if !first || name.text.starts_with('_') || called.contains(&(module.name.clone(), name.text.clone()))
+        // A name of the language is reported where it is declared.
+        let built_in = matches!(item.kind, ItemKind::Code(_)) && is_function(&name.text);
+        if !first
+            || built_in
+            || name.text.starts_with('_')
+            || called.contains(&(module.name.clone(), name.text.clone()))
         {
             continue;
         }

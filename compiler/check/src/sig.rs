@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::types::Size;
 use flow_ir::{Expr, Type, Value, catalogue};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, ItemKind, NodeKind};
@@ -176,7 +177,7 @@ fn constant(cx: &mut Cx, expr: Expr, span: Span) -> Option<Value> {
 }
 
 /// Evaluates the program's constants, those that others name first.
-fn constants(program: &mut Program, diagnostics: &mut Vec<Diagnostic>, used: &mut Used) {
+pub(crate) fn constants(program: &mut Program, diagnostics: &mut Vec<Diagnostic>, used: &mut Used) {
     let mut order: Vec<Symbol> = Vec::new();
     let mut marks: HashMap<Symbol, bool> = HashMap::new();
     let all: Vec<Symbol> = program
@@ -220,12 +221,23 @@ fn declared(cx: &mut Cx, decl: &tree::Const) -> Sig {
         Some(ty) => (cx.value(&decl.value, &ty, "the constant"), ty),
         None => {
             let typed = cx.expr(&decl.value, None);
-            cx.storable(typed)
+            cx.stored(typed, decl.value.span)
         }
     };
     match constant(cx, expr, decl.value.span) {
-        Some(value) if cx.diagnostics.is_empty() => Sig::Const(ty, Some(value)),
+        Some(value) if cx.diagnostics.is_empty() => Sig::Const(sized(ty, &value), Some(value)),
         _ => Sig::Const(Type::Error, None),
+    }
+}
+
+/// A constant list has the size that it has.
+fn sized(ty: Type, value: &Value) -> Type {
+    match (ty, value) {
+        (Type::List(of, _), Value::List(items)) => {
+            let count = Some(items.len() as u64);
+            Type::List(of, Size { min: count, max: count })
+        }
+        (ty, _) => ty,
     }
 }
 

@@ -3,7 +3,9 @@
 /// Returns the candidate nearest to `name`: one letter off for short names, up to a third for longer ones, or equal but
 /// for case and underscores.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).max(1);
+    let letters = name.chars().count();
+    // Any letter is one slip away from any other.
+    let limit = if letters < 2 { 0 } else { (letters / 3).max(1) };
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         // A letter has at most 4 bytes.
@@ -67,6 +69,8 @@ mod tests {
         assert_eq!(nearest("Critique", ["critique"]), Some("critique"));
         assert_eq!(nearest("reveiw", ["review", "text"]), Some("review"));
         assert_eq!(nearest("x", ["text"]), None);
+        assert_eq!(nearest("x", ["a", "n"]), None);
+        assert_eq!(nearest("N", ["a", "n"]), Some("n"));
         assert_eq!(nearest("topic", ["publish"]), None);
     }
 }

@@ -1,36 +1,23 @@
-//! Calls: functions of the language, macros, pure `code`, and the arguments of steps.
+//! Calls: functions of the language, macros, pure `code`, and what a step calls.
 
 use std::sync::Arc;
 
-use flow_diagnostics::{Code, Diagnostic};
-use flow_expr::functions::{self, MacroRow, Over};
-use flow_ir::expr::MacroOp;
-use flow_ir::types::Size;
+use flow_diagnostics::Code;
+use flow_expr::functions;
 use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
 use flow_syntax::tree::{self, Arg, ExprKind};
 use smol_str::SmolStr;
 
 use super::operators::{choose, shown};
-use crate::cx::{BindingKind, Cx, Place, Typed, Use};
-use crate::program::{CallKind, CallSig, Sig, Symbol};
-
-/// Functions of other languages, and what is written here.
-const HABITS: [(&str, &str); 8] = [
-    ("len", "the size of a text, list or map is `x.size()`"),
-    ("length", "the size of a text, list or map is `x.size()`"),
-    ("count", "the size of a text, list or map is `x.size()`"),
-    ("print", "a run shows what its flow returns: `return x`"),
-    ("println", "a run shows what its flow returns: `return x`"),
-    ("str", "make it a text: `string(x)`, or `\"${x}\"`"),
-    ("sorted", "sort a list with `xs.sort()` or `xs.sort_by(x, x.key)`"),
-    ("range", "a step is repeated with `loop max n { … }`, where `loop.index` counts from 0"),
-];
+use super::{habits, sizes};
+use crate::cx::{Cx, Typed, Use};
+use crate::program::{CallKind, CallSig, Entry, Sig, Symbol};
 
 /// Whether a call of this name, where no node has it, means a function: one of the language that is called otherwise, or
 /// one of other languages.
 pub(crate) fn is_function_habit(name: &str) -> bool {
-    HABITS.iter().any(|(habit, _)| *habit == name)
+    habits::call(name).is_some()
         || crate::test::is_function(name)
         || functions::lookup(name, true).next().is_some()
         || functions::macros(name).next().is_some()
@@ -82,21 +69,27 @@ impl Cx<'_> {
             self.effect_in_expression(name, CallKind::Tool, expr.span);
             return Typed::poison();
         }
+        for arg in &call.args {
+            self.expr(&arg.value, None);
+        }
+        if self.declared_later(name, call.name.span, expr.span) {
+            return Typed::poison();
+        }
+        if let Some(instead) = habits::call(name) {
+            let mut diagnostic = self
+                .error(Code::UnknownFunction, call.name.span, format!("unknown function `{name}`"))
+                .here("not declared or imported in this file")
+                .help(format!("{} is {}", instead.what, instead.shown()));
+            if let Some(text) = instead.written(self, &call.args) {
+                diagnostic = diagnostic.fix(format!("write `{text}`"), self.at(expr.span), text);
+            }
+            self.report(diagnostic);
+            return Typed::poison();
+        }
         if functions::macros(name).next().is_some() || functions::lookup(name, true).next().is_some() {
             let diagnostic = self
                 .error(Code::UnknownFunction, call.name.span, format!("`{name}` is called on a value"))
                 .help(format!("write `x.{name}(…)`"));
-            self.report(diagnostic);
-            return Typed::poison();
-        }
-        for arg in &call.args {
-            self.expr(&arg.value, None);
-        }
-        if let Some((_, instead)) = HABITS.iter().find(|(habit, _)| habit == name) {
-            let diagnostic = self
-                .error(Code::UnknownFunction, call.name.span, format!("unknown function `{name}`"))
-                .here("not declared or imported in this file")
-                .help(*instead);
             self.report(diagnostic);
             return Typed::poison();
         }
@@ -112,6 +105,39 @@ impl Cx<'_> {
         }
         self.unknown_call(name, call.name.span, Code::UnknownFunction);
         Typed::poison()
+    }
+
+    /// Reports a call of what is declared, but known only after types and constants are: of a node or `code` in a constant
+    /// or a rule.
+    fn declared_later(&mut self, name: &SmolStr, name_span: Span, span: Span) -> bool {
+        let Some(Entry::Value(symbol)) = self.module.scope.get(name) else { return false };
+        let Some((_, item)) = self.program.item(symbol) else { return false };
+        let kind = match &item.kind {
+            tree::ItemKind::Node(node) => match node.kind {
+                tree::NodeKind::Prompt => CallKind::Prompt,
+                tree::NodeKind::Agent => CallKind::Agent,
+                tree::NodeKind::Tool => CallKind::Tool,
+                tree::NodeKind::Human => CallKind::Human,
+                tree::NodeKind::Event => CallKind::Event,
+            },
+            tree::ItemKind::Flow(_) => CallKind::Flow,
+            tree::ItemKind::Code(_) => CallKind::Code,
+            _ => return false,
+        };
+        self.used.insert(name.clone());
+        if kind != CallKind::Code {
+            self.effect_in_expression(name, kind, span);
+            return true;
+        }
+        let (code, what) = match self.constant_only {
+            true => (Code::BadConstant, "a constant cannot call `code`"),
+            false => (Code::BadRefinement, "a rule cannot call `code`"),
+        };
+        let diagnostic = self
+            .error(code, name_span, what)
+            .help("write the expression itself, with the functions of the language");
+        self.report(diagnostic);
+        true
     }
 
     /// Reports a name that nothing callable has.
@@ -250,7 +276,7 @@ impl Cx<'_> {
                 self.diagnostics.truncate(found);
             }
             if !matches!(receiver.ty, Type::Error) {
-                self.unknown_method(&name, &receiver.ty, method.name.span);
+                self.unknown_method(method, &receiver.ty);
             }
             return Typed::poison();
         }
@@ -264,7 +290,8 @@ impl Cx<'_> {
         )
     }
 
-    fn unknown_method(&mut self, name: &SmolStr, ty: &Type, span: Span) {
+    fn unknown_method(&mut self, method: &tree::Method, ty: &Type) {
+        let (name, span) = (&method.name.text, method.name.span);
         let names: Vec<&str> = functions::overloads()
             .filter(|overload| overload.is_written(true) && !overload.name.starts_with('_'))
             .map(|overload| overload.name)
@@ -273,31 +300,41 @@ impl Cx<'_> {
         let mut diagnostic = self
             .error(Code::UnknownFunction, span, format!("unknown function `{name}`"))
             .here(format!("nothing of this name takes `{ty}`"));
-        let habit = match name.as_str() {
-            "count" => Some("size"),
-            name if name.starts_with("len") => Some("size"),
-            "includes" | "has" => Some("contains"),
-            "push" | "append" | "concat" => None,
-            "toUpperCase" | "upper" => Some("upperAscii"),
-            "toLowerCase" | "lower" => Some("lowerAscii"),
-            _ => None,
-        };
-        let near =
-            habit.filter(|habit| names.contains(habit)).or_else(|| self.nearest(name, names.iter().copied()));
-        let method = functions::macros(name).next();
-        diagnostic = match (method, near) {
-            (Some(row), _) => diagnostic.help(match (row.vars, row.bodies) {
+        if let Some(row) = functions::macros(name).next() {
+            diagnostic = diagnostic.help(match (row.vars, row.bodies) {
                 (1, 1) => format!("write `xs.{name}(x, …)`: a variable, then what is done with it"),
                 _ => format!("write `xs.{name}(k, v, …)`: its variables, then what is done with them"),
-            }),
-            (None, Some(near)) => diagnostic
-                .help(format!("a function with a similar name exists: `{near}`"))
-                .fix(format!("replace `{name}` by `{near}`"), self.at(span), near),
-            (None, None) => diagnostic.help(match name.as_str() {
-                "push" | "append" | "concat" => "lists are joined with `+`; state grows with `+=`",
-                _ => "your own functions are declared with `code` and called `f(x)`",
-            }),
-        };
+            });
+            return self.report(diagnostic);
+        }
+        if let Some(instead) = habits::method(name, ty) {
+            diagnostic = diagnostic.help(format!("{} is {}", instead.what, instead.shown()));
+            let receiver = self.text(method.receiver.span);
+            if let Some(text) = instead.written_on(self, receiver, &method.args) {
+                let end = method.args.iter().map(|arg| arg.value.span.end).max().unwrap_or(span.end);
+                let rest = self.item.text.get(end as usize..).and_then(|rest| rest.find(')'));
+                if let Some(close) = rest {
+                    let all = Span::new(method.receiver.span.start, end + close as u32 + 1);
+                    diagnostic = diagnostic.fix(format!("write `{text}`"), self.at(all), text);
+                }
+            }
+            return self.report(diagnostic);
+        }
+        if let Some((symbol, sig)) = self.callable(name)
+            && sig.kind == CallKind::Code
+        {
+            let receiver = self.text(method.receiver.span);
+            diagnostic =
+                diagnostic.help(format!("`{}` is `code` and is called `{name}({receiver})`", symbol.name));
+            return self.report(diagnostic);
+        }
+        diagnostic =
+            match self.nearest(name, names.iter().copied()) {
+                Some(near) => diagnostic
+                    .help(format!("a function with a similar name exists: `{near}`"))
+                    .fix(format!("replace `{name}` by `{near}`"), self.at(span), near),
+                None => diagnostic.help("your own functions are declared with `code` and called `f(x)`"),
+            };
         self.report(diagnostic);
     }
 
@@ -366,7 +403,7 @@ impl Cx<'_> {
         }
         match chosen {
             Some((overload, result)) => {
-                let result = kept_size(name, &typed, result);
+                let result = sizes::carried(overload.id, &typed, result);
                 let args = typed.into_iter().map(|(one, _)| one.expr).collect();
                 Typed::new(Expr::Call { function: overload.id.into(), args }, result)
             }
@@ -410,9 +447,16 @@ impl Cx<'_> {
                 true => format!("`{name}` does not take {}", shown_types.join(", ")),
                 false => format!("`{name}` does not take ({})", shown_types.join(", ")),
             };
-            let help = match json {
-                true => "read the `json` first: `… as string`".to_string(),
-                false => format!("it is {}", forms.join(" or ")),
+            let element = match (name, typed) {
+                ("contains", [(list, list_at), (_, item_at)]) if matches!(list.ty.base(), Type::List(..)) => {
+                    Some(format!("{} in {}", self.text(*item_at), self.text(*list_at)))
+                }
+                _ => None,
+            };
+            let help = match (json, &element) {
+                (true, _) => "read the `json` first: `… as string`".to_string(),
+                (false, Some(text)) => format!("whether a list holds a value is `{text}`"),
+                (false, None) => format!("it is {}", forms.join(" or ")),
             };
             self.error(Code::TypeMismatch, span, message).help(help)
         } else {
@@ -425,299 +469,6 @@ impl Cx<'_> {
                 .help(format!("it is {}", forms.join(" or ")))
         };
         self.report(diagnostic);
-    }
-
-    /// Checks a macro: `xs.filter(x, x.rank > 1)`.
-    fn comprehension(&mut self, row: &'static MacroRow, method: &tree::Method, span: Span) -> Typed {
-        let over = self.expr(&method.receiver, None);
-        let base = over.ty.base();
-        let is_map = matches!(base, Type::Map(..));
-        let dynamic = matches!(base, Type::Json);
-        let fine = match row.over {
-            Over::List => !is_map,
-            Over::Map => is_map || dynamic,
-            Over::Both => true,
-        };
-        if !fine {
-            let diagnostic = self
-                .error(
-                    Code::NotIterable,
-                    method.receiver.span,
-                    format!("`{}` does not take `{}`", row.name, over.ty),
-                )
-                .help(if is_map { "it takes a list" } else { "it takes a map" });
-            self.report(diagnostic);
-        }
-        let (index_type, element) = match dynamic {
-            true => (Type::Json, Type::Json),
-            false => self.walked(&over.ty, method.receiver.span, row.vars == 2),
-        };
-        let hoist = self.hoist.take();
-        let in_macro = std::mem::replace(&mut self.in_macro, true);
-        let (vars, bodies) = self.scope(|cx| {
-            let mut vars = Vec::with_capacity(row.vars);
-            for (position, arg) in method.args[..row.vars].iter().enumerate() {
-                let ExprKind::Name(name) = &arg.value.kind else {
-                    let diagnostic = cx
-                        .error(
-                            Code::UnexpectedToken,
-                            arg.value.span,
-                            format!("`{}` takes a variable here", row.name),
-                        )
-                        .help(format!("write `xs.{}(x, …)`", row.name));
-                    cx.report(diagnostic);
-                    vars.push(cx.local());
-                    continue;
-                };
-                let local = cx.local();
-                let ty = if row.vars == 2 && position == 0 { index_type.clone() } else { element.clone() };
-                let named = tree::Name { text: name.clone(), span: arg.value.span };
-                cx.bind_unchecked(&named, ty, BindingKind::Variable, Place::Local(local));
-                vars.push(local);
-            }
-            let facts = cx.point.facts.len();
-            let rest = &method.args[row.vars..];
-            let mut bodies: Vec<(Typed, Span)> = Vec::with_capacity(rest.len());
-            for (position, arg) in rest.iter().enumerate() {
-                let predicate = rest.len() == 2 && position == 0
-                    || matches!(
-                        row.op,
-                        MacroOp::All | MacroOp::Exists | MacroOp::ExistsOne | MacroOp::Filter | MacroOp::Find
-                    );
-                if predicate {
-                    let test = cx.value(&arg.value, &Type::Bool, &format!("the condition of `{}`", row.name));
-                    cx.assume(&arg.value, true);
-                    bodies.push((Typed::new(test, Type::Bool), arg.value.span));
-                } else {
-                    let typed = cx.expr(&arg.value, None);
-                    bodies.push((typed, arg.value.span));
-                }
-            }
-            cx.point.facts.truncate(facts);
-            (vars, bodies)
-        });
-        self.hoist = hoist;
-        self.in_macro = in_macro;
-        // The base type has no sizes, and those of a list are kept.
-        let sized = if matches!(over.ty, Type::List(..)) { &over.ty } else { &base };
-        let ty = self.macro_type(row, sized, &element, &bodies, span);
-        let bodies = bodies.into_iter().map(|(body, _)| body.expr).collect();
-        Typed::new(Expr::Macro { op: row.op, over: Box::new(over.expr), vars, bodies }, ty)
-    }
-
-    fn macro_type(
-        &mut self,
-        row: &MacroRow,
-        over: &Type,
-        element: &Type,
-        bodies: &[(Typed, Span)],
-        span: Span,
-    ) -> Type {
-        let (last, last_span) = match bodies.last() {
-            Some((last, span)) => (last.ty.clone(), *span),
-            None => (Type::Error, span),
-        };
-        // What can't grow keeps the upper size (T4).
-        let at_most = |keeps: bool| match over {
-            Type::List(_, size) => Size { min: size.min.filter(|_| keeps), max: size.max },
-            _ => Size::default(),
-        };
-        let made = |ty: Type| match ty {
-            Type::Optional(of) => Type::Optional(of),
-            other => other,
-        };
-        match row.op {
-            MacroOp::All | MacroOp::Exists | MacroOp::ExistsOne => Type::Bool,
-            MacroOp::Map => Type::List(Arc::new(made(last)), at_most(bodies.len() == 1)),
-            MacroOp::TransformList => Type::List(Arc::new(made(last)), at_most(bodies.len() == 1)),
-            MacroOp::Filter => Type::List(Arc::new(element.clone()), at_most(false)),
-            MacroOp::SortBy | MacroOp::DistinctBy => {
-                self.ordered(&last, last_span, row.op == MacroOp::SortBy);
-                Type::List(Arc::new(element.clone()), at_most(row.op == MacroOp::SortBy))
-            }
-            MacroOp::GroupBy => {
-                let key = last.base();
-                let fine = matches!(key, Type::String(_) | Type::Int(_) | Type::Bool | Type::Error)
-                    || matches!(&key, Type::Named(name) if self.program.enum_values(name).is_some());
-                if !fine {
-                    let diagnostic = self
-                        .error(Code::TypeMismatch, last_span, format!("`{last}` cannot be a key"))
-                        .help("group by a text, an int, a bool or an enum");
-                    self.report(diagnostic);
-                    return Type::Error;
-                }
-                Type::map(last, Type::List(Arc::new(element.clone()), at_most(false)))
-            }
-            MacroOp::MinBy | MacroOp::MaxBy => {
-                self.ordered(&last, last_span, true);
-                Type::Optional(Arc::new(element.clone()))
-            }
-            MacroOp::Find => Type::Optional(Arc::new(element.clone())),
-            MacroOp::TransformMap => match over {
-                Type::Map(key, _) => Type::map((**key).clone(), last),
-                Type::Json => Type::map(Type::STRING, last),
-                _ => Type::map(Type::INT, last),
-            },
-            MacroOp::TransformMapEntry => match last.base() {
-                Type::Map(key, value) => Type::map((*key).clone(), (*value).clone()),
-                Type::Error => Type::Error,
-                other => {
-                    let diagnostic = self
-                        .error(Code::TypeMismatch, last_span, format!("expected a map, found `{other}`"))
-                        .help("make an entry: `{[k]: v}`");
-                    self.report(diagnostic);
-                    Type::Error
-                }
-            },
-        }
-    }
-
-    fn ordered(&mut self, ty: &Type, span: Span, needed: bool) {
-        let base = ty.base();
-        let fine = !needed
-            || matches!(
-                base,
-                Type::Error
-                    | Type::Never
-                    | Type::Bool
-                    | Type::Int(_)
-                    | Type::Uint
-                    | Type::Float(_)
-                    | Type::String(_)
-                    | Type::Bytes
-                    | Type::Duration
-                    | Type::Timestamp
-            )
-            || matches!(&base, Type::Named(name) if self.program.enum_values(name).is_some());
-        if fine {
-            return;
-        }
-        match base {
-            Type::Nullable(_) | Type::Optional(_) => self.may_be_null(ty, span, "an order"),
-            _ => {
-                let diagnostic = self
-                    .error(Code::TypeMismatch, span, format!("values of `{ty}` have no order"))
-                    .help("order by a number, a text, a time or an enum");
-                self.report(diagnostic);
-            }
-        }
-    }
-
-    /// Brings arguments into the order of the parameters: positional first, then by name, defaults filled in.
-    pub fn arguments(&mut self, params: &[Param], args: &[Arg], name: &str, name_span: Span) -> Vec<Expr> {
-        let mut given: Vec<Option<Expr>> = vec![None; params.len()];
-        let mut places: Vec<Option<Span>> = vec![None; params.len()];
-        let (mut surplus, mut misnamed) = (false, false);
-        for (position, arg) in args.iter().enumerate() {
-            let index = match &arg.name {
-                None => (position < params.len()).then_some(position),
-                Some(named) => params.iter().position(|param| param.name == named.text),
-            };
-            let Some(index) = index else {
-                self.expr(&arg.value, None);
-                // Only what isn't given elsewhere can be meant.
-                let free = |(position, param): (usize, &Param)| {
-                    let by_position = args.get(position).is_some_and(|arg| arg.name.is_none());
-                    let by_name = |arg: &Arg| arg.name.as_ref().is_some_and(|name| name.text == param.name);
-                    (!by_position && !args.iter().any(by_name)).then(|| param.name.clone())
-                };
-                let free: Vec<SmolStr> = params.iter().enumerate().filter_map(free).collect();
-                self.unknown_argument(params, &free, arg, name, surplus);
-                surplus |= arg.name.is_none();
-                misnamed |= arg.name.is_some();
-                continue;
-            };
-            let what = format!("the argument `{}`", params[index].name);
-            let value = self.value(&arg.value, &params[index].ty, &what);
-            if let Some(first) = places[index] {
-                let at = self.at(arg.name.as_ref().map_or(arg.value.span, |named| named.span));
-                let diagnostic = Diagnostic::new(
-                    Code::UnknownArgument,
-                    at,
-                    format!("`{}` is given twice", params[index].name),
-                )
-                .label(self.at(first), "given here already")
-                .help("remove one of the two");
-                self.report(diagnostic);
-                continue;
-            }
-            places[index] = Some(arg.value.span);
-            given[index] = Some(value);
-        }
-        let mut missing: Vec<SmolStr> = Vec::new();
-        let mut values = Vec::with_capacity(params.len());
-        for (value, param) in given.into_iter().zip(params) {
-            values.push(match (value, &param.default) {
-                (Some(value), _) => value,
-                (None, Some(default)) => default.clone(),
-                (None, None) if param.ty.allows_null() && !matches!(param.ty, Type::Error) => {
-                    Expr::Const(Value::Null)
-                }
-                (None, None) => {
-                    // One of this name was most likely meant, and isn't unused as well.
-                    if let Some(&id) = self.visible.get(&param.name) {
-                        self.bindings[id as usize].read = true;
-                    }
-                    missing.push(param.name.clone());
-                    Typed::poison().expr
-                }
-            });
-        }
-        if !missing.is_empty() && !surplus && !misnamed {
-            let what = if missing.len() == 1 { "argument" } else { "arguments" };
-            let signature: Vec<String> =
-                params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
-            let diagnostic = self
-                .error(
-                    Code::MissingArgument,
-                    name_span,
-                    format!("`{name}` needs the {what} {}", super::list_of(&missing)),
-                )
-                .here("called without")
-                .help(format!("it is `{name}({})`", signature.join(", ")));
-            self.report(diagnostic);
-        }
-        values
-    }
-
-    /// Reports an argument that is no parameter.
-    pub fn unknown_argument(
-        &mut self,
-        params: &[Param],
-        free: &[SmolStr],
-        arg: &Arg,
-        name: &str,
-        again: bool,
-    ) {
-        let names: Vec<SmolStr> = params.iter().map(|param| param.name.clone()).collect();
-        match &arg.name {
-            Some(named) => {
-                let mut diagnostic = self
-                    .error(
-                        Code::UnknownArgument,
-                        named.span,
-                        format!("`{name}` has no parameter `{}`", named.text),
-                    )
-                    .here("no such parameter");
-                diagnostic = match self.nearest(&named.text, free.iter().map(SmolStr::as_str)) {
-                    Some(near) => diagnostic
-                        .help(format!("a parameter with a similar name exists: `{near}`"))
-                        .fix(format!("replace `{}` by `{near}`", named.text), self.at(named.span), near),
-                    None => diagnostic.help(format!("its parameters are {}", super::list_of(&names))),
-                };
-                self.report(diagnostic);
-            }
-            None if !again => {
-                let count = params.len();
-                let noun = if count == 1 { "argument" } else { "arguments" };
-                let diagnostic = self
-                    .error(Code::UnknownArgument, arg.value.span, format!("`{name}` takes {count} {noun}"))
-                    .here("one too many")
-                    .help(format!("its parameters are {}", super::list_of(&names)));
-                self.report(diagnostic);
-            }
-            None => {}
-        }
     }
 
     /// What a call on this name reaches that isn't a value: a memory or a server.
@@ -764,52 +515,5 @@ impl Cx<'_> {
             }
             _ => None,
         }
-    }
-}
-
-/// What a call needs to know of a parameter.
-#[derive(Clone)]
-pub(crate) struct Param {
-    pub name: SmolStr,
-    pub ty: Type,
-    pub default: Option<Expr>,
-}
-
-impl CallSig {
-    pub(crate) fn params_of(&self) -> Vec<Param> {
-        self.params
-            .iter()
-            .map(|param| Param {
-                name: param.name.clone(),
-                ty: param.ty.clone(),
-                default: param.default.clone(),
-            })
-            .collect()
-    }
-}
-
-/// What can't grow keeps the upper size; what is cut to a constant has it (T4).
-fn kept_size(name: &str, args: &[(Typed, Span)], result: Type) -> Type {
-    let cut = args.get(1).and_then(|(arg, _)| match arg.constant() {
-        Some(Value::Int(number)) => u64::try_from(*number).ok(),
-        _ => None,
-    });
-    let from = args.first().map(|(arg, _)| match &arg.ty {
-        Type::List(_, size) | Type::String(size) => *size,
-        _ => Size::default(),
-    });
-    let from = from.unwrap_or_default();
-    let least = |a: Option<u64>, b: Option<u64>| match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
-    match (name, result) {
-        ("take" | "last", Type::List(of, _)) => Type::List(of, Size { min: None, max: least(from.max, cut) }),
-        ("sort" | "reverse", Type::List(of, _)) => Type::List(of, from),
-        ("distinct" | "slice" | "compact", Type::List(of, _)) => {
-            Type::List(of, Size { min: None, max: from.max })
-        }
-        ("truncate", Type::String(_)) => Type::String(Size { min: None, max: least(from.max, cut) }),
-        (_, result) => result,
     }
 }

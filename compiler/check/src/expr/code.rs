@@ -136,6 +136,7 @@ impl Cx<'_> {
         let path = self.path(subject);
         let local = self.local();
         let mut cases = self.cases(&value.ty);
+        self.rule_out(&mut cases, subject);
         let facts = self.point.facts.len();
         let mut arms: Vec<(MatchArm, Typed, Span)> = Vec::new();
         let mut otherwise: Option<(Typed, Span)> = None;
@@ -265,7 +266,7 @@ impl Cx<'_> {
                 let typed = self.pure_value(&binding.value, annotated.as_ref());
                 let (value, ty) = match annotated {
                     Some(ty) => (self.coerce(typed, &ty, binding.value.span, "the value"), ty),
-                    None => self.storable(typed),
+                    None => self.stored(typed, binding.value.span),
                 };
                 let local = self.local();
                 self.bind(&binding.name, ty, BindingKind::Let, Place::Local(local));

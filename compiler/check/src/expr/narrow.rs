@@ -1,74 +1,117 @@
 //! What a condition says about the names in it (T5): `== null`, `!= null`, `has`, `is` through `&& || !`.
 
-use flow_ir::Type;
 use flow_ir::expr::Expr;
+use flow_ir::{Type, TypeName};
 use flow_syntax::tree::{self, BinaryOp, ExprKind, Literal, UnaryOp};
 use smol_str::SmolStr;
 
-use crate::cx::{Cx, Typed};
+use crate::cx::{Cx, Narrowed, Typed};
 use crate::program::{Entry, qualified, short};
 
-/// What is known of a path.
+/// What a condition says of a path.
 #[derive(Clone, Debug, PartialEq)]
-enum Narrow {
+enum Says {
     Null,
     NonNull,
-    Variant(SmolStr),
-    /// Not this member.
-    NotVariant(SmolStr),
+    /// One of these members.
+    OneOf(Vec<SmolStr>),
+    /// None of these members.
+    NoneOf(Vec<SmolStr>),
 }
+
+/// A path, and what is said of it.
+type Said = Vec<(u32, Vec<SmolStr>, Says)>;
 
 impl Cx<'_> {
     /// From here on the condition is known to be `truth`.
     pub fn assume(&mut self, condition: &tree::Expr, truth: bool) {
-        let mut found = Vec::new();
-        collect(self, condition, truth, &mut found);
-        for (root, fields, what) in found {
-            let Some(ty) = self.path_type(root, &fields) else { continue };
-            let narrowed = match what {
-                Narrow::Null => Type::Null,
-                Narrow::NonNull => match ty {
-                    Type::Nullable(of) => (*of).clone(),
-                    _ => continue,
-                },
-                Narrow::Variant(name) => {
-                    let Some(members) = self.program.members_of(ty.non_null()) else { continue };
-                    match members.iter().find(|member| short(member) == name) {
-                        Some(member) => Type::Named(member.clone()),
-                        None => continue,
-                    }
-                }
-                // Of two members the other one is left; null is no member.
-                Narrow::NotVariant(name) => match self.program.members_of(ty.non_null()) {
-                    Some([one, other]) if short(one) == name || short(other) == name => {
-                        let left = Type::Named(if short(one) == name { other } else { one }.clone());
-                        if ty.allows_null() { left.nullable() } else { left }
-                    }
-                    _ => continue,
-                },
-            };
-            self.learn(root, fields, narrowed);
+        let mut said = Vec::new();
+        collect(self, condition, truth, &mut said);
+        for (root, fields, says) in said {
+            let Some(known) = self.path_known(root, &fields) else { continue };
+            if let Some(narrowed) = self.narrowed_by(&known, says) {
+                self.learn(root, fields, narrowed);
+            }
         }
     }
 
-    /// Returns the type that a path has here.
-    pub fn path_type(&self, root: u32, fields: &[SmolStr]) -> Option<Type> {
+    fn narrowed_by(&self, known: &Narrowed, says: Says) -> Option<Narrowed> {
+        match says {
+            Says::Null => Some(Type::Null.into()),
+            Says::NonNull => match &known.ty {
+                Type::Nullable(of) => Some(Narrowed { ty: (**of).clone(), not: known.not.clone() }),
+                _ => None,
+            },
+            Says::OneOf(names) => {
+                let members = self.program.members_of(known.ty.non_null())?;
+                let named = |member: &&TypeName| {
+                    names.iter().any(|name| self.member_named(members, name).as_ref() == Some(member))
+                };
+                let left = members.iter().filter(|member| !known.not.contains(member)).filter(named);
+                Some(self.members_left(known.ty.non_null(), &left.cloned().collect::<Vec<_>>(), false))
+            }
+            // Null is no member.
+            Says::NoneOf(names) => {
+                let members = self.program.members_of(known.ty.non_null())?;
+                let named = |member: &TypeName| {
+                    names.iter().any(|name| self.member_named(members, name).as_ref() == Some(member))
+                };
+                let left = members.iter().filter(|member| !known.not.contains(member) && !named(member));
+                let left: Vec<TypeName> = left.cloned().collect();
+                Some(self.members_left(known.ty.non_null(), &left, known.ty.allows_null()))
+            }
+        }
+    }
+
+    /// What a value of a union is known to be where only some members are left.
+    pub fn members_left(&self, union: &Type, left: &[TypeName], nullable: bool) -> Narrowed {
+        let members = self.program.members_of(union).unwrap_or_default();
+        let ty = match left {
+            [only] => Type::Named(only.clone()),
+            _ => union.clone(),
+        };
+        let not = members.iter().filter(|member| !left.is_empty() && !left.contains(member));
+        Narrowed { ty: if nullable { ty.nullable() } else { ty }, not: not.cloned().collect() }
+    }
+
+    /// Finds the member that a name means: an import or alias of it, or its declared name.
+    pub fn member_named(&self, members: &[TypeName], name: &str) -> Option<TypeName> {
+        if let Some(Entry::Type(declared)) = self.module.scope.get(name) {
+            let meant = match self.program.aliases.get(declared) {
+                Some(Type::Named(alias)) => alias,
+                _ => declared,
+            };
+            if members.contains(meant) {
+                return Some(meant.clone());
+            }
+        }
+        members.iter().find(|member| short(member) == name).cloned()
+    }
+
+    /// Returns what a path is known to be here.
+    pub fn path_known(&self, root: u32, fields: &[SmolStr]) -> Option<Narrowed> {
         if let Some(known) = self.known(root, fields) {
             return Some(known.clone());
         }
-        self.declared_type(root, fields)
+        self.declared_type(root, fields).map(Narrowed::from)
     }
 
     /// Returns the type of a path before anything was learnt of its last part.
-    fn declared_type(&self, root: u32, fields: &[SmolStr]) -> Option<Type> {
+    pub fn declared_type(&self, root: u32, fields: &[SmolStr]) -> Option<Type> {
         match fields.split_last() {
             None => Some(self.bindings[root as usize].ty.clone()),
             Some((last, before)) => {
-                let of = self.path_type(root, before)?;
+                let of = self.path_known(root, before)?.ty;
                 let record = self.program.record_of(&of)?;
                 record.fields.iter().find(|field| field.name == *last).map(|field| field.ty.clone())
             }
         }
+    }
+
+    /// Returns the type that the place of an expression was declared with, where it is a path.
+    pub fn declared_of(&self, expr: &tree::Expr) -> Option<Type> {
+        let (root, fields) = self.path(expr)?;
+        self.declared_type(root, &fields)
     }
 
     /// Checks `v is Refund`.
@@ -78,14 +121,11 @@ impl Cx<'_> {
             return Typed::new(of.expr, Type::Bool);
         }
         // What is narrowed already may be asked again: the union is that of the place as declared.
-        let declared = self.path(value).and_then(|(root, fields)| self.declared_type(root, &fields));
+        let declared = self.declared_of(value);
         let union = declared.filter(|ty| self.program.members_of(ty.non_null()).is_some());
         let union = union.as_ref().unwrap_or(&of.ty);
         let members = self.program.members_of(union.non_null()).map(<[_]>::to_vec);
-        let found = members
-            .as_ref()
-            .and_then(|members| members.iter().find(|member| short(member) == variant.text))
-            .cloned();
+        let found = members.as_ref().and_then(|members| self.member_named(members, &variant.text));
         if matches!(self.module.scope.get(&variant.text), Some(Entry::Type(_))) {
             self.used.insert(variant.text.clone());
         }
@@ -128,13 +168,25 @@ impl Cx<'_> {
     }
 }
 
-fn collect(cx: &Cx, condition: &tree::Expr, truth: bool, found: &mut Vec<(u32, Vec<SmolStr>, Narrow)>) {
+fn collect(cx: &Cx, condition: &tree::Expr, truth: bool, said: &mut Said) {
     match &condition.kind {
-        ExprKind::Unary(UnaryOp::Not, operand) => collect(cx, operand, !truth, found),
+        ExprKind::Unary(UnaryOp::Not, operand) => collect(cx, operand, !truth, said),
         ExprKind::Binary(binary) => match (binary.op, truth) {
             (BinaryOp::And, true) | (BinaryOp::Or, false) => {
-                collect(cx, &binary.left, truth, found);
-                collect(cx, &binary.right, truth, found);
+                collect(cx, &binary.left, truth, said);
+                collect(cx, &binary.right, truth, said);
+            }
+            // One of the two is so: what both say.
+            (BinaryOp::And, false) | (BinaryOp::Or, true) => {
+                let (mut left, mut right) = (Vec::new(), Vec::new());
+                collect(cx, &binary.left, truth, &mut left);
+                collect(cx, &binary.right, truth, &mut right);
+                for (root, fields, one) in left {
+                    let same = right.iter().filter(|(own, path, _)| *own == root && *path == fields);
+                    if let Some(both) = same.filter_map(|(.., other)| either(&one, other)).next() {
+                        said.push((root, fields, both));
+                    }
+                }
             }
             (BinaryOp::Equal | BinaryOp::NotEqual, _) => {
                 let null = |expr: &tree::Expr| matches!(expr.kind, ExprKind::Literal(Literal::Null));
@@ -145,23 +197,38 @@ fn collect(cx: &Cx, condition: &tree::Expr, truth: bool, found: &mut Vec<(u32, V
                 };
                 let is_null = (binary.op == BinaryOp::Equal) == truth;
                 if let Some((root, fields)) = cx.path(tested) {
-                    found.push((root, fields, if is_null { Narrow::Null } else { Narrow::NonNull }));
+                    said.push((root, fields, if is_null { Says::Null } else { Says::NonNull }));
                 }
             }
             _ => {}
         },
         ExprKind::Is(value, variant) => {
             if let Some((root, fields)) = cx.path(value) {
-                let name = variant.text.clone();
-                let what = if truth { Narrow::Variant(name) } else { Narrow::NotVariant(name) };
-                found.push((root, fields, what));
+                let names = vec![variant.text.clone()];
+                said.push((root, fields, if truth { Says::OneOf(names) } else { Says::NoneOf(names) }));
             }
         }
         ExprKind::Call(call) if call.name.text == "has" && call.args.len() == 1 => {
             if let Some((root, fields)) = cx.path(&call.args[0].value) {
-                found.push((root, fields, if truth { Narrow::NonNull } else { Narrow::Null }));
+                said.push((root, fields, if truth { Says::NonNull } else { Says::Null }));
             }
         }
         _ => {}
+    }
+}
+
+/// What holds where one of two things does.
+fn either(one: &Says, other: &Says) -> Option<Says> {
+    match (one, other) {
+        (Says::Null, Says::Null) => Some(Says::Null),
+        (Says::OneOf(a), Says::OneOf(b)) => {
+            let more = b.iter().filter(|name| !a.contains(name));
+            Some(Says::OneOf(a.iter().chain(more).cloned().collect()))
+        }
+        (Says::NonNull | Says::OneOf(_), Says::NonNull | Says::OneOf(_)) => Some(Says::NonNull),
+        (Says::NoneOf(a), Says::NoneOf(b)) => {
+            Some(Says::NoneOf(a.iter().filter(|name| b.contains(name)).cloned().collect()))
+        }
+        _ => None,
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use flow_diagnostics::Code;
 use flow_expr::functions::{self, Overload, Sig};
+use flow_ir::types::Literal;
 use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
 use flow_syntax::tree::{self, BinaryOp, ExprKind, UnaryOp};
@@ -45,7 +46,13 @@ impl Cx<'_> {
                     hint.filter(|hint| matches!(hint.base(), Type::List(..)) && op == BinaryOp::Add);
                 let left = self.expr(&binary.left, list_hint);
                 let right_hint = match op {
-                    BinaryOp::Add if matches!(left.ty.base(), Type::List(..)) => Some(left.ty.base()),
+                    // The kind of its elements, not their refinements: what is added may be longer than they are.
+                    BinaryOp::Add => match left.ty.base() {
+                        Type::List(of, _) => Some(Type::list(of.base())),
+                        _ => None,
+                    },
+                    // A comparison takes int literals for floats.
+                    BinaryOp::In if matches!(left.ty.base(), Type::Float(_)) => Some(Type::list(Type::FLOAT)),
                     _ => None,
                 };
                 let right = self.expr(&binary.right, right_hint.as_ref());
@@ -81,13 +88,27 @@ impl Cx<'_> {
             }
             Type::Null => Type::Never,
             Type::Json => Type::Json,
+            // Tested before, or just assigned: said twice, and no harm.
+            other if self.declared_of(&binary.left).is_some_and(|ty| ty.allows_null()) => other.clone(),
             other => {
-                let diagnostic = self
+                let mut diagnostic = self
                     .error(Code::TypeMismatch, binary.left.span, format!("`{other}` is never null"))
-                    .here("`??` has nothing to replace")
-                    .help("remove `??` and what follows it");
+                    .here("`??` has nothing to replace");
+                diagnostic = match &binary.left.kind {
+                    // What may be missing is the key.
+                    ExprKind::Index(index) if !index.optional => {
+                        let at = self.at(Span::at(index.index.span.start));
+                        let text = self.text(index.index.span);
+                        diagnostic
+                            .help(format!("a missing key or element is asked for with `[?{text}]`"))
+                            .fix(format!("write `[?{text}]`"), at, "?")
+                    }
+                    _ => diagnostic.help("remove `??` and what follows it"),
+                };
                 self.report(diagnostic);
-                return left;
+                // What follows is still checked by itself, and one fault is told once.
+                self.expr(&binary.right, hint);
+                return Typed::new(left.expr, Type::Error);
             }
         };
         let right_hint = hint.cloned().unwrap_or_else(|| inner.clone());
@@ -114,7 +135,7 @@ impl Cx<'_> {
             (left, right)
         };
         let function = if binary.op == BinaryOp::Equal { "equals" } else { "not_equals" };
-        if !comparable(self.program, &left.ty, &right.ty) {
+        if !comparable(self.program, &left.ty, &right.ty) || never_literal(&left, &right) {
             let mut diagnostic = self
                 .error(Code::TypeMismatch, span, format!("`{}` and `{}` are never equal", left.ty, right.ty))
                 .label(self.at(binary.left.span), format!("`{}`", left.ty))
@@ -143,6 +164,16 @@ impl Cx<'_> {
         Some((span, format!("{}.{value}", short(name))))
     }
 
+    /// `kind < "bug"`: the value that was meant, and where.
+    fn ordered_text(&self, args: &[(Typed, Span)], a: &Type, b: &Type) -> Option<(Span, String)> {
+        let [(left, left_at), (right, right_at)] = args else { return None };
+        match (a.base(), b.base()) {
+            (Type::Named(_), _) => self.enum_text(left, right, *right_at),
+            (_, Type::Named(_)) => self.enum_text(right, left, *left_at),
+            _ => None,
+        }
+    }
+
     fn operator(&mut self, name: &str, shown: &str, args: Vec<(Typed, Span)>, span: Span) -> Typed {
         if args.iter().any(|(arg, _)| matches!(arg.ty, Type::Error | Type::Never)) {
             return match name {
@@ -152,13 +183,23 @@ impl Cx<'_> {
         }
         // `x in json` and records: their fields are data here.
         for (arg, at) in &args {
+            if matches!(arg.ty, Type::Null) && arg.constant().is_none() && name != "_in_" {
+                self.is_null(*at, &format!("`{shown}`"));
+                return Typed::poison();
+            }
             if matches!(arg.ty, Type::Nullable(_) | Type::Optional(_)) && name != "_in_" {
                 self.may_be_null(&arg.ty.clone(), *at, &format!("`{shown}`"));
                 return Typed::poison();
             }
         }
         let types: Vec<Type> = args.iter().map(|(arg, _)| arg.ty.clone()).collect();
-        if let Some((overload, result)) = choose(self.program, functions::lookup(name, false), &types) {
+        let enums: Vec<Type> =
+            types.iter().map(Type::base).filter(|ty| matches!(ty, Type::Named(_))).collect();
+        let unlike = matches!(enums.as_slice(), [one, other] if one != other);
+        if let Some((overload, result)) =
+            choose(self.program, functions::lookup(name, false), &types).filter(|_| !unlike)
+        {
+            let result = super::sizes::carried(overload.id, &args, result);
             let args = args.into_iter().map(|(arg, _)| arg.expr).collect();
             return Typed::new(Expr::Call { function: overload.id.into(), args }, result);
         }
@@ -204,12 +245,30 @@ impl Cx<'_> {
                 }
                 diagnostic
             }
+            [a, b] if let Some((at, value)) = self.ordered_text(args, a, b) => diagnostic
+                .help(format!("a value of an enum is written `{value}`"))
+                .fix(format!("write `{value}`"), self.at(at), value),
             [a, b] if shown == "+" && (text(a) || text(b)) => {
                 diagnostic.help("put the value into the text: `\"… ${value}\"`")
             }
             _ => diagnostic.help(format!("`{shown}` takes operands of one fitting type")),
         }
     }
+}
+
+/// Whether a literal is compared with a union of other ones.
+fn never_literal(left: &Typed, right: &Typed) -> bool {
+    let other = |of: &Typed, value: &Typed| match (of.ty.non_null(), value.constant(), of.constant()) {
+        (Type::Literals(literals), Some(value), None) => {
+            literals.iter().all(|literal| match (literal, value) {
+                (Literal::String(own), Value::String(value)) => own.as_str() != &**value,
+                (Literal::Int(own), Value::Int(value)) => own != value,
+                _ => false,
+            })
+        }
+        _ => false,
+    };
+    other(left, right) || other(right, left)
 }
 
 /// Picks the first overload whose parameters fit, and its result.

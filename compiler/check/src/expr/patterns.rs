@@ -9,7 +9,7 @@ use flow_syntax::tree::{self, PatternKind};
 use smol_str::SmolStr;
 
 use super::{list_of, literal_value};
-use crate::cx::Cx;
+use crate::cx::{Cx, Narrowed};
 use crate::program::{Entry, short};
 
 /// The fields that a pattern binds: index, name and type.
@@ -22,7 +22,7 @@ pub(crate) struct ArmPatterns {
     /// The fields that are bound: index, name and type.
     pub binds: Binds,
     /// The type that the value has in the arm, if it is narrower.
-    pub narrowed: Option<Type>,
+    pub narrowed: Option<Narrowed>,
     /// The first pattern as a segment names it.
     pub label: SmolStr,
     /// Something in it failed to check.
@@ -43,6 +43,8 @@ pub(crate) struct Cases {
     /// `None` for a type with endless values.
     left: Option<Vec<Case>>,
     seen: Vec<Case>,
+    /// What tests before the route have ruled out.
+    gone: Vec<Case>,
     null_left: bool,
     broken: bool,
 }
@@ -85,7 +87,38 @@ impl Cx<'_> {
         if null_left && let Some(left) = &mut left {
             left.push(Case::Null);
         }
-        Cases { ty: ty.clone(), left, seen: Vec::new(), null_left, broken: matches!(ty, Type::Error) }
+        Cases {
+            ty: ty.clone(),
+            left,
+            seen: Vec::new(),
+            gone: Vec::new(),
+            null_left,
+            broken: matches!(ty, Type::Error),
+        }
+    }
+
+    /// Takes away what is known not to be: what a path was tested for before the route.
+    pub fn rule_out(&self, cases: &mut Cases, subject: &tree::Expr) {
+        let Some((root, fields)) = self.path(subject) else { return };
+        let (Some(known), Some(declared)) =
+            (self.path_known(root, &fields), self.declared_type(root, &fields))
+        else {
+            return;
+        };
+        let mut gone: Vec<Case> = known.not.into_iter().map(Case::Variant).collect();
+        if let (Type::Named(only), Some(members)) =
+            (known.ty.non_null(), self.program.members_of(declared.non_null()))
+            && members.contains(only)
+        {
+            gone = members.iter().filter(|member| *member != only).cloned().map(Case::Variant).collect();
+        }
+        if declared.allows_null() && !cases.ty.allows_null() {
+            gone.push(Case::Null);
+        }
+        if let Some(left) = &mut cases.left {
+            left.retain(|case| !gone.contains(case));
+        }
+        cases.gone = gone;
     }
 
     /// Checks the patterns of an arm and takes what they match from what is left.
@@ -99,9 +132,24 @@ impl Cx<'_> {
             let Some((case, binds)) = self.pattern(cases, pattern, patterns.len() > 1) else {
                 arm.broken = true;
                 cases.broken = true;
+                // What it binds is still a name in its arm.
+                if let PatternKind::Variant { parts, .. } = &pattern.kind {
+                    let parts = parts.iter().flatten();
+                    arm.binds.extend(parts.map(|part| (0, part.binding.clone(), Type::Error)));
+                }
                 continue;
             };
             arm.binds.extend(binds);
+            if cases.gone.contains(&case) {
+                let shown = self.text(pattern.span).to_string();
+                let diagnostic = self
+                    .error(Code::UnreachableArm, pattern.span, format!("it is never `{shown}` here"))
+                    .here("a test before the route rules it out")
+                    .help("remove it");
+                self.report(diagnostic);
+                arm.broken = true;
+                continue;
+            }
             arm.patterns.push(match &case {
                 Case::Value(value) => Pattern::Value(value.clone()),
                 Case::Null => Pattern::Value(Value::Null),
@@ -133,27 +181,36 @@ impl Cx<'_> {
         arm
     }
 
-    fn narrowed(&self, cases: &Cases, matched: &[Case], count: usize) -> Option<Type> {
-        match matched {
-            [Case::Variant(name)] if count == 1 => Some(Type::Named(name.clone())),
-            [Case::Null] if count == 1 => Some(Type::Null),
-            [] => None,
-            _ if !matched.contains(&Case::Null) => match &cases.ty {
-                Type::Nullable(of) => Some((**of).clone()),
+    fn narrowed(&self, cases: &Cases, matched: &[Case], count: usize) -> Option<Narrowed> {
+        if matched.is_empty() || matched.len() < count { None } else { self.one_of(cases, matched) }
+    }
+
+    /// What the value is known to be where it is one of these.
+    fn one_of(&self, cases: &Cases, all: &[Case]) -> Option<Narrowed> {
+        let null = all.contains(&Case::Null);
+        if null && all.len() == 1 {
+            return Some(Type::Null.into());
+        }
+        let variants: Vec<TypeName> = all
+            .iter()
+            .filter_map(|case| match case {
+                Case::Variant(name) => Some(name.clone()),
                 _ => None,
-            },
-            _ => None,
+            })
+            .collect();
+        let of = cases.ty.non_null();
+        match (variants.as_slice(), &cases.ty) {
+            ([], Type::Nullable(of)) if !null => Some((**of).clone().into()),
+            ([], _) => None,
+            _ => Some(self.members_left(of, &variants, null)),
         }
     }
 
     /// Returns the type of the value where `else` takes it.
-    pub fn narrowed_else(&self, cases: &Cases) -> Option<Type> {
+    pub fn narrowed_else(&self, cases: &Cases) -> Option<Narrowed> {
         match (&cases.ty, &cases.left) {
-            (Type::Nullable(of), _) if !cases.null_left => Some((**of).clone()),
-            (_, Some(left)) => match left.as_slice() {
-                [Case::Variant(name)] => Some(Type::Named(name.clone())),
-                _ => None,
-            },
+            (_, Some(left)) if !left.is_empty() => self.one_of(cases, left),
+            (Type::Nullable(of), _) if !cases.null_left => Some((**of).clone().into()),
             _ => None,
         }
     }
@@ -239,7 +296,7 @@ impl Cx<'_> {
         let inner = strip(&cases.ty);
         match &pattern.kind {
             PatternKind::Literal(tree::Literal::Null) => {
-                if cases.ty.allows_null() {
+                if cases.ty.allows_null() || cases.gone.contains(&Case::Null) {
                     return Some((Case::Null, Vec::new()));
                 }
                 self.misfit(&cases.ty, pattern.span, "null");
@@ -277,7 +334,10 @@ impl Cx<'_> {
             PatternKind::Value(name) => self.enum_pattern(&inner, name, pattern.span),
             PatternKind::Qualified(enum_name, name) => {
                 let declared = match self.module.scope.get(&enum_name.text) {
-                    Some(Entry::Type(declared)) => Some(declared.clone()),
+                    Some(Entry::Type(declared)) => match self.program.aliases.get(declared) {
+                        Some(Type::Named(alias)) => Some(alias.clone()),
+                        _ => Some(declared.clone()),
+                    },
                     _ => None,
                 };
                 if declared.is_some() {
@@ -407,14 +467,20 @@ impl Cx<'_> {
         let members: Vec<TypeName> = match self.program.members_of(inner) {
             Some(members) => members.to_vec(),
             None => match inner {
-                Type::Named(own) if self.program.unions_of.contains_key(own) => vec![own.clone()],
+                Type::Named(own) if self.program.unions_of.contains_key(own) => {
+                    let gone = cases.gone.iter().filter_map(|case| match case {
+                        Case::Variant(name) => Some(name.clone()),
+                        _ => None,
+                    });
+                    std::iter::once(own.clone()).chain(gone).collect()
+                }
                 _ => {
                     self.misfit(&cases.ty, name.span, &name.text);
                     return None;
                 }
             },
         };
-        let Some(member) = members.iter().find(|member| short(member) == name.text).cloned() else {
+        let Some(member) = self.member_named(&members, &name.text) else {
             let names: Vec<SmolStr> = members.iter().map(|member| SmolStr::from(short(member))).collect();
             let mut diagnostic = self
                 .error(

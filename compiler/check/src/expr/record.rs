@@ -25,12 +25,9 @@ impl Cx<'_> {
         }
         let wanted = hint.map(|hint| strip_rule(hint.non_null()));
         match &wanted {
-            Some(Type::Json) => match self.spread_record(record) {
-                Some(ty) => self.update(record, ty),
-                None => self.map(record, Some((Type::STRING, Type::Json)), true),
-            },
+            Some(Type::Json) => self.map_or_update(record, Some((Type::STRING, Type::Json)), true),
             Some(Type::Map(key, value)) => {
-                self.map(record, Some(((**key).clone(), (**value).clone())), false)
+                self.map(record, Some(((**key).clone(), (**value).clone())), false, None)
             }
             Some(ty) if self.program.record_of(ty).is_some() => self.shaped(record, &ty.clone(), span),
             Some(ty) if self.program.members_of(ty).is_some() => {
@@ -48,22 +45,30 @@ impl Cx<'_> {
                 Typed::poison()
             }
             _ if self.is_bare(record) => self.bare(record),
-            _ => match self.spread_record(record) {
-                Some(ty) => self.update(record, ty),
-                None => self.map(record, None, false),
-            },
+            _ => self.map_or_update(record, None, false),
         }
     }
 
-    /// `{...r, a: 1}` of a record: its type.
-    fn spread_record(&mut self, record: &tree::Record) -> Option<Type> {
+    /// `{...r, a: 1}`: what stands first, checked once, and whether it is a record.
+    fn first_spread(&mut self, record: &tree::Record, hint: Option<&Type>) -> Option<(Typed, bool)> {
         let Some(Entry::Spread(first)) = record.entries.first() else { return None };
-        // Looked at without reporting: the update checks it again.
-        let (found, reads) = (self.diagnostics.len(), self.accesses.len());
-        let ty = self.expr(first, None).ty;
-        self.diagnostics.truncate(found);
-        self.accesses.truncate(reads);
-        (matches!(ty, Type::Error) || self.program.record_of(&ty).is_some()).then_some(ty)
+        let of = self.expr(first, hint);
+        let is_record = matches!(of.ty, Type::Error)
+            || self.program.record_of(of.ty.non_null()).is_some()
+            || self.program.members_of(of.ty.non_null()).is_some();
+        Some((of, is_record))
+    }
+
+    /// A map, or an update of the record that stands first.
+    fn map_or_update(&mut self, record: &tree::Record, wanted: Option<(Type, Type)>, json: bool) -> Typed {
+        match self.first_spread(record, None) {
+            Some((of, true)) => {
+                let ty = of.ty.non_null().clone();
+                self.update(record, of, ty)
+            }
+            Some((of, false)) => self.map(record, wanted, json, Some(of)),
+            None => self.map(record, wanted, json, None),
+        }
     }
 
     fn named_record(&mut self, name: &tree::Name, record: &tree::Record, span: Span) -> Typed {
@@ -105,8 +110,8 @@ impl Cx<'_> {
 
     /// A record of a known type: every field has a value, a default of null, or is reported.
     fn shaped(&mut self, record: &tree::Record, ty: &Type, span: Span) -> Typed {
-        if let Some(Entry::Spread(_)) = record.entries.first() {
-            return self.update(record, ty.clone());
+        if let Some((of, _)) = self.first_spread(record, Some(ty)) {
+            return self.update(record, of, ty.clone());
         }
         let (Some(fields), Some(shape)) = (self.program.record_of(ty).cloned(), self.shape(ty)) else {
             return Typed::poison();
@@ -178,10 +183,7 @@ impl Cx<'_> {
         for entry in &record.entries {
             let Entry::Pair { optional, key, value } = entry else {
                 let Entry::Spread(value) = entry else { continue };
-                let diagnostic = self
-                    .error(Code::UnexpectedToken, value.span, "`...` stands first in a record")
-                    .help("write `{...r, a: 1}`: what follows replaces its fields");
-                self.report(diagnostic);
+                self.late_spread(value.span);
                 *broken = true;
                 continue;
             };
@@ -218,10 +220,36 @@ impl Cx<'_> {
         values
     }
 
-    fn update(&mut self, record: &tree::Record, ty: Type) -> Typed {
+    fn late_spread(&mut self, span: Span) {
+        let diagnostic = self
+            .error(Code::UnexpectedToken, span, "`...` stands first in a record")
+            .help("write `{...r, a: 1}`: what follows replaces its fields");
+        self.report(diagnostic);
+    }
+
+    /// `of` is what stands first, after `...`.
+    fn update(&mut self, record: &tree::Record, of: Typed, ty: Type) -> Typed {
         let Some(Entry::Spread(first)) = record.entries.first() else { return Typed::poison() };
-        let of = self.expr(first, Some(&ty));
         if matches!(of.ty, Type::Error) {
+            // What replaces its fields is checked by itself.
+            for entry in &record.entries[1..] {
+                if let Entry::Pair { value, .. } = entry {
+                    self.expr(value, None);
+                }
+            }
+            return Typed::poison();
+        }
+        if matches!(of.ty, Type::Nullable(_) | Type::Optional(_)) {
+            self.may_be_null(&of.ty, first.span, "`...`");
+            return Typed::poison();
+        }
+        if let Some(members) = self.program.members_of(&of.ty) {
+            let names: Vec<&str> = members.iter().map(|member| short(member)).collect();
+            let diagnostic = self
+                .error(Code::TypeMismatch, first.span, format!("which member of `{}` is this?", of.ty))
+                .here(format!("it is {}", names.join(" | ")))
+                .help("find out first: `if v is Member { … {...v, field: value} … }`");
+            self.report(diagnostic);
             return Typed::poison();
         }
         let (Some(fields), Some(shape)) = (self.program.record_of(&ty).cloned(), self.shape(&ty)) else {
@@ -262,7 +290,7 @@ impl Cx<'_> {
                 self.report(diagnostic);
                 continue;
             }
-            let (expr, ty) = self.storable(typed);
+            let (expr, ty) = self.stored(typed, value.span);
             fields.push(Field { name: name.text.clone(), ty, trust: None, doc: String::new() });
             values.push(expr);
         }
@@ -283,7 +311,14 @@ impl Cx<'_> {
         }
     }
 
-    fn map(&mut self, record: &tree::Record, wanted: Option<(Type, Type)>, json: bool) -> Typed {
+    /// `first` is what stands first, where that has been checked.
+    fn map(
+        &mut self,
+        record: &tree::Record,
+        wanted: Option<(Type, Type)>,
+        json: bool,
+        mut first: Option<Typed>,
+    ) -> Typed {
         let mut key_type = wanted.as_ref().map_or(Type::Never, |(key, _)| key.clone());
         let mut value_type = wanted.as_ref().map_or(Type::Never, |(_, value)| value.clone());
         let mut entries = Vec::with_capacity(record.entries.len());
@@ -292,8 +327,15 @@ impl Cx<'_> {
             match entry {
                 Entry::Spread(map) => {
                     let hint = wanted.as_ref().map(|(key, value)| Type::map(key.clone(), value.clone()));
-                    let typed = self.expr(map, hint.as_ref());
+                    let typed = match first.take() {
+                        Some(typed) => typed,
+                        None => self.expr(map, hint.as_ref()),
+                    };
                     match typed.ty.base() {
+                        _ if self.program.record_of(&typed.ty).is_some() && !entries.is_empty() => {
+                            self.late_spread(map.span);
+                            failed = true;
+                        }
                         Type::Map(key, value) => {
                             failed |= !self.meet_map(&mut key_type, &key, &mut value_type, &value, map.span);
                         }
@@ -304,9 +346,9 @@ impl Cx<'_> {
                                 .error(
                                     Code::TypeMismatch,
                                     map.span,
-                                    format!("expected a map, found `{other}`"),
+                                    format!("expected a record or a map, found `{other}`"),
                                 )
-                                .help("`...` takes a map here");
+                                .help("`...` takes over the fields of a record, or the entries of a map");
                             self.report(diagnostic);
                             failed = true;
                         }
@@ -320,10 +362,24 @@ impl Cx<'_> {
                     if *optional {
                         typed.ty = match typed.ty {
                             Type::Optional(of) => (*of).clone(),
-                            other => other,
+                            Type::Error => Type::Error,
+                            other => {
+                                let diagnostic = self
+                                    .error(
+                                        Code::TypeMismatch,
+                                        value.span,
+                                        format!("expected an optional, found `{other}`"),
+                                    )
+                                    .help("`?` before a key takes an optional: `{?a: xs.first()}`");
+                                self.report(diagnostic);
+                                Type::Error
+                            }
                         };
                     } else {
-                        let (expr, ty) = self.storable(typed);
+                        let (expr, ty) = match wanted {
+                            Some(_) => self.storable(typed),
+                            None => self.stored(typed, value.span),
+                        };
                         typed = Typed::new(expr, ty);
                     }
                     let value_expr = match &wanted {

@@ -2,24 +2,40 @@
 
 use flow_diagnostics::Code;
 use flow_ir::expr::Piece;
+use flow_ir::types::Size;
 use flow_ir::{Expr, Type};
 use flow_syntax::tree::{self, Template};
 
+use super::sizes;
 use crate::cx::{BindingKind, Cx, Place, Typed};
+
+/// Nothing, as a text.
+const NOTHING: Size = Size { min: Some(0), max: Some(0) };
 
 impl Cx<'_> {
     pub fn template(&mut self, template: &Template) -> Typed {
-        let pieces = self.pieces(&template.pieces);
-        Typed::new(Expr::Template(pieces), Type::STRING)
+        let (pieces, size) = self.pieces(&template.pieces);
+        Typed::new(Expr::Template(pieces), Type::String(size))
     }
 
-    fn pieces(&mut self, pieces: &[tree::Piece]) -> Vec<Piece> {
-        pieces.iter().map(|piece| self.piece(piece)).collect()
+    /// Checks pieces; their size is that of the text they make.
+    fn pieces(&mut self, pieces: &[tree::Piece]) -> (Vec<Piece>, Size) {
+        let mut checked = Vec::with_capacity(pieces.len());
+        let mut size = NOTHING;
+        for piece in pieces {
+            let (piece, own) = self.piece(piece);
+            size = sizes::then(size, own);
+            checked.push(piece);
+        }
+        (checked, size)
     }
 
-    fn piece(&mut self, piece: &tree::Piece) -> Piece {
+    fn piece(&mut self, piece: &tree::Piece) -> (Piece, Size) {
         match piece {
-            tree::Piece::Text(text) => Piece::Text(text.to_string()),
+            tree::Piece::Text(text) => {
+                let count = Some(text.chars().count() as u64);
+                (Piece::Text(text.to_string()), Size { min: count, max: count })
+            }
             tree::Piece::Splice(expr) => self.splice(expr),
             tree::Piece::For(walk) => {
                 let over = self.expr(&walk.over, None);
@@ -32,8 +48,9 @@ impl Cx<'_> {
                     });
                     let item = cx.local();
                     cx.bind_unchecked(&walk.item, item_type, BindingKind::Variable, Place::Local(item));
-                    let body = cx.pieces(&walk.body);
-                    Piece::For { over: over.expr, index, item, body }
+                    let (body, each) = cx.pieces(&walk.body);
+                    let size = sizes::times(sizes::walked(&over.ty), each);
+                    (Piece::For { over: over.expr, index, item, body }, size)
                 })
             }
             tree::Piece::If(choice) => self.choice(&choice.branches, &choice.otherwise),
@@ -44,31 +61,37 @@ impl Cx<'_> {
         &mut self,
         branches: &[(tree::Expr, Vec<tree::Piece>)],
         last: &Option<Vec<tree::Piece>>,
-    ) -> Piece {
+    ) -> (Piece, Size) {
         let mark = self.point.facts.len();
         let mut arms = Vec::with_capacity(branches.len());
+        let mut size: Option<Size> = None;
         for (condition, body) in branches {
             let test = self.condition(condition);
             let before = self.point.facts.len();
             self.assume(condition, true);
-            let then = self.pieces(body);
+            let (then, own) = self.pieces(body);
+            size = Some(size.map_or(own, |size| sizes::either(size, own)));
             self.point.facts.truncate(before);
             self.assume(condition, false);
             arms.push((test, then));
         }
-        let mut otherwise = last.as_ref().map(|body| self.pieces(body)).unwrap_or_default();
+        let (mut otherwise, own) = match last {
+            Some(body) => self.pieces(body),
+            None => (Vec::new(), NOTHING),
+        };
+        let size = size.map_or(own, |size| sizes::either(size, own));
         self.point.facts.truncate(mark);
         while let Some((test, then)) = arms.pop() {
             let piece = Piece::If { test, then, otherwise };
             if arms.is_empty() {
-                return piece;
+                return (piece, size);
             }
             otherwise = vec![piece];
         }
-        Piece::Text(String::new())
+        (Piece::Text(String::new()), NOTHING)
     }
 
-    fn splice(&mut self, expr: &tree::Expr) -> Piece {
+    fn splice(&mut self, expr: &tree::Expr) -> (Piece, Size) {
         let typed = self.expr(expr, None);
         match typed.ty.base() {
             Type::Nullable(_) | Type::Optional(_) | Type::Null => {
@@ -82,7 +105,8 @@ impl Cx<'_> {
             }
             _ => {}
         }
-        Piece::Splice { value: typed.expr, ty: typed.ty }
+        let size = sizes::spliced(self.program, &typed);
+        (Piece::Splice { value: typed.expr, ty: typed.ty }, size)
     }
 
     /// Returns the types of index (key) and element of what is walked.

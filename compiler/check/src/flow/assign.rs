@@ -9,6 +9,8 @@ use smol_str::SmolStr;
 
 use super::FlowCheck;
 use crate::cx::{Access, BindingKind, Place, Typed};
+use crate::fit::{Fit, fit};
+use crate::program::Sig;
 
 impl FlowCheck<'_> {
     pub fn assign(&mut self, assign: &tree::Assign, span: Span) {
@@ -27,6 +29,24 @@ impl FlowCheck<'_> {
         let name = match &assign.target.kind {
             ExprKind::Name(name) => name,
             ExprKind::Error => return None,
+            // A part of what isn't declared, and of what failed.
+            _ if let ExprKind::Name(root) = &root_name(&assign.target).kind
+                && !self.visible.contains_key(root)
+                && self.sig_of(root).is_none() =>
+            {
+                if !self.is_broken(root) && !self.lost {
+                    let diagnostic = self
+                        .error(
+                            Code::UndeclaredAssignment,
+                            root_name(&assign.target).span,
+                            format!("`{root}` is not declared"),
+                        )
+                        .here("no state of this name is in scope")
+                        .help("declare it at the head of a block, and assign it as a whole");
+                    self.report(diagnostic);
+                }
+                return None;
+            }
             _ => {
                 if self.memory_write(assign, span) {
                     return None;
@@ -62,6 +82,9 @@ impl FlowCheck<'_> {
         if binding.kind == BindingKind::State {
             return Some(id);
         }
+        if binding.clash {
+            return None;
+        }
         let what = match binding.kind {
             BindingKind::Param => "a parameter",
             BindingKind::Let => "a `let`",
@@ -85,6 +108,19 @@ impl FlowCheck<'_> {
         if self.siblings.contains_key(name) {
             let at = assign.target.span;
             self.cx.sibling_read(name, at);
+            return;
+        }
+        if let Some(Sig::Const(..)) = self.sig_of(name) {
+            self.used.insert(name.clone());
+            let diagnostic = self
+                .error(
+                    Code::ImmutableAssignment,
+                    assign.target.span,
+                    format!("`{name}` is a constant and keeps its value"),
+                )
+                .here("assigned here")
+                .help("declare state of another name at the head of a block: `state { … }`");
+            self.report(diagnostic);
             return;
         }
         let mut diagnostic = self
@@ -147,6 +183,7 @@ impl FlowCheck<'_> {
         self.written(id, span);
         if let Type::Nullable(of) = &ty
             && !matches!(got, Type::Nullable(_) | Type::Null | Type::Error | Type::Optional(_))
+            && fit(self.program, &got, of) < Fit::No
         {
             self.cx.learn(id, Vec::new(), (**of).clone());
         }
@@ -160,7 +197,13 @@ impl FlowCheck<'_> {
 
     fn add(&mut self, assign: &tree::Assign, id: u32) {
         let binding = &self.bindings[id as usize];
-        let (name, ty, merge) = (binding.name.clone(), binding.ty.clone(), binding.merge);
+        let (name, declared, merge) = (binding.name.clone(), binding.ty.clone(), binding.merge);
+        // What was tested can be added to.
+        let tested = match (&declared, self.known(id, &[])) {
+            (Type::Nullable(_), Some(known)) => Some(known.ty.clone()).filter(|ty| !ty.allows_null()),
+            _ => None,
+        };
+        let ty = tested.clone().unwrap_or_else(|| declared.clone());
         let slot = self.slot_of(id);
         let span = assign.target.span;
         if !self.point.assigned.contains(id) && self.point.reachable && !matches!(ty, Type::Error) {
@@ -174,6 +217,12 @@ impl FlowCheck<'_> {
             (Type::List(..), None) => Some(Add::List),
             (Type::Map(..), None) => Some(Add::Entries),
             (Type::Error, None) => None,
+            (Type::Nullable(_), None) => {
+                self.may_be_null(&ty, span, "`+=`");
+                self.value_of(&assign.value, None, None, None);
+                self.written(id, span);
+                return;
+            }
             (other, None) => {
                 let diagnostic = self
                     .error(Code::TypeMismatch, span, format!("`+=` does not take `{other}`"))
@@ -203,6 +252,9 @@ impl FlowCheck<'_> {
         };
         let value = self.coerce(Typed::new(expr, found), &base, assign.value.span, &format!("`{name}`"));
         self.written(id, span);
+        if let Some(tested) = tested {
+            self.cx.learn(id, Vec::new(), tested);
+        }
         if let Some(how) = how {
             self.emit_add(slot, value, how, &ty, &base, merge);
         }

@@ -72,8 +72,7 @@ impl FlowCheck<'_> {
     /// Checks a `max`: a constant, or a value whose type has an upper bound (S9).
     pub fn max(&mut self, expr: &tree::Expr, at_least_one: bool) -> Expr {
         let typed = self.expr(expr, Some(&Type::INT));
-        if let Some(Value::Int(number)) = typed.constant() {
-            let number = *number;
+        if let Some(Value::Int(number)) = self.folded(&typed.expr) {
             self.cx.counts.insert(expr.span, u64::try_from(number).unwrap_or(0));
             if number < i64::from(at_least_one) {
                 let diagnostic = self
@@ -82,10 +81,11 @@ impl FlowCheck<'_> {
                     .help("give it a turn, or remove the loop");
                 self.report(diagnostic);
             }
-            return typed.expr;
+            return Expr::Const(Value::Int(number));
         }
         match strip(&typed.ty) {
             Type::Error => {}
+            Type::Nullable(_) | Type::Optional(_) => self.may_be_null(&typed.ty, expr.span, "`max`"),
             Type::Int(IntRange { max: None, .. }) => {
                 let diagnostic = self
                     .error(Code::UnboundedLoop, expr.span, "this `max` has no bound itself")

@@ -394,7 +394,7 @@ impl FlowCheck<'_> {
                             self.null_alone(name, value.span);
                             (typed.expr, Type::Error)
                         } else {
-                            self.storable(typed)
+                            self.stored(typed, value.span)
                         }
                     }
                 };

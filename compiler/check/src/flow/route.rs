@@ -148,6 +148,7 @@ impl FlowCheck<'_> {
         let bind = self.slot("$route", ty.clone());
         let path_of = self.path(written);
         let mut cases = self.cases(&ty);
+        self.rule_out(&mut cases, written);
         let start = self.point.clone();
         let mut end = Self::nowhere();
         let mut arms = Vec::with_capacity(route.arms.len());

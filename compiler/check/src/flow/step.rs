@@ -105,7 +105,11 @@ impl FlowCheck<'_> {
             self.unknown_call(&call.name.text, call.name.span, Code::UnknownNode);
             return Got::Pure(Typed::poison());
         }
+        let has_clauses = value.name.is_some() || value.with.is_some() || value.catch.is_some();
+        self.cx.clauses =
+            Some(Span::new(expr.span.end, value.span.end)).filter(|at| has_clauses && at.start < at.end);
         let typed = self.expr(expr, expected);
+        self.cx.clauses = None;
         let clause = [
             value.with.as_ref().map(|with| (with.span, "with")),
             value.name.as_ref().map(|name| (name.span, "as")),

@@ -1,352 +1,18 @@
-//! Types as written become types: names are resolved, aliases vanish, refinements are read.
+//! Every declared type of the program: aliases vanish, members are held against what a union may hold.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
-use flow_ir::types::{
-    EnumValue, Field, FloatRange, IntRange, Literal, Media, Record, Size, Trust, TypeBody, Where,
-};
+use flow_ir::types::{EnumValue, TypeBody, Where};
 use flow_ir::{Expr, Type, TypeDef, TypeName};
 use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, ItemKind, Primitive, TypeKind};
 use smol_str::SmolStr;
 
-use crate::program::{Entry, Module, Program, literal_type, qualified, short};
-use crate::suggest::nearest;
-
-/// Checks the rule of a `where` over a base type; notes problems and the names it uses.
-pub(crate) type RuleCheck<'a> =
-    dyn FnMut(&Type, &tree::Expr, &mut Vec<Diagnostic>, &mut HashSet<SmolStr>) -> Expr + 'a;
-
-/// Reads the types of one item.
-pub(crate) struct TypeReader<'a> {
-    pub module: &'a Module,
-    pub item: &'a tree::Item,
-    pub diagnostics: &'a mut Vec<Diagnostic>,
-    /// Names of the module's scope that were used.
-    pub used: &'a mut HashSet<SmolStr>,
-    /// What a declared name stands for.
-    pub lookup: &'a mut dyn FnMut(&TypeName) -> Type,
-    /// Checks the rule of a `where`.
-    pub rule: &'a mut RuleCheck<'a>,
-}
-
-impl TypeReader<'_> {
-    fn at(&self, span: Span) -> FileSpan {
-        self.item.locate(self.module.file, span)
-    }
-
-    fn report(&mut self, code: Code, span: Span, message: impl Into<String>, help: &str) {
-        let mut diagnostic = Diagnostic::new(code, self.at(span), message);
-        if !help.is_empty() {
-            diagnostic = diagnostic.help(help);
-        }
-        self.diagnostics.push(diagnostic);
-    }
-
-    /// Reads a type and its `where`.
-    pub fn refined(&mut self, written: &tree::RefinedType) -> Type {
-        let ty = self.read(&written.ty);
-        self.with_rule(ty, written.rule.as_ref())
-    }
-
-    fn with_rule(&mut self, ty: Type, rule: Option<&tree::Expr>) -> Type {
-        let Some(rule) = rule else { return ty };
-        if matches!(ty, Type::Error) {
-            return ty;
-        }
-        let text = self.item.slice(rule.span).trim().to_string();
-        let checked = (self.rule)(&ty, rule, self.diagnostics, self.used);
-        Type::Where(Arc::new(Where { base: ty, text, rule: checked }))
-    }
-
-    /// Reads a type; its trust label is read by [`trust`].
-    pub fn read(&mut self, written: &tree::TypeExpr) -> Type {
-        let bare = match &written.kind {
-            TypeKind::Primitive(primitive) => self.primitive(*primitive),
-            TypeKind::Named(name) => self.named(name),
-            TypeKind::List(of) => Type::list(self.read(of)),
-            TypeKind::Map(key, value) => self.map(key, value),
-            TypeKind::Record(record) => Type::Record(Arc::new(self.record(record))),
-            TypeKind::Literal(literal) => match literal_type(literal) {
-                Some(literal) => Type::Literals(Arc::from([literal])),
-                None if matches!(literal, tree::Literal::Null) => Type::Null,
-                None => {
-                    self.report(
-                        Code::BadType,
-                        written.span,
-                        "only strings, ints and bools can be types by their value",
-                        "use a refinement, such as `float(0..1)`",
-                    );
-                    Type::Error
-                }
-            },
-            TypeKind::Union(members) => self.union(members, written.span),
-            TypeKind::Error => Type::Error,
-        };
-        let ranged = match &written.range {
-            Some(range) => self.range(bare, range),
-            None => bare,
-        };
-        if written.nullable { ranged.nullable() } else { ranged }
-    }
-
-    fn primitive(&mut self, primitive: Primitive) -> Type {
-        match primitive {
-            Primitive::String => Type::STRING,
-            Primitive::Int => Type::INT,
-            Primitive::Float => Type::FLOAT,
-            Primitive::Bool => Type::Bool,
-            Primitive::Bytes => Type::Bytes,
-            Primitive::Duration => Type::Duration,
-            Primitive::Timestamp => Type::Timestamp,
-            Primitive::Json => Type::Json,
-            Primitive::Null => Type::Null,
-            Primitive::Image => Type::Media(Media::Image),
-            Primitive::Audio => Type::Media(Media::Audio),
-            Primitive::File => Type::Media(Media::File),
-        }
-    }
-
-    fn named(&mut self, name: &tree::Name) -> Type {
-        match self.module.scope.get(&name.text) {
-            Some(Entry::Type(qualified)) => {
-                self.used.insert(name.text.clone());
-                (self.lookup)(qualified)
-            }
-            Some(Entry::Error) => {
-                self.used.insert(name.text.clone());
-                Type::Error
-            }
-            Some(Entry::Value(_)) | None => {
-                self.unknown(name);
-                Type::Error
-            }
-        }
-    }
-
-    fn unknown(&mut self, name: &tree::Name) {
-        let at = self.at(name.span);
-        let declared = self
-            .module
-            .scope
-            .iter()
-            .filter(|(_, entry)| matches!(entry, Entry::Type(_)))
-            .map(|(name, _)| name.as_str());
-        let built_in = Primitive::ALL.iter().map(|primitive| primitive.as_str());
-        let habit = match name.as_str() {
-            "str" | "String" | "Str" => Some("string"),
-            "integer" | "Int" | "Integer" | "number" | "Number" => Some("int"),
-            "double" | "Float" => Some("float"),
-            "boolean" | "Bool" | "Boolean" => Some("bool"),
-            "Any" | "any" | "object" | "Object" => Some("json"),
-            _ => None,
-        };
-        let near = habit.or_else(|| nearest(name.as_str(), declared.chain(built_in)));
-        let mut diagnostic = Diagnostic::new(Code::UnknownType, at, format!("unknown type `{}`", name.text))
-            .here("not declared or imported in this file");
-        diagnostic = match near {
-            Some(near) => diagnostic.help(format!("a type with a similar name exists: `{near}`")).fix(
-                format!("replace `{}` by `{near}`", name.text),
-                at,
-                near,
-            ),
-            None => diagnostic.help(format!("declare it: `type {} {{ … }}`, or import it", name.text)),
-        };
-        self.diagnostics.push(diagnostic);
-    }
-
-    fn map(&mut self, key: &tree::TypeExpr, value: &tree::TypeExpr) -> Type {
-        let key_type = self.read(key);
-        let value = self.read(value);
-        let base = key_type.base();
-        let fine = matches!(base, Type::String(_) | Type::Int(_) | Type::Bool | Type::Error | Type::Named(_));
-        if !fine {
-            self.report(
-                Code::BadType,
-                key.span,
-                format!("a map cannot have keys of type `{key_type}`"),
-                "keys are `string`, `int`, `bool` or an enum",
-            );
-            return Type::Error;
-        }
-        Type::map(key_type, value)
-    }
-
-    /// Reads the fields of a record.
-    pub fn record(&mut self, written: &tree::RecordType) -> Record {
-        let mut record = Record { fields: Vec::with_capacity(written.fields.len()) };
-        let mut places: HashMap<&str, Span> = HashMap::new();
-        for field in &written.fields {
-            if let Some(first) = places.get(field.name.as_str()) {
-                let (at, first) = (self.at(field.name.span), self.at(*first));
-                self.diagnostics.push(crate::program::duplicate(&field.name.text, at, first));
-                continue;
-            }
-            places.insert(field.name.as_str(), field.name.span);
-            record.fields.push(Field {
-                name: field.name.text.clone(),
-                ty: self.refined(&field.ty),
-                trust: trust(&field.ty.ty),
-                doc: docs(&field.docs),
-            });
-        }
-        record
-    }
-
-    fn union(&mut self, members: &[tree::TypeExpr], span: Span) -> Type {
-        let mut literals: Vec<Literal> = Vec::new();
-        let mut failed = false;
-        for member in members {
-            if matches!(
-                member.kind,
-                TypeKind::Literal(tree::Literal::Null) | TypeKind::Primitive(Primitive::Null)
-            ) {
-                self.report(
-                    Code::BadType,
-                    member.span,
-                    "a union cannot have `null` as a member",
-                    "write `T?` for a value that may be null",
-                );
-                return Type::Error;
-            }
-            match self.read(member) {
-                Type::Literals(more) => {
-                    for literal in more.iter() {
-                        if !literals.contains(literal) {
-                            literals.push(literal.clone());
-                        }
-                    }
-                }
-                Type::Error => failed = true,
-                other => {
-                    let help = match other {
-                        Type::Named(_) => {
-                            "declare the union: `type Action = Reply | Stop`, and use its name here"
-                        }
-                        _ => "only literals can be joined here; unions of records are declared with `type`",
-                    };
-                    self.report(
-                        Code::BadType,
-                        member.span,
-                        format!("`{other}` cannot be a member of a union"),
-                        help,
-                    );
-                    return Type::Error;
-                }
-            }
-        }
-        let kind = |literal: &Literal| std::mem::discriminant(literal);
-        if failed || literals.is_empty() {
-            return Type::Error;
-        }
-        if literals.iter().any(|literal| kind(literal) != kind(&literals[0])) {
-            self.report(
-                Code::BadType,
-                span,
-                "the literals of a union have different types",
-                "use strings only, or ints only",
-            );
-            return Type::Error;
-        }
-        Type::Literals(Arc::from(literals))
-    }
-
-    fn range(&mut self, bare: Type, range: &tree::Range) -> Type {
-        let whole = |literal: &tree::Literal| match literal {
-            tree::Literal::Int(number) | tree::Literal::Size(number) => Some(*number),
-            _ => None,
-        };
-        let bad = |this: &mut Self, span: Span, what: &str| {
-            this.report(Code::BadRefinement, span, format!("this is no bound of `{bare}`"), what);
-            Type::Error
-        };
-        let ends = [&range.from, &range.to];
-        match &bare {
-            Type::Int(_) => {
-                let mut found = [None, None];
-                for (index, end) in ends.into_iter().enumerate() {
-                    let Some((literal, span)) = end else { continue };
-                    match whole(literal) {
-                        Some(number) => found[index] = Some(number),
-                        None => return bad(self, *span, "bounds of `int` are whole numbers"),
-                    }
-                }
-                if matches!(found, [Some(min), Some(max)] if min > max) {
-                    return self.empty(range);
-                }
-                Type::Int(IntRange { min: found[0], max: found[1] })
-            }
-            Type::Float(_) => {
-                let mut found = [None, None];
-                for (index, end) in ends.into_iter().enumerate() {
-                    let Some((literal, span)) = end else { continue };
-                    match (literal, whole(literal)) {
-                        (tree::Literal::Float(number), _) => found[index] = Some(number.get()),
-                        (_, Some(number)) => found[index] = Some(number as f64),
-                        _ => return bad(self, *span, "bounds of `float` are numbers"),
-                    }
-                }
-                if matches!(found, [Some(min), Some(max)] if min > max) {
-                    return self.empty(range);
-                }
-                Type::Float(FloatRange { min: found[0], max: found[1] })
-            }
-            Type::String(_) | Type::List(..) => {
-                let mut found = [None, None];
-                for (index, end) in ends.into_iter().enumerate() {
-                    let Some((literal, span)) = end else { continue };
-                    match whole(literal).and_then(|number| u64::try_from(number).ok()) {
-                        Some(number) => found[index] = Some(number),
-                        None => return bad(self, *span, "sizes are whole numbers from 0"),
-                    }
-                }
-                if matches!(found, [Some(min), Some(max)] if min > max) {
-                    return self.empty(range);
-                }
-                let size = Size { min: found[0], max: found[1] };
-                match &bare {
-                    Type::List(of, _) => Type::List(of.clone(), size),
-                    _ => Type::String(size),
-                }
-            }
-            Type::Error => Type::Error,
-            _ => {
-                self.report(
-                    Code::BadRefinement,
-                    range.span,
-                    format!("`{bare}` takes no range"),
-                    "ranges go with `int`, `float`, `string` and lists; other rules are written with `where`",
-                );
-                bare
-            }
-        }
-    }
-
-    fn empty(&mut self, range: &tree::Range) -> Type {
-        self.report(
-            Code::EmptyRange,
-            range.span,
-            "no value lies in this range",
-            "write the smaller bound first",
-        );
-        Type::Error
-    }
-}
-
-/// Returns the label written on a type.
-pub(crate) fn trust(written: &tree::TypeExpr) -> Option<Trust> {
-    written.trust.map(|(label, _)| match label {
-        tree::Trust::Trusted => Trust::Trusted,
-        tree::Trust::Untrusted => Trust::Untrusted,
-    })
-}
-
-/// Returns the text of a doc comment.
-pub(crate) fn docs(docs: &Option<tree::Docs>) -> String {
-    docs.as_ref().map(|docs| docs.text.to_string()).unwrap_or_default()
-}
+use super::endless::endless;
+use super::{TypeReader, docs, no_null, nullable_fix};
+use crate::program::{Entry, Module, Program, qualified, short};
 
 /// Aliases of aliases at most.
 const ALIASES_MAX: usize = 100;
@@ -391,6 +57,8 @@ pub(crate) fn resolve(
     let (first, found, met_rule) = Resolver::new(program, None).run();
     let (resolved, found) = if met_rule {
         put(program, first);
+        // Rules may name constants, whose types are known by now.
+        crate::sig::constants(program, &mut Vec::new(), &mut HashMap::new());
         let (second, found, _) = Resolver::new(program, Some(program)).run();
         (second, found)
     } else {
@@ -662,10 +330,11 @@ impl<'a> Resolver<'a> {
         self.done.insert(name.clone(), Type::Named(name.clone()));
         let slot = self.reserve(name, &decl.name, at);
         let mut members: Vec<TypeName> = Vec::with_capacity(union.members.len());
+        let mut told = false;
         for member in &union.members {
             let member_name = match member {
                 tree::UnionMember::Variant(variant) => self.variant(variant, home),
-                tree::UnionMember::Type(ty) => self.member(ty, home),
+                tree::UnionMember::Type(ty) => self.member(ty, home, union, &mut told),
             };
             let Some(member_name) = member_name else { continue };
             if members.iter().any(|other| short(other) == short(&member_name)) {
@@ -727,22 +396,35 @@ impl<'a> Resolver<'a> {
         );
     }
 
-    fn member(&mut self, written: &tree::TypeExpr, home: &Home<'a>) -> Option<TypeName> {
+    /// Returns the record that a member names. Of plain types in one union, only the first is `told`.
+    fn member(
+        &mut self,
+        written: &tree::TypeExpr,
+        home: &Home<'a>,
+        union: &tree::Union,
+        told: &mut bool,
+    ) -> Option<TypeName> {
         let at = home.item.locate(home.module.file, written.span);
         let null = matches!(
             written.kind,
             TypeKind::Literal(tree::Literal::Null) | TypeKind::Primitive(Primitive::Null)
         );
         if null || written.nullable {
-            self.diagnostics.push(
-                Diagnostic::new(Code::BadType, at, "a union cannot have `null` as a member")
-                    .help("write `T?` where the union is used"),
-            );
+            let mut diagnostic = no_null(at);
+            let kept = |member: &&tree::UnionMember| matches!(member, tree::UnionMember::Type(other) if other.span != written.span);
+            if let ([_, _], Some(tree::UnionMember::Type(kept))) =
+                (union.members.as_slice(), union.members.iter().find(kept))
+                && null
+            {
+                let whole = home.item.locate(home.module.file, union.span);
+                diagnostic = nullable_fix(diagnostic, whole, home.item.slice(kept.span));
+            }
+            self.diagnostics.push(diagnostic);
             return None;
         }
         let ty = self.read(home, |reader| reader.read(written));
         let Type::Named(name) = &ty else {
-            if !matches!(ty, Type::Error) {
+            if !matches!(ty, Type::Error) && !std::mem::replace(told, true) {
                 self.diagnostics.push(
                     Diagnostic::new(Code::BadType, at, format!("`{ty}` cannot be a member of a union"))
                         .here("members are records")
@@ -781,66 +463,5 @@ impl<'a> Resolver<'a> {
             return None;
         }
         Some(name.clone())
-    }
-}
-
-/// Reports records that contain themselves on every path, so that no value of them can exist.
-fn endless(program: &Program, diagnostics: &mut Vec<Diagnostic>) {
-    let mut done: HashSet<TypeName> = HashSet::new();
-    for name in program.types.keys() {
-        let mut path: Vec<TypeName> = Vec::new();
-        visit(program, name, &mut path, &mut done, diagnostics);
-    }
-
-    fn visit(
-        program: &Program,
-        name: &TypeName,
-        path: &mut Vec<TypeName>,
-        done: &mut HashSet<TypeName>,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) {
-        if path.contains(name) {
-            if let Some(at) = program.type_places.get(name) {
-                diagnostics.push(
-                    Diagnostic::new(
-                        Code::BadType,
-                        *at,
-                        format!("type `{}` contains itself without end", short(name)),
-                    )
-                    .help("make the field nullable (`T?`) or a list (`[T]`)"),
-                );
-            }
-            return;
-        }
-        if !done.insert(name.clone()) || path.len() > 200 {
-            return;
-        }
-        path.push(name.clone());
-        if let Some(TypeBody::Record { record, .. }) = program.types.get(name).map(|def| &def.body) {
-            for field in &record.fields {
-                inner(program, &field.ty, path, done, diagnostics);
-            }
-        }
-        path.pop();
-        // A type on an open path may be reached again through another one.
-    }
-
-    fn inner(
-        program: &Program,
-        ty: &Type,
-        path: &mut Vec<TypeName>,
-        done: &mut HashSet<TypeName>,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) {
-        match ty {
-            Type::Named(name) => visit(program, name, path, done, diagnostics),
-            Type::Where(rule) => inner(program, &rule.base, path, done, diagnostics),
-            Type::Record(record) => {
-                for field in &record.fields {
-                    inner(program, &field.ty, path, done, diagnostics);
-                }
-            }
-            _ => {}
-        }
     }
 }

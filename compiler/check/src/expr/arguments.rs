@@ -1,0 +1,150 @@
+//! The arguments of steps and `code`: positional first, then by name, defaults filled in.
+
+use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::{Expr, Type, Value};
+use flow_source::Span;
+use flow_syntax::tree::Arg;
+use smol_str::SmolStr;
+
+use crate::cx::{Cx, Typed};
+use crate::program::CallSig;
+
+/// What a call needs to know of a parameter.
+#[derive(Clone)]
+pub(crate) struct Param {
+    pub name: SmolStr,
+    pub ty: Type,
+    pub default: Option<Expr>,
+}
+
+impl CallSig {
+    pub(crate) fn params_of(&self) -> Vec<Param> {
+        self.params
+            .iter()
+            .map(|param| Param {
+                name: param.name.clone(),
+                ty: param.ty.clone(),
+                default: param.default.clone(),
+            })
+            .collect()
+    }
+}
+
+impl Cx<'_> {
+    /// Brings arguments into the order of the parameters: positional first, then by name, defaults filled in.
+    pub fn arguments(&mut self, params: &[Param], args: &[Arg], name: &str, name_span: Span) -> Vec<Expr> {
+        let mut given: Vec<Option<Expr>> = vec![None; params.len()];
+        let mut places: Vec<Option<Span>> = vec![None; params.len()];
+        let (mut surplus, mut misnamed) = (false, false);
+        for (position, arg) in args.iter().enumerate() {
+            let index = match &arg.name {
+                None => (position < params.len()).then_some(position),
+                Some(named) => params.iter().position(|param| param.name == named.text),
+            };
+            let Some(index) = index else {
+                self.expr(&arg.value, None);
+                // Only what isn't given elsewhere can be meant.
+                let free = |(position, param): (usize, &Param)| {
+                    let by_position = args.get(position).is_some_and(|arg| arg.name.is_none());
+                    let by_name = |arg: &Arg| arg.name.as_ref().is_some_and(|name| name.text == param.name);
+                    (!by_position && !args.iter().any(by_name)).then(|| param.name.clone())
+                };
+                let free: Vec<SmolStr> = params.iter().enumerate().filter_map(free).collect();
+                self.unknown_argument(params, &free, arg, name, surplus);
+                surplus |= arg.name.is_none();
+                misnamed |= arg.name.is_some();
+                continue;
+            };
+            let what = format!("the argument `{}`", params[index].name);
+            let value = self.value(&arg.value, &params[index].ty, &what);
+            if let Some(first) = places[index] {
+                let at = self.at(arg.name.as_ref().map_or(arg.value.span, |named| named.span));
+                let diagnostic = Diagnostic::new(
+                    Code::UnknownArgument,
+                    at,
+                    format!("`{}` is given twice", params[index].name),
+                )
+                .label(self.at(first), "given here already")
+                .help("remove one of the two");
+                self.report(diagnostic);
+                continue;
+            }
+            places[index] = Some(arg.value.span);
+            given[index] = Some(value);
+        }
+        let mut missing: Vec<SmolStr> = Vec::new();
+        let mut values = Vec::with_capacity(params.len());
+        for (value, param) in given.into_iter().zip(params) {
+            values.push(match (value, &param.default) {
+                (Some(value), _) => value,
+                (None, Some(default)) => default.clone(),
+                (None, None) if param.ty.allows_null() && !matches!(param.ty, Type::Error) => {
+                    Expr::Const(Value::Null)
+                }
+                (None, None) => {
+                    // One of this name was most likely meant, and isn't unused as well.
+                    if let Some(&id) = self.visible.get(&param.name) {
+                        self.bindings[id as usize].read = true;
+                    }
+                    missing.push(param.name.clone());
+                    Typed::poison().expr
+                }
+            });
+        }
+        if !missing.is_empty() && !surplus && !misnamed {
+            let what = if missing.len() == 1 { "argument" } else { "arguments" };
+            let signature: Vec<String> =
+                params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
+            let diagnostic = self
+                .error(
+                    Code::MissingArgument,
+                    name_span,
+                    format!("`{name}` needs the {what} {}", super::list_of(&missing)),
+                )
+                .here("called without")
+                .help(format!("it is `{name}({})`", signature.join(", ")));
+            self.report(diagnostic);
+        }
+        values
+    }
+
+    /// Reports an argument that is no parameter.
+    pub fn unknown_argument(
+        &mut self,
+        params: &[Param],
+        free: &[SmolStr],
+        arg: &Arg,
+        name: &str,
+        again: bool,
+    ) {
+        let names: Vec<SmolStr> = params.iter().map(|param| param.name.clone()).collect();
+        match &arg.name {
+            Some(named) => {
+                let mut diagnostic = self
+                    .error(
+                        Code::UnknownArgument,
+                        named.span,
+                        format!("`{name}` has no parameter `{}`", named.text),
+                    )
+                    .here("no such parameter");
+                diagnostic = match self.nearest(&named.text, free.iter().map(SmolStr::as_str)) {
+                    Some(near) => diagnostic
+                        .help(format!("a parameter with a similar name exists: `{near}`"))
+                        .fix(format!("replace `{}` by `{near}`", named.text), self.at(named.span), near),
+                    None => diagnostic.help(format!("its parameters are {}", super::list_of(&names))),
+                };
+                self.report(diagnostic);
+            }
+            None if !again => {
+                let count = params.len();
+                let noun = if count == 1 { "argument" } else { "arguments" };
+                let diagnostic = self
+                    .error(Code::UnknownArgument, arg.value.span, format!("`{name}` takes {count} {noun}"))
+                    .here("one too many")
+                    .help(format!("its parameters are {}", super::list_of(&names)));
+                self.report(diagnostic);
+            }
+            None => {}
+        }
+    }
+}
