@@ -60,6 +60,13 @@ pub struct CheckedProgram {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+impl CheckedProgram {
+    /// Whether it has a flow of the user's own. Where none is, nothing is called unused: the file is there for others.
+    pub fn has_flow(&self) -> bool {
+        whole::has_flow(&self.program)
+    }
+}
+
 /// Checks a program. `has_default_model` says whether prompts without a model get one from outside: from `flow.toml`, the
 /// environment or a flag.
 pub fn check(units: &[Unit], has_default_model: bool) -> CheckedProgram {

@@ -57,12 +57,7 @@ fn no_model(at: FileSpan) -> Diagnostic {
 
 /// Warns of what nothing uses, in programs that have a flow: a file of types alone is there for others.
 fn unused(program: &Program, noted: &Noted, diagnostics: &mut Vec<Diagnostic>) {
-    let has_flow = program
-        .modules
-        .values()
-        .filter(|module| !module.is_standard())
-        .any(|module| module.tree.items.iter().any(|item| matches!(item.kind, ItemKind::Flow(_))));
-    if !has_flow {
+    if !has_flow(program) {
         return;
     }
     let nothing = HashSet::new();
@@ -70,4 +65,10 @@ fn unused(program: &Program, noted: &Noted, diagnostics: &mut Vec<Diagnostic>) {
         let used = noted.used.get(&module.name).unwrap_or(&nothing);
         items::unused(module, used, &noted.called, diagnostics);
     }
+}
+
+/// Whether the program has a flow that isn't the standard library's.
+pub(crate) fn has_flow(program: &Program) -> bool {
+    let mut own = program.modules.values().filter(|module| !module.is_standard());
+    own.any(|module| module.tree.items.iter().any(|item| matches!(item.kind, ItemKind::Flow(_))))
 }

@@ -218,4 +218,8 @@ codes! {
     E0901 Error "bad-project-file" BadProjectFile
     /// A flow that the started program needs and this version can't run.
     E0902 Error "not-runnable" NotRunnable
+    /// `// lint-ok: unusd-node`
+    W0903 Warning "unknown-lint" UnknownLint
+    /// `// lint-ok: unused-node` before a node that is used.
+    W0904 Warning "needless-lint-ok" NeedlessLintOk
 }

@@ -5,6 +5,7 @@
 
 pub mod discover;
 pub mod library;
+mod lint;
 mod project;
 mod read;
 mod session;

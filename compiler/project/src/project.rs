@@ -11,6 +11,7 @@ use flow_syntax::tree::{self, ItemKind};
 use smol_str::SmolStr;
 
 use crate::discover::Layout;
+use crate::lint;
 use crate::read::{Read, module_name};
 use crate::session::Session;
 use crate::settings::Settings;
@@ -65,8 +66,9 @@ impl Project {
     }
 
     pub(crate) fn new(layout: Layout, read: Read, checked: CheckedProgram) -> Project {
-        let Read { sources, settings, mut diagnostics, units } = read;
+        let Read { sources, settings, mut diagnostics, units, lint_oks } = read;
         diagnostics.extend(checked.diagnostics.iter().cloned());
+        lint::apply(&lint_oks, checked.has_flow(), &mut diagnostics);
         diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.at, diagnostic.code));
         let modules = units.iter().map(|unit| (unit.name.clone(), unit.tree.file)).collect();
         Project { layout, sources, settings, modules, checked, diagnostics }

@@ -11,6 +11,7 @@ use flow_syntax::tree::{self, ItemKind};
 use smol_str::SmolStr;
 
 use crate::discover::{ImportError, Layout, resolve_import};
+use crate::lint::{self, LintOk};
 use crate::settings::Settings;
 use crate::world::{Stamp, World, WorldError};
 
@@ -46,6 +47,7 @@ struct Parsed {
     /// The items of which a part could not be read.
     broken: HashSet<usize>,
     problems: Vec<Diagnostic>,
+    lint_oks: Vec<LintOk>,
 }
 
 /// What comes of reading a project.
@@ -56,6 +58,7 @@ pub(crate) struct Read {
     /// What is wrong with the settings, and the syntax of each file.
     pub diagnostics: Vec<Diagnostic>,
     pub units: Vec<Unit>,
+    pub lint_oks: Vec<LintOk>,
 }
 
 impl Files {
@@ -69,6 +72,7 @@ impl Files {
             files: self,
             diagnostics: Vec::new(),
             units: Vec::new(),
+            lint_oks: Vec::new(),
             names: HashMap::new(),
             imported: Vec::new(),
             standard: Vec::new(),
@@ -81,13 +85,13 @@ impl Files {
         if let (Some(entry), Some(manifest)) = (&settings.entry, &layout.manifest) {
             reader.entry(entry, manifest);
         }
-        let Reader { diagnostics, units, names, .. } = reader;
+        let Reader { diagnostics, units, lint_oks, names, .. } = reader;
         for (path, id) in self.ids.iter().filter(|(path, _)| !names.contains_key(*path)) {
             if self.kept.remove(path).is_some() {
                 self.sources.replace(*id, "");
             }
         }
-        Ok(Read { sources: self.sources.clone(), settings, diagnostics, units })
+        Ok(Read { sources: self.sources.clone(), settings, diagnostics, units, lint_oks })
     }
 
     /// Whether any file that was read, or looked for, isn't what it was.
@@ -125,6 +129,7 @@ struct Reader<'a> {
     files: &'a mut Files,
     diagnostics: Vec<Diagnostic>,
     units: Vec<Unit>,
+    lint_oks: Vec<LintOk>,
     /// The module of each file of the project.
     names: HashMap<PathBuf, SmolStr>,
     /// Files that only an import leads to, and that aren't read yet.
@@ -244,7 +249,12 @@ impl Reader<'_> {
                 Some(kept) => kept.parsed.clone(),
                 None => {
                     let tree = Arc::new(tree::File { file, text: Arc::from(""), items: Vec::new() });
-                    Arc::new(Parsed { tree, broken: HashSet::new(), problems: Vec::new() })
+                    Arc::new(Parsed {
+                        tree,
+                        broken: HashSet::new(),
+                        problems: Vec::new(),
+                        lint_oks: Vec::new(),
+                    })
                 }
             };
             if let Some(name) = self.names.get(path).cloned() {
@@ -267,6 +277,7 @@ impl Reader<'_> {
 
     fn unit(&mut self, name: SmolStr, path: &Path, parsed: &Parsed) {
         self.diagnostics.extend(parsed.problems.iter().cloned());
+        self.lint_oks.extend(parsed.lint_oks.iter().cloned());
         let mut imports = HashMap::new();
         for item in &parsed.tree.items {
             let ItemKind::Import(import) = &item.kind else { continue };
@@ -392,7 +403,8 @@ fn unreadable(file: FileId, error: &WorldError) -> Diagnostic {
 fn parse(file: FileId, text: &str) -> Parsed {
     let (tree, problems) = flow_syntax::parse(file, text);
     let broken = broken_items(&tree);
-    Parsed { tree: Arc::new(tree), broken, problems }
+    let lint_oks = lint::find(&tree);
+    Parsed { tree: Arc::new(tree), broken, problems, lint_oks }
 }
 
 /// Finds the items of which a part could not be read and has left no node.
