@@ -9,7 +9,7 @@ const HEAD: &str = "model default = \"openai/gpt-4.1\"\n\
     allow [net(\"example.com\"), secret(\"KEY\"), exec(\"git\"), mcp(\"jira\")]\n";
 
 /// The kinds of declaration that have settings of the table; `with` and `budget` stand in a flow.
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 14] = [
     Kind::Prompt,
     Kind::Agent,
     Kind::Tool,
@@ -18,7 +18,9 @@ const KINDS: [Kind; 12] = [
     Kind::Model,
     Kind::Budget,
     Kind::Memory,
+    Kind::Trigger,
     Kind::Server,
+    Kind::Eval,
     Kind::WithModel,
     Kind::WithTool,
     Kind::WithTime,
@@ -78,7 +80,18 @@ fn program(kind: Kind, name: &str, value: &str) -> String {
             let other = "flow f(x: string) -> string { return x }\n";
             return format!("{HEAD}{}{other}", flow(&format!("f(x) with {{{name}: {value}}}")));
         }
-        Kind::Trigger | Kind::Eval => unreachable!("their settings have tests of their own"),
+        Kind::Trigger => {
+            let source = match name {
+                "timezone" | "overlap" => "cron(\"0 6 * * 1\")",
+                "token" => "telegram",
+                _ => "webhook(\"/x\", body: json)",
+            };
+            format!("trigger t = {source} => main() {{ {} }}\nflow main() {{ }}", with(&[]))
+        }
+        Kind::Eval => {
+            let fields = with(&[("cases", "\"cases.jsonl\"")]);
+            format!("eval e of main {{ {fields} }}\nflow main(x: string) -> string {{ return x }}")
+        }
     };
     format!("{HEAD}{line}\n")
 }
@@ -90,7 +103,13 @@ fn right(kind: Kind, name: &str) -> &'static str {
         "mcp" => "\"jira/find\"",
         "system" | "user" | "assistant" | "finish" | "message" | "stdin" | "cwd" => "\"text\"",
         "history" => "[{role: \"user\", content: \"Hello\"}]",
-        "repair" | "retry" => "2",
+        "dedupe" => "body.id as string",
+        "reply" => "accepted",
+        "token" => "secret.KEY",
+        "timezone" => "\"Europe/Paris\"",
+        "overlap" => "skip",
+        "cases" => "\"cases.jsonl\"",
+        "repair" | "retry" | "repeat" | "jobs" => "2",
         "timeout" | "ttl" | "time" => "30s",
         "temperature" | "top_p" | "usd" => "0.5",
         "max_tokens" | "seed" | "tokens" => "400",

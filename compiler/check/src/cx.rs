@@ -287,8 +287,6 @@ pub(crate) struct Cx<'a> {
     pub in_expect: bool,
     /// Coordinates that a test names.
     pub mentioned: Vec<crate::test::Mentioned>,
-    /// Secrets that were named.
-    pub secrets: Vec<(SmolStr, Span)>,
     enums: HashMap<TypeName, Arc<EnumShape>>,
     shapes: HashMap<TypeName, Arc<Shape>>,
 }
@@ -329,7 +327,6 @@ impl<'a> Cx<'a> {
             needs: Vec::new(),
             in_expect: false,
             mentioned: Vec::new(),
-            secrets: Vec::new(),
             enums: HashMap::new(),
             shapes: HashMap::new(),
         }

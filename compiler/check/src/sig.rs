@@ -95,9 +95,13 @@ fn signature(cx: &mut Cx, item: &tree::Item) -> Option<Sig> {
             _ => None,
         }),
         ItemKind::Memory(memory) => {
-            let is_kv = matches!(&memory.store.kind, ExprKind::Name(name) if name == "kv");
             let ty = cx.read_type(|reader| reader.refined(&memory.ty));
-            Sig::Memory(ty, is_kv)
+            match &memory.store.kind {
+                ExprKind::Name(name) if name == "kv" => Sig::Memory(ty, true),
+                ExprKind::Name(name) if name == "vector" => Sig::Memory(ty, false),
+                // What can be done with it isn't known; that it is no store is reported with the item.
+                _ => Sig::Error,
+            }
         }
         ItemKind::Server(_) => Sig::Server,
         ItemKind::Trigger(_) | ItemKind::Eval(_) | ItemKind::Variant(_) => Sig::Other,

@@ -214,7 +214,6 @@ impl Cx<'_> {
         };
         match super::tool::secret_name(secret) {
             Some(name) => {
-                self.secrets.push((name.clone(), secret.span));
                 self.needs.push((Grant::Secret(name.to_string()), secret.span));
             }
             None if matches!(secret.kind, ExprKind::Error) => {}

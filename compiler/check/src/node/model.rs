@@ -2,7 +2,7 @@
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::catalogue;
-use flow_ir::plan::{Model, ModelKind, ModelRef, ModelSettings};
+use flow_ir::plan::{Model, ModelKind, ModelRef, ModelSettings, SecretText};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, Literal};
 use smol_str::SmolStr;
@@ -257,12 +257,7 @@ impl Cx<'_> {
                 "seed" => settings.seed = self.int_setting(expr, row),
                 "stop" => settings.stop = self.texts_setting(expr, row),
                 "base_url" => settings.base_url = self.base_url(expr),
-                "api_key" => match &expr.kind {
-                    ExprKind::Literal(literal) if !matches!(literal, Literal::String(_)) => {
-                        self.bad_setting(expr.span, "api_key", "name the secret: `api_key: secret.NAME`");
-                    }
-                    _ => settings.api_key = Some(self.secret_text(expr, row.name)),
-                },
+                "api_key" => settings.api_key = self.secret_setting(expr, row.name),
                 "thinking" => self.thinking(expr, field.span),
                 "cache" => self.cache(expr, field.span),
                 "headers" if setting(Kind::Model, "headers").is_some() && is_model(self.item) => {
@@ -278,6 +273,15 @@ impl Cx<'_> {
             }
         }
         settings
+    }
+
+    /// Reads `api_key: secret.KEY`, `token: secret.BOT`.
+    pub fn secret_setting(&mut self, expr: &tree::Expr, name: &str) -> Option<SecretText> {
+        if matches!(&expr.kind, ExprKind::Literal(literal) if !matches!(literal, Literal::String(_))) {
+            self.bad_setting(expr.span, name, format!("name the secret: `{name}: secret.NAME`"));
+            return None;
+        }
+        Some(self.secret_text(expr, name))
     }
 
     /// Reads `thinking: high`, `thinking: false`, `thinking: 4000` (tokens).

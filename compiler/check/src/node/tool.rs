@@ -297,7 +297,7 @@ impl Cx<'_> {
             return (Vec::new(), Some(typed.expr));
         };
         // A null is left out and a list repeats its name, which only the whole record can say.
-        let (found, mark) = (self.diagnostics.len(), self.secrets.len());
+        let found = self.diagnostics.len();
         let scalars = pairs.iter().all(|(_, value)| {
             has_secret(value)
                 || !matches!(
@@ -306,7 +306,6 @@ impl Cx<'_> {
                 )
         });
         self.diagnostics.truncate(found);
-        self.secrets.truncate(mark);
         if !scalars {
             let typed = self.expr(expr, None);
             return (Vec::new(), Some(typed.expr));
@@ -412,7 +411,6 @@ impl Cx<'_> {
     /// Returns the name in `secret.NAME`.
     fn secret(&mut self, expr: &tree::Expr) -> Option<SmolStr> {
         let name = secret_name(expr).filter(|_| !self.visible.contains_key("secret"))?;
-        self.secrets.push((name.clone(), expr.span));
         self.needs.push((Grant::Secret(name.to_string()), expr.span));
         Some(name)
     }

@@ -378,16 +378,11 @@ impl Cx<'_> {
                 self.verify(field);
                 continue;
             }
-            let FieldValue::Expr(expr) = &field.value else {
-                if !matches!(field.value, FieldValue::Error) {
-                    self.bad_setting(field.span, row.name, format!("it is {}", row.doc));
-                }
-                continue;
-            };
+            let FieldValue::Expr(expr) = &field.value else { continue };
             match row.name {
                 "dedupe" => self.dedupe(expr),
                 "token" => {
-                    self.secret_text(expr, "token");
+                    self.secret_setting(expr, "token");
                 }
                 "timezone" => self.timezone(expr),
                 _ => {

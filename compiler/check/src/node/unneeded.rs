@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::plan::Grant;
+use flow_source::FileId;
 use smol_str::SmolStr;
 
 use super::allow::{covers, grant_text};
@@ -16,6 +17,12 @@ pub(crate) fn unneeded(program: &Program, items: &Items, diagnostics: &mut Vec<D
     for (symbol, checked) in items {
         needs.entry(&symbol.module).or_default().extend(checked.needs.iter().map(|(need, _)| need));
     }
+    // A secret that stands where none may is meant to be used, and told of already.
+    let leaks: HashSet<FileId> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.code == Code::SecretLeak)
+        .map(|diagnostic| diagnostic.primary.at.file)
+        .collect();
     for module in program.modules.values().filter(|module| !module.allow.is_empty()) {
         let mut open = vec![&module.name];
         let mut seen: HashSet<&SmolStr> = open.iter().copied().collect();
@@ -40,7 +47,11 @@ pub(crate) fn unneeded(program: &Program, items: &Items, diagnostics: &mut Vec<D
                 continue;
             }
             listed.insert(text, *at);
-            let judged = matches!(grant, Grant::Net(_) | Grant::Secret(_));
+            let judged = match grant {
+                Grant::Net(_) => true,
+                Grant::Secret(_) => !leaks.contains(&module.file),
+                _ => false,
+            };
             if complete && judged && !all.iter().any(|need| covers(grant, need)) {
                 let text = grant_text(grant);
                 diagnostics.push(
