@@ -18,6 +18,7 @@ impl Cx<'_> {
                 .help("people answer with texts, numbers, choices, records and lists");
             self.report(diagnostic);
         }
+        self.prefills(&returns);
         let fields = self.fields(Kind::Human, &node.fields);
         if let Some(expr) = fields.expr("message") {
             self.text_field(expr, "message");
@@ -39,6 +40,19 @@ impl Cx<'_> {
         }
         self.waits(node, fields.expr("timeout"), fields.get("timeout").is_some(), "a human", "8h");
         self.not_runnable.push((node.name.span, format!("the human `{}`", node.name.text)));
+    }
+
+    /// Marks the parameters that fill in the form beforehand as read: those of the result's type, and those that have the
+    /// name and type of one of its fields.
+    fn prefills(&mut self, returns: &Type) {
+        let returns = returns.non_null().base();
+        let record = self.program.record_of(&returns).cloned();
+        for binding in &mut self.bindings {
+            let own = binding.ty.non_null().base();
+            let of_field = record.iter().flat_map(|record| &record.fields);
+            let mut same = of_field.filter(|field| field.name == binding.name);
+            binding.read |= own == returns || same.any(|field| field.ty.non_null().base() == own);
+        }
     }
 
     /// Checks how long something outside is waited for: it must be stated (C4).
