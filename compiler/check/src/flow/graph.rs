@@ -82,6 +82,10 @@ impl FlowCheck<'_> {
             None => out.exit,
         };
         let is_stuck = !out.is_left && graph.otherwise.is_none();
+        if is_stuck || !out.is_known && !self.point.reachable {
+            // What is wrong with its ways is reported; what follows counts as reached.
+            self.cx.point = out.astray;
+        }
         let ty = match into {
             Some(_) if is_stuck => {
                 self.frames.pop();
@@ -91,8 +95,6 @@ impl FlowCheck<'_> {
             None => Type::Null,
         };
         if is_stuck {
-            // What follows counts as reached.
-            self.cx.point = before;
             self.never_left(graph, keyword, out.is_known);
         }
         Got::Stored(ty)
@@ -215,6 +217,8 @@ impl FlowCheck<'_> {
         let told = self.cx.settle_reads(reads, &solved);
         let mut left = Left { is_known, ..Left::default() };
         if before.reachable {
+            left.astray = Point { vague: true, ..again.clone() };
+            assigned.iter().for_each(|id| left.astray.assigned.insert(*id));
             left.exhausted = again;
             solved.at_gotos(&mut left.exhausted.assigned);
         }
@@ -270,6 +274,10 @@ impl FlowCheck<'_> {
                 .label(self.at(end), "a way leads here")
                 .help(format!("end every way with {ends}"));
             self.report(diagnostic);
+            // Whoever leaves it out means the stage that is written next.
+            if let Frame::Graph(frame) = &mut self.frames[own] {
+                frame.links.insert((frame.current, frame.current + 1));
+            }
         }
     }
 
@@ -278,7 +286,7 @@ impl FlowCheck<'_> {
         let count = graph.stages.len();
         let mut next: Vec<Vec<usize>> = vec![Vec::new(); count];
         let mut is_named = vec![false; count];
-        for &(from, to) in &frame.links {
+        for &(from, to) in frame.links.iter().filter(|(_, to)| *to < count) {
             next[from].push(to);
             is_named[to] |= from != to;
         }
@@ -506,6 +514,8 @@ struct Left {
     exit: Point,
     /// Where `else` starts.
     exhausted: Point,
+    /// What is known after it if where its stages lead isn't.
+    astray: Point,
     /// Whether any way leads out of it.
     is_left: bool,
     /// Whether all of its ways are known: nothing is wrong with where a stage leads.

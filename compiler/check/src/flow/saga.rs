@@ -144,8 +144,10 @@ impl FlowCheck<'_> {
                     _ => Use::Node(symbol.clone()),
                 };
                 self.uses.add(what, call.name.span);
-                let call = WriterCall { symbol, span: root.span, danger: Danger::Compensation };
-                self.cx.writer_calls.push(call);
+                if self.sagas > 0 {
+                    let call = WriterCall { symbol, span: root.span, danger: Danger::Compensation };
+                    self.cx.writer_calls.push(call);
+                }
             }
             CallTarget::Foreign(ty, _) => {
                 self.foreign_call(root, ty);
