@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// A fenced block.
 #[derive(Clone, Debug)]
 pub struct Block {
-    /// Its first word: `flow`, `toml`, `diagnostics`, `plan`, `script`, `trace`, `bounds`.
+    /// Its first word: `flow`, `change`, `toml`, `diagnostics`, `plan`, `script`, `trace`, `bounds`.
     pub kind: String,
     /// The words after it: `file=lib.flow`, `bytes`, `expand`.
     pub words: Vec<String>,
@@ -34,6 +34,11 @@ impl Case {
         self.blocks.iter().find(|block| block.kind == kind)
     }
 
+    /// The blocks that make up its program.
+    fn programs(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter(|block| matches!(block.kind.as_str(), "flow" | "toml"))
+    }
+
     /// Returns the program's files: ` ```flow ` is `main.flow`, ` ```flow file=lib.flow ` another, ` ```toml ` is
     /// `flow.toml`. `\xE9` is a byte in a block marked `bytes`, `<<130 times: (>>` a repetition in one marked `expand`.
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
@@ -60,6 +65,42 @@ impl Case {
         }
         files
     }
+}
+
+/// Applies a change: a run of lines that start with `-` is taken out where the programs have it, once, and the lines that
+/// start with `+` after it stand there instead.
+fn change(programs: &mut [Block], text: &str) -> Result<(), String> {
+    let mut lines = text.lines().peekable();
+    while lines.peek().is_some() {
+        let mut run = |sign: char| {
+            let mut run = String::new();
+            while let Some(line) = lines.next_if(|line| line.starts_with(sign)) {
+                run.push_str(&line[1..]);
+                run.push('\n');
+            }
+            run
+        };
+        let (old, new) = (run('-'), run('+'));
+        if old.is_empty() {
+            return Err("a change is lines with `-`, then lines with `+`".into());
+        }
+        let starts = |text: &str| -> Vec<usize> {
+            std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+        };
+        let places: Vec<(usize, usize)> = programs
+            .iter()
+            .enumerate()
+            .flat_map(|(index, block)| {
+                let found = starts(&block.text).into_iter().filter(|at| block.text[*at..].starts_with(&old));
+                found.map(|at| (index, at)).collect::<Vec<_>>()
+            })
+            .collect();
+        let [(index, at)] = places[..] else {
+            return Err(format!("not once in the first program:\n{old}"));
+        };
+        programs[index].text.replace_range(at..at + old.len(), &new);
+    }
+    Ok(())
 }
 
 /// Writes out each `<<N times:TEXT>>`.
@@ -119,7 +160,7 @@ pub fn read_all(folder: &Path) -> anyhow::Result<Vec<Case>> {
 /// Reads the cases of one Markdown file.
 ///
 /// # Errors
-/// A fence isn't closed, a case has no program, or two cases have one title.
+/// A fence isn't closed, a case has no program, a change fits nowhere, or two cases have one title.
 pub fn read(path: &Path, text: &str) -> anyhow::Result<Vec<Case>> {
     let mut cases: Vec<Case> = Vec::new();
     let mut headings: Vec<(usize, String)> = Vec::new();
@@ -159,6 +200,20 @@ pub fn read(path: &Path, text: &str) -> anyhow::Result<Vec<Case>> {
     }
     anyhow::ensure!(open.is_none(), "{}: the last block isn't closed", path.display());
     cases.retain(|case| !case.blocks.is_empty());
+    let first: Vec<Block> = cases.first().map(|case| case.programs().cloned().collect()).unwrap_or_default();
+    for case in &mut cases {
+        let changes: Vec<Block> =
+            case.blocks.iter().filter(|block| block.kind == "change").cloned().collect();
+        if changes.is_empty() {
+            continue;
+        }
+        let mut programs = first.clone();
+        for block in changes {
+            change(&mut programs, &block.text)
+                .map_err(|why| anyhow::anyhow!("{}:{}: {why}", path.display(), block.lines.start))?;
+        }
+        case.blocks.splice(0..0, programs);
+    }
     for (index, case) in cases.iter().enumerate() {
         let place = format!("{}:{}", path.display(), case.line);
         anyhow::ensure!(case.block("flow").is_some(), "{place}: no program");
@@ -234,6 +289,16 @@ mod tests {
         let files = cases[0].files();
         assert_eq!(files, [("main.flow".into(), b"a\n".to_vec()), ("lib.flow".into(), b"b\n".to_vec())]);
         assert_eq!(cases[0].block("diagnostics").map(|block| block.lines.clone()), Some(15..15));
+    }
+
+    #[test]
+    fn a_change_is_of_the_first_program() {
+        let text =
+            "## A\n```flow\na\nb\nc\n```\n```plan\n```\n## B\n```change\n-b\n-c\n+d\n```\n```plan\n```\n";
+        let cases = read(Path::new("x.md"), text).expect("it is of the form");
+        assert_eq!(cases[1].files(), [("main.flow".into(), b"a\nd\n".to_vec())]);
+        assert!(read(Path::new("x.md"), &text.replace("-c", "-a")).is_err());
+        assert!(read(Path::new("x.md"), &text.replace("\nc\n", "\nc\nb\nc\n")).is_err());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use flow_source::{FileSpan, Span};
 use flow_syntax::tree;
 use smol_str::SmolStr;
 
+use crate::fit::{Fit, fit};
 use crate::program::{CallKind, CallSig, Entry, Module, Program, Sig, Symbol, short};
 use crate::types::TypeReader;
 use crate::writers::WriterCall;
@@ -287,6 +288,8 @@ pub(crate) struct Cx<'a> {
     pub in_expect: bool,
     /// Coordinates that a test names.
     pub mentioned: Vec<crate::test::Mentioned>,
+    /// Arguments that calls lack: what would have been given isn't unused as well.
+    pub absent: Vec<Type>,
     enums: HashMap<TypeName, Arc<EnumShape>>,
     shapes: HashMap<TypeName, Arc<Shape>>,
 }
@@ -327,6 +330,7 @@ impl<'a> Cx<'a> {
             needs: Vec::new(),
             in_expect: false,
             mentioned: Vec::new(),
+            absent: Vec::new(),
             enums: HashMap::new(),
             shapes: HashMap::new(),
         }
@@ -474,6 +478,9 @@ impl<'a> Cx<'a> {
                 || matches!(binding.ty, Type::Error)
                 || self.lost_words.contains(&binding.name)
             {
+                continue;
+            }
+            if self.absent.iter().any(|ty| fit(self.program, &binding.ty, ty) <= Fit::Same) {
                 continue;
             }
             let at = self.at(binding.span);

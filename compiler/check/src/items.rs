@@ -214,7 +214,7 @@ fn is_function(name: &str) -> bool {
 pub(crate) fn unused(
     module: &Module,
     used: &HashSet<SmolStr>,
-    called: &HashSet<(SmolStr, SmolStr)>,
+    is_called: &dyn Fn(&SmolStr) -> bool,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for import in &module.imported {
@@ -242,11 +242,7 @@ pub(crate) fn unused(
         let first = module.items.get(&name.text) == Some(&index);
         // A name of the language is reported where it is declared.
         let built_in = matches!(item.kind, ItemKind::Code(_)) && is_function(&name.text);
-        if !first
-            || built_in
-            || name.text.starts_with('_')
-            || called.contains(&(module.name.clone(), name.text.clone()))
-        {
+        if !first || built_in || name.text.starts_with('_') || is_called(&name.text) {
             continue;
         }
         diagnostics.push(

@@ -179,6 +179,8 @@ pub struct Module {
     pub sigs: HashMap<SmolStr, Sig>,
     /// Imported names: the local name, where it stands, and the symbol's home.
     pub imported: Vec<ImportedName>,
+    /// Imported names that lead nowhere.
+    pub lost: Vec<LostImport>,
     /// The modules it imports and where.
     pub requires: Vec<(SmolStr, FileSpan)>,
     /// `allow` of the file.
@@ -194,12 +196,29 @@ pub struct Module {
 pub struct ImportedName {
     /// The name it has here.
     pub local: SmolStr,
+    /// The name it is declared with.
+    pub declared: SmolStr,
     /// All of `review as judge`.
     pub span: FileSpan,
     /// The whole import if this is its only name.
     pub whole: FileSpan,
     /// Whether it is the import's only name.
     pub alone: bool,
+}
+
+/// A name that an import asks for in vain.
+#[derive(Debug)]
+pub struct LostImport {
+    /// The name that was asked for.
+    pub name: SmolStr,
+    /// The module that has no such name; `None` if the path denotes no module.
+    pub module: Option<SmolStr>,
+}
+
+impl LostImport {
+    fn of(name: &tree::Name, target: Option<&Module>) -> LostImport {
+        LostImport { name: name.text.clone(), module: target.map(|target| target.name.clone()) }
+    }
 }
 
 /// All modules of a project and their types.
@@ -221,6 +240,14 @@ impl Module {
     /// Whether it is part of the standard library, which users don't write: its name is `std/words`, without `.flow`.
     pub fn is_standard(&self) -> bool {
         self.name.starts_with("std/") && !self.name.ends_with(".flow")
+    }
+
+    /// Returns the name that something has here which is declared as `declared` and imported under another name.
+    pub fn alias_of(&self, declared: &str) -> Option<&SmolStr> {
+        self.imported
+            .iter()
+            .find(|name| name.declared == declared && name.local != declared)
+            .map(|name| &name.local)
     }
 }
 
@@ -357,13 +384,14 @@ pub fn link(units: &[Unit], diagnostics: &mut Vec<Diagnostic>) -> Program {
         program.modules.insert(unit.name.clone(), module);
     }
     for unit in units {
-        let (scope, imported, requires) = resolve_imports(unit, &program, diagnostics);
+        let links = resolve_imports(unit, &program, diagnostics);
         if let Some(module) = program.modules.get_mut(&unit.name) {
-            for (name, entry) in scope {
+            for (name, entry) in links.scope {
                 module.scope.entry(name).or_insert(entry);
             }
-            module.imported = imported;
-            module.requires = requires;
+            module.imported = links.imported;
+            module.lost = links.lost;
+            module.requires = links.requires;
         }
     }
     cycles(&program, diagnostics);
@@ -402,6 +430,7 @@ fn declare(unit: &Unit, diagnostics: &mut Vec<Diagnostic>, taken: &mut HashMap<S
         items: HashMap::new(),
         sigs: HashMap::new(),
         imported: Vec::new(),
+        lost: Vec::new(),
         requires: Vec::new(),
         allow: Vec::new(),
         allow_at: None,
@@ -461,15 +490,42 @@ fn no_module(path: &str, at: FileSpan, reason: &NoModule) -> Diagnostic {
     }
 }
 
-type Links = (HashMap<SmolStr, Entry>, Vec<ImportedName>, Vec<(SmolStr, FileSpan)>);
+#[derive(Default)]
+struct Links {
+    scope: HashMap<SmolStr, Entry>,
+    imported: Vec<ImportedName>,
+    lost: Vec<LostImport>,
+    requires: Vec<(SmolStr, FileSpan)>,
+}
+
+impl Links {
+    /// Takes every name of an import that can't be read for one that it brings in: nothing more is said of it.
+    fn lose(&mut self, text: &str) {
+        // Between quotes stands the path.
+        for piece in text.split('"').step_by(2) {
+            let words = piece.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            for word in words.filter(|word| !matches!(*word, "" | "import" | "from" | "as")) {
+                self.scope.entry(SmolStr::from(word)).or_insert(Entry::Error);
+                self.lost.push(LostImport { name: SmolStr::from(word), module: None });
+            }
+        }
+    }
+}
 
 fn resolve_imports(unit: &Unit, program: &Program, diagnostics: &mut Vec<Diagnostic>) -> Links {
     let file = unit.tree.file;
-    let (mut scope, mut imported, mut requires) = (HashMap::new(), Vec::new(), Vec::new());
+    let mut links = Links::default();
     let own = &program.modules[&unit.name];
     let mut first: HashMap<SmolStr, FileSpan> = HashMap::new();
     for item in &unit.tree.items {
-        let ItemKind::Import(import) = &item.kind else { continue };
+        let import = match &item.kind {
+            ItemKind::Import(import) => import,
+            ItemKind::Error(error) if error.keyword.as_ref().is_some_and(|word| word.text == "import") => {
+                links.lose(&item.text);
+                continue;
+            }
+            _ => continue,
+        };
         let from = item.locate(file, import.from.span);
         let target = match unit.imports.get(&import.from.text) {
             Some(Ok(name)) if program.modules.contains_key(name) => Some(&program.modules[name]),
@@ -481,7 +537,7 @@ fn resolve_imports(unit: &Unit, program: &Program, diagnostics: &mut Vec<Diagnos
             None => None,
         };
         if let Some(target) = target {
-            requires.push((target.name.clone(), from));
+            links.requires.push((target.name.clone(), from));
         }
         for name in &import.names {
             let local = name.alias.as_ref().unwrap_or(&name.name);
@@ -491,6 +547,7 @@ fn resolve_imports(unit: &Unit, program: &Program, diagnostics: &mut Vec<Diagnos
                 let other = &unit.tree.items[own_item];
                 let place = other.kind.name().map_or(other.span, |declared| declared.span);
                 diagnostics.push(duplicate(&local.text, other.locate(file, place), at));
+                links.lost.extend(target.map(|target| LostImport::of(&name.name, Some(target))));
                 continue;
             }
             if let Some(before) = first.get(&local.text) {
@@ -504,19 +561,21 @@ fn resolve_imports(unit: &Unit, program: &Program, diagnostics: &mut Vec<Diagnos
                     import_name(name, target, item.locate(file, name.name.span), program, diagnostics)
                 }
             };
-            let failed = matches!(entry, Entry::Error);
-            scope.insert(local.text.clone(), entry);
-            if !failed {
-                imported.push(ImportedName {
+            if matches!(entry, Entry::Error) {
+                links.lost.push(LostImport::of(&name.name, target));
+            } else {
+                links.imported.push(ImportedName {
                     local: local.text.clone(),
+                    declared: name.name.text.clone(),
                     span,
                     whole: item.locate(file, item.span),
                     alone: import.names.len() == 1,
                 });
             }
+            links.scope.insert(local.text.clone(), entry);
         }
     }
-    (scope, imported, requires)
+    links
 }
 
 fn import_name(

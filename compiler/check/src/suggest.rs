@@ -1,12 +1,13 @@
 //! Names that were probably meant.
 
 /// Returns the candidate nearest to `name`: one letter off for short names, up to a third for longer ones, or equal but
-/// for case and underscores.
+/// for case and underscores. Failing that, the only one that is made of words of the other: `order` and `order_id`.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let letters = name.chars().count();
     // Any letter is one slip away from any other.
     let limit = if letters < 2 { 0 } else { (letters / 3).max(1) };
     let mut best: Option<(usize, &str)> = None;
+    let (mut akin, mut akin_count) = (None, 0);
     for candidate in candidates {
         // A letter has at most 4 bytes.
         if candidate == name || candidate.len().abs_diff(name.len()) > 4 * limit.max(4) {
@@ -19,8 +20,18 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         if distance <= limit && closer {
             best = Some((distance, candidate));
         }
+        if best.is_none() && has_words_of(name, candidate) {
+            akin = Some(candidate);
+            akin_count += 1;
+        }
     }
-    best.map(|(_, text)| text)
+    best.map(|(_, text)| text).or(akin.filter(|_| akin_count == 1))
+}
+
+/// Whether one is made of words of the other: `order` and `order_id`.
+fn has_words_of(a: &str, b: &str) -> bool {
+    let (few, many) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    few.len() > 2 && many.contains('_') && few.split('_').all(|word| many.split('_').any(|own| own == word))
 }
 
 fn same_letters(a: &str, b: &str) -> bool {
@@ -72,5 +83,7 @@ mod tests {
         assert_eq!(nearest("x", ["a", "n"]), None);
         assert_eq!(nearest("N", ["a", "n"]), Some("n"));
         assert_eq!(nearest("topic", ["publish"]), None);
+        assert_eq!(nearest("order", ["order_id", "place"]), Some("order_id"));
+        assert_eq!(nearest("order", ["order_id", "order_total"]), None);
     }
 }

@@ -9,7 +9,7 @@ use flow_syntax::tree::ItemKind;
 use smol_str::SmolStr;
 
 use crate::items::{self, Items};
-use crate::program::Program;
+use crate::program::{Module, Program};
 use crate::sig::Used;
 use crate::{coordinates, kinds, node, recursion, standard, test, writers};
 
@@ -61,9 +61,48 @@ fn unused(program: &Program, noted: &Noted, diagnostics: &mut Vec<Diagnostic>) {
         return;
     }
     let nothing = HashSet::new();
+    let used_of = |module: &Module| noted.used.get(&module.name).unwrap_or(&nothing);
+    let asked = Asked::of(program, used_of);
     for module in program.modules.values() {
-        let used = noted.used.get(&module.name).unwrap_or(&nothing);
-        items::unused(module, used, &noted.called, diagnostics);
+        let is_called = |name: &SmolStr| {
+            noted.called.contains(&(module.name.clone(), name.clone())) || asked.has(module, name)
+        };
+        items::unused(module, used_of(module), &is_called, diagnostics);
+    }
+}
+
+/// What imports ask for that doesn't come to be called, for a reason that is reported at the import.
+#[derive(Default)]
+struct Asked<'p> {
+    /// Declarations whose import nothing uses.
+    imported: HashSet<(SmolStr, SmolStr)>,
+    /// Names asked of files that don't exist.
+    names: HashSet<&'p str>,
+    /// Modules that were asked for a name that they don't have.
+    modules: HashSet<&'p str>,
+}
+
+impl<'p> Asked<'p> {
+    fn of(program: &'p Program, used_of: impl Fn(&Module) -> &'p HashSet<SmolStr>) -> Asked<'p> {
+        let mut asked = Asked::default();
+        for module in program.modules.values() {
+            let used = used_of(module);
+            let unused = module.imported.iter().filter(|import| !used.contains(&import.local));
+            asked.imported.extend(unused.filter_map(|import| items::home(module, &import.local)));
+            for lost in &module.lost {
+                match &lost.module {
+                    Some(asked_of) => asked.modules.insert(asked_of),
+                    None => asked.names.insert(&lost.name),
+                };
+            }
+        }
+        asked
+    }
+
+    fn has(&self, module: &Module, name: &SmolStr) -> bool {
+        self.names.contains(name.as_str())
+            || self.modules.contains(module.name.as_str())
+            || self.imported.contains(&(module.name.clone(), name.clone()))
     }
 }
 

@@ -87,6 +87,7 @@ impl Cx<'_> {
                         self.bindings[id as usize].read = true;
                     }
                     missing.push(param.name.clone());
+                    self.absent.push(param.ty.clone());
                     Typed::poison().expr
                 }
             });

@@ -153,17 +153,21 @@ impl Cx<'_> {
             .filter(|own| matches!(self.sig_of(own), Some(Sig::Call(_))))
             .map(SmolStr::as_str)
             .collect();
-        let near = self
-            .nearest(
-                name,
-                own.iter()
-                    .map(|own| own.to_string())
-                    .chain(functions::names().map(String::from))
-                    .collect::<Vec<_>>()
-                    .iter()
-                    .map(String::as_str),
-            )
-            .map(String::from);
+        let alias = module.alias_of(name).filter(|alias| own.contains(&alias.as_str()));
+        let near = match alias {
+            Some(alias) => Some(alias.to_string()),
+            None => self
+                .nearest(
+                    name,
+                    own.iter()
+                        .map(|own| own.to_string())
+                        .chain(functions::names().map(String::from))
+                        .collect::<Vec<_>>()
+                        .iter()
+                        .map(String::as_str),
+                )
+                .map(String::from),
+        };
         // What was meant is called.
         if let Some(near) = near.as_deref().filter(|near| module.scope.contains_key(*near)) {
             self.used.insert(SmolStr::from(near));

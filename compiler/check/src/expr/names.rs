@@ -1,6 +1,6 @@
 //! Names: of bindings, constants and types, and what is said where nothing has one.
 
-use flow_diagnostics::Code;
+use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
 use flow_syntax::tree;
@@ -238,9 +238,7 @@ impl Cx<'_> {
                     format!("make a value of it: `{name}{{…}}`, or name a value of an enum: `{name}.value`"),
                 )
             }
-            None => self
-                .error(Code::UnknownType, span, format!("unknown type `{name}`"))
-                .here("not declared or imported in this file"),
+            None => self.unknown_type(name, span),
         };
         if self.is_broken(name) {
             return Typed::poison();
@@ -250,6 +248,36 @@ impl Cx<'_> {
         }
         self.report(diagnostic);
         Typed::poison()
+    }
+
+    /// Reports a name with a capital letter that stands for a value: of what was meant nothing is said.
+    fn unknown_type(&mut self, name: &SmolStr, span: Span) -> Diagnostic {
+        let diagnostic = self
+            .error(Code::UnknownType, span, format!("unknown type `{name}`"))
+            .here("not declared or imported in this file");
+        let own = name.to_ascii_lowercase();
+        if let Some(&id) = self.visible.get(own.as_str()) {
+            self.bindings[id as usize].read = true;
+            return diagnostic
+                .help(format!("names with a capital letter are types; did you mean `{own}`?"))
+                .fix(format!("write `{own}`"), self.at(span), own);
+        }
+        let types = self.module.scope.iter().filter(|(_, entry)| matches!(entry, Entry::Type(_)));
+        let near = match self.module.alias_of(name) {
+            Some(alias) => Some(alias.clone()),
+            None => self.nearest(name, types.map(|(name, _)| name.as_str())).map(SmolStr::from),
+        };
+        match near {
+            Some(near) => {
+                self.used.insert(near.clone());
+                diagnostic.help(format!("a type with a similar name exists: `{near}`")).fix(
+                    format!("replace `{name}` by `{near}`"),
+                    self.at(span),
+                    near,
+                )
+            }
+            None => diagnostic,
+        }
     }
 
     pub fn loop_value(&mut self, which: tree::LoopValue, span: Span) -> Typed {

@@ -20,8 +20,9 @@ impl Cx<'_> {
         let kind = self.model_kind(&model.source);
         let fields = self.fields(Kind::Model, &model.fields);
         let settings = self.model_settings(&fields);
-        if let (ModelKind::Fallback(_) | ModelKind::RoundRobin(_), Some((row, field))) =
+        if let (ModelKind::Fallback(members) | ModelKind::RoundRobin(members), Some((row, field))) =
             (&kind, fields.iter().next())
+            && !members.is_empty()
         {
             let diagnostic = self
                 .error(

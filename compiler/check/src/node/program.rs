@@ -105,7 +105,7 @@ impl Cx<'_> {
                 let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@,+ ".contains(c);
                 let mut diagnostic = self
                     .error(
-                        Code::BadSetting,
+                        Code::TypeMismatch,
                         expr.span,
                         "`run` is a program and its arguments, not a line of a shell",
                     )
@@ -121,11 +121,10 @@ impl Cx<'_> {
             }
             _ => {
                 self.use_names(expr);
-                self.bad_setting(
-                    expr.span,
-                    "run",
-                    "write a list, a program and its arguments: `run: [\"git\", \"status\"]`",
-                );
+                let diagnostic = self
+                    .error(Code::TypeMismatch, expr.span, "`run` takes a list")
+                    .help("write a program and its arguments: `run: [\"git\", \"status\"]`");
+                self.report(diagnostic);
                 return;
             }
         };
@@ -161,7 +160,7 @@ impl Cx<'_> {
             ExprKind::Error => return,
             ExprKind::Literal(Literal::Int(code)) if (0..=255).contains(code) => {
                 let diagnostic = self
-                    .error(Code::BadSetting, expr.span, "this is no value of `exit`")
+                    .error(Code::TypeMismatch, expr.span, "`exit` takes `[int]`, found `int`")
                     .help(help)
                     .fix(format!("write `[{code}]`"), self.at(expr.span), format!("[{code}]"));
                 self.report(diagnostic);
@@ -169,7 +168,9 @@ impl Cx<'_> {
             }
             _ => {
                 self.use_names(expr);
-                self.bad_setting(expr.span, "exit", help);
+                let diagnostic =
+                    self.error(Code::TypeMismatch, expr.span, "`exit` takes a list of numbers").help(help);
+                self.report(diagnostic);
                 return;
             }
         };

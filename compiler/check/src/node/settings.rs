@@ -379,7 +379,11 @@ impl Cx<'_> {
         }
         let number = matches!(ty, Type::Float(_)) && matches!(typed.constant(), Some(Value::Int(_)));
         if !number && crate::fit::fit(self.program, &typed.ty, ty) > crate::fit::Fit::Same {
-            self.bad_setting(expr.span, name, format!("`{name}` takes `{ty}`, this is `{}`", typed.ty));
+            let diagnostic = self
+                .error(Code::TypeMismatch, expr.span, format!("`{name}` takes `{ty}`, found `{}`", typed.ty))
+                .here(format!("not a value of `{name}`"))
+                .help(format!("write a value of type `{ty}`{}", example(ty)));
+            self.report(diagnostic);
             return None;
         }
         if matches!(typed.expr, Expr::Const(_)) {
@@ -406,8 +410,8 @@ impl Cx<'_> {
             _ => super::habits::is_duration(bare),
         };
         let mut diagnostic = self
-            .error(Code::BadSetting, span, format!("this is no value of `{name}`"))
-            .here(format!("a text; `{name}` takes `{ty}`"));
+            .error(Code::TypeMismatch, span, format!("`{name}` takes `{ty}`, found `string`"))
+            .here("a text");
         diagnostic = match fits {
             true => {
                 diagnostic.help("write it without quotes").fix(format!("write `{bare}`"), self.at(span), bare)
@@ -463,7 +467,7 @@ impl Cx<'_> {
     pub fn duration_setting(&mut self, expr: &tree::Expr, name: &str) -> Option<u64> {
         if let ExprKind::Literal(tree::Literal::Int(number)) = &expr.kind {
             let mut diagnostic = self
-                .error(Code::BadSetting, expr.span, format!("this is no value of `{name}`"))
+                .error(Code::TypeMismatch, expr.span, format!("`{name}` takes `duration`, found `int`"))
                 .here("a number without a unit");
             diagnostic = match *number > 0 {
                 true => diagnostic.help(format!("write a duration: `{number}s`")).fix(
@@ -533,6 +537,18 @@ impl Cx<'_> {
                 None
             }
         }
+    }
+}
+
+/// An example for who doesn't know how values of a type are written.
+fn example(ty: &Type) -> &'static str {
+    match ty {
+        Type::Duration => ", such as `30s`",
+        Type::Int(_) => ", such as `3`",
+        Type::Float(_) => ", such as `0.5`",
+        Type::String(_) => ", such as `\"a\"`",
+        Type::List(..) => ", such as `[\"a\", \"b\"]`",
+        _ => "",
     }
 }
 

@@ -278,7 +278,11 @@ impl Cx<'_> {
             let typed = self.expr(expr, None);
             if !matches!(typed.ty.base(), Type::Map(..) | Type::Record(_) | Type::Named(_) | Type::Error) {
                 let diagnostic = self
-                    .error(Code::BadSetting, expr.span, format!("a `{}` is no query", typed.ty))
+                    .error(
+                        Code::TypeMismatch,
+                        expr.span,
+                        format!("`query` takes a record, found `{}`", typed.ty),
+                    )
                     .help("write a record: `query: {q: text}`");
                 self.report(diagnostic);
             }
@@ -322,7 +326,7 @@ impl Cx<'_> {
         let ExprKind::Record(record) = &expr.kind else {
             if !matches!(expr.kind, ExprKind::Error) {
                 let diagnostic = self
-                    .error(Code::BadSetting, expr.span, format!("this is no value of `{name}`"))
+                    .error(Code::TypeMismatch, expr.span, format!("`{name}` takes a record of texts"))
                     .help(format!("write a record of texts: `{name}: {{a: \"…\"}}`"));
                 self.report(diagnostic);
             }

@@ -179,7 +179,11 @@ impl TypeReader<'_> {
             "None" | "Void" | "Unit" => Some("a flow without a result has no `->`"),
             _ => None,
         };
-        let near = habit.or_else(|| nearest(name.as_str(), declared.chain(built_in)));
+        let near = habit
+            .or_else(|| self.module.alias_of(&name.text).map(SmolStr::as_str))
+            .or_else(|| nearest(name.as_str(), declared.chain(built_in)));
+        // What was meant is used.
+        self.used.extend(near.map(SmolStr::from));
         let mut diagnostic = Diagnostic::new(Code::UnknownType, at, format!("unknown type `{}`", name.text))
             .here("not declared or imported in this file");
         diagnostic = match (shape, near) {
