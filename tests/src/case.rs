@@ -68,10 +68,13 @@ impl Case {
 }
 
 /// Applies a change: a run of lines that start with `-` is taken out where the programs have it, once, and the lines that
-/// start with `+` after it stand there instead.
+/// start with `+` after it stand there instead. An empty line may stand between two changes.
 fn change(programs: &mut [Block], text: &str) -> Result<(), String> {
     let mut lines = text.lines().peekable();
     while lines.peek().is_some() {
+        if lines.next_if_eq(&"").is_some() {
+            continue;
+        }
         let mut run = |sign: char| {
             let mut run = String::new();
             while let Some(line) = lines.next_if(|line| line.starts_with(sign)) {

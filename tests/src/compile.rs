@@ -47,6 +47,14 @@ pub fn check(files: &[(String, Vec<u8>)]) -> Vec<Found> {
     found
 }
 
+/// Checks a program, and plans nothing: what is found, in order of place.
+pub fn check_alone(files: &[(String, Vec<u8>)]) -> Vec<Found> {
+    let project = open(files);
+    let mut found: Vec<_> = project.check().iter().map(|one| placed(&project, one)).collect();
+    found.sort();
+    found
+}
+
 /// Writes a line per problem.
 pub fn listed(found: &[Found]) -> String {
     found.iter().map(|one| one.short() + "\n").collect()

@@ -40,6 +40,9 @@ fn judge(case: &Case, update: bool, changes: &Changes) -> Result<(), Failed> {
     let mut wrong = String::new();
     for block in &case.blocks {
         let actual = match block.kind.as_str() {
+            "diagnostics" if block.words.iter().any(|word| word == "alone") => {
+                compile::listed(&compile::check_alone(&case.files()))
+            }
             "diagnostics" => compile::listed(&compile::check(&case.files())),
             "plan" => {
                 flow_lower::print(&*compile::plan(&case.files()).map_err(|error| format!("{error:#}"))?)
