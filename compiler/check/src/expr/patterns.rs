@@ -140,16 +140,6 @@ impl Cx<'_> {
                 continue;
             };
             arm.binds.extend(binds);
-            if cases.gone.contains(&case) {
-                let shown = self.text(pattern.span).to_string();
-                let diagnostic = self
-                    .error(Code::UnreachableArm, pattern.span, format!("it is never `{shown}` here"))
-                    .here("a test before the route rules it out")
-                    .help("remove it");
-                self.report(diagnostic);
-                arm.broken = true;
-                continue;
-            }
             arm.patterns.push(match &case {
                 Case::Value(value) => Pattern::Value(value.clone()),
                 Case::Null => Pattern::Value(Value::Null),
@@ -217,7 +207,9 @@ impl Cx<'_> {
 
     /// Reports an `else` that nothing is left for.
     pub fn else_arm(&mut self, cases: &Cases, span: Span) {
-        if !cases.broken && cases.left.as_ref().is_some_and(Vec::is_empty) {
+        // Who handles what a test before the route has ruled out says too much, nothing wrong.
+        let ruled_out = cases.gone.iter().any(|case| !cases.seen.contains(case));
+        if !cases.broken && !ruled_out && cases.left.as_ref().is_some_and(Vec::is_empty) {
             let diagnostic = self
                 .error(Code::UnreachableArm, span, "nothing is left for `else`")
                 .here("every value has an arm before it")
