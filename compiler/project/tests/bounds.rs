@@ -41,6 +41,9 @@ fn a_long_sum_is_cut() {
         "sub0 1 + sub1 1 + sub2 1 + sub3 1 + sub4 1 + sub5 1 + sub6 1 + sub7 1 + 12 more"
     );
     assert!(bound.largest.is_none());
+    // The largest piece is always among them.
+    let program = program.replace("sub19(t)\n}", "loop last max 9 { sub19(t) } else {}\n}");
+    assert!(because(&last(&program), What::ModelCalls).ends_with(" + last 9 × sub19 1 + 12 more"));
 }
 
 #[test]

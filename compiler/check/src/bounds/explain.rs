@@ -24,6 +24,17 @@ enum Piece {
     Turns(SmolStr, Most),
 }
 
+impl Piece {
+    fn most(&self) -> Most {
+        match self {
+            Piece::Is(_, most) | Piece::Turns(_, most) => *most,
+            Piece::Times(_, factor, body) => {
+                body.iter().map(Piece::most).fold(Most::ZERO, Most::plus).times(*factor)
+            }
+        }
+    }
+}
+
 /// Returns how a count comes about: `outline 4 + polish 5 × (critique 5 + rewrite 4)`.
 pub(super) fn sum(bounds: &Bounds, work: &Work, what: What) -> String {
     let mut pieces = Vec::new();
@@ -110,8 +121,13 @@ fn add(out: &mut Vec<Piece>, piece: Piece) {
 }
 
 fn write(pieces: &[Piece], out: &mut String) {
-    for (at, piece) in pieces.iter().take(PIECES_MAX).enumerate() {
-        if at > 0 {
+    // The largest ones, as they are written.
+    let mut shown: Vec<usize> = (0..pieces.len()).collect();
+    shown.sort_by_key(|at| std::cmp::Reverse(pieces[*at].most()));
+    shown.truncate(PIECES_MAX);
+    shown.sort_unstable();
+    for (place, piece) in shown.into_iter().map(|at| &pieces[at]).enumerate() {
+        if place > 0 {
             out.push_str(" + ");
         }
         match piece {
