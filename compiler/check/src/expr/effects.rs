@@ -15,6 +15,7 @@ impl Cx<'_> {
 
     /// The same of anything that has an effect; `what` is what the message calls it.
     pub fn effect(&mut self, name: &str, what: &str, span: Span) {
+        let clauses = self.clauses.take();
         let article = if what.starts_with(['a', 'e']) { "an" } else { "a" };
         let mut diagnostic = self
             .error(
@@ -58,7 +59,7 @@ impl Cx<'_> {
                 };
                 let mut moved = None;
                 // What belongs to the call moves with it.
-                let clauses = self.clauses.take().map_or("", |at| {
+                let clauses = clauses.map_or("", |at| {
                     moved = Some(at);
                     self.text(at)
                 });

@@ -203,27 +203,26 @@ impl Cx<'_> {
         match self.enum_value(&type_name, &member.name.text) {
             Some(value) => Typed::new(Expr::Const(value), Type::Named(type_name)),
             None => {
-                let mut diagnostic = self
-                    .error(
-                        Code::UnknownField,
-                        member.name.span,
-                        format!("`{name}` has no value `{}`", member.name.text),
-                    )
-                    .here("no such value");
-                diagnostic = match self.nearest(&member.name.text, names.iter().map(SmolStr::as_str)) {
-                    Some(near) => {
-                        diagnostic.help(format!("a value with a similar name exists: `{near}`")).fix(
-                            format!("replace `{}` by `{near}`", member.name.text),
-                            self.at(member.name.span),
-                            near,
-                        )
-                    }
-                    None => diagnostic.help(format!("its values are {}", list_of(&names))),
-                };
-                self.report(diagnostic);
+                self.unknown_value(name, &member.name, &names);
                 Typed::new(Expr::Const(Value::Null), Type::Error)
             }
         }
+    }
+
+    /// Reports a value that an enum doesn't have.
+    pub fn unknown_value(&mut self, of: &str, name: &tree::Name, names: &[SmolStr]) {
+        let mut diagnostic = self
+            .error(Code::UnknownField, name.span, format!("`{of}` has no value `{}`", name.text))
+            .here("no such value");
+        diagnostic = match self.nearest(&name.text, names.iter().map(SmolStr::as_str)) {
+            Some(near) => diagnostic.help(format!("a value with a similar name exists: `{near}`")).fix(
+                format!("replace `{}` by `{near}`", name.text),
+                self.at(name.span),
+                near,
+            ),
+            None => diagnostic.help(format!("its values are {}", list_of(names))),
+        };
+        self.report(diagnostic);
     }
 
     pub fn index(&mut self, index: &tree::Index, expr: &tree::Expr) -> Typed {

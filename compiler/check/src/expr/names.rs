@@ -1,7 +1,7 @@
 //! Names: of bindings, constants and types, and what is said where nothing has one.
 
 use flow_diagnostics::{Code, Diagnostic};
-use flow_ir::{Expr, Type, Value};
+use flow_ir::{Expr, Type, TypeName, Value};
 use flow_source::Span;
 use flow_syntax::tree;
 use smol_str::SmolStr;
@@ -136,7 +136,7 @@ impl Cx<'_> {
             Type::Named(enum_name) => {
                 let values = self.program.enum_values(enum_name)?;
                 let own = nearest_or_same(name, values.iter().map(|value| value.name.as_str()))?;
-                Some(format!("{}.{own}", short(enum_name)))
+                Some(format!("{}.{own}", self.local_type(enum_name)?))
             }
             _ => None,
         });
@@ -178,6 +178,16 @@ impl Cx<'_> {
             }
         };
         self.report(diagnostic);
+    }
+
+    /// Returns the name that a type has in this file; `None` if it isn't imported.
+    pub fn local_type(&self, name: &TypeName) -> Option<&str> {
+        let own = short(name);
+        let means = |entry: &Entry| matches!(entry, Entry::Type(declared) if declared == name);
+        if self.module.scope.get(own).is_some_and(means) {
+            return self.module.scope.get_key_value(own).map(|(own, _)| own.as_str());
+        }
+        self.module.scope.iter().filter(|(_, entry)| means(entry)).map(|(local, _)| local.as_str()).min()
     }
 
     /// Finds the `let` further down that binds a name; one in a comment or a text does no harm.

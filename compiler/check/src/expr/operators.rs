@@ -11,7 +11,7 @@ use flow_syntax::tree::{self, BinaryOp, ExprKind, UnaryOp};
 
 use crate::cx::{Cx, Typed};
 use crate::fit::{comparable, join, numeric};
-use crate::program::{Program, short};
+use crate::program::Program;
 
 impl Cx<'_> {
     pub fn unary(&mut self, op: UnaryOp, operand: &tree::Expr, span: Span) -> Typed {
@@ -161,7 +161,7 @@ impl Cx<'_> {
         };
         let values = self.program.enum_values(name)?;
         values.iter().find(|own| *own.name == **value)?;
-        Some((span, format!("{}.{value}", short(name))))
+        Some((span, format!("{}.{value}", self.local_type(name)?)))
     }
 
     /// `kind < "bug"`: the value that was meant, and where.

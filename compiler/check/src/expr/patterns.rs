@@ -407,18 +407,8 @@ impl Cx<'_> {
         }
         let values: Vec<SmolStr> =
             self.program.enum_values(&enum_name)?.iter().map(|value| value.name.clone()).collect();
-        let mut diagnostic = self
-            .error(Code::UnknownField, span, format!("`{}` has no value `{}`", short(&enum_name), name.text))
-            .here("no such value");
-        diagnostic = match self.nearest(&name.text, values.iter().map(SmolStr::as_str)) {
-            Some(near) => diagnostic.help(format!("a value with a similar name exists: `{near}`")).fix(
-                format!("replace `{}` by `{near}`", name.text),
-                self.at(span),
-                near,
-            ),
-            None => diagnostic.help(format!("its values are {}", list_of(&values))),
-        };
-        self.report(diagnostic);
+        let at = tree::Name { text: name.text.clone(), span };
+        self.unknown_value(short(&enum_name), &at, &values);
         None
     }
 
@@ -501,7 +491,23 @@ impl Cx<'_> {
                 }
                 None => {
                     let names: Vec<SmolStr> = fields.fields.iter().map(|field| field.name.clone()).collect();
-                    self.unknown_field(&member_type, &part.field, &names);
+                    match self.nearest(&part.field.text, names.iter().map(SmolStr::as_str)) {
+                        // The name that it binds stays.
+                        Some(near) if part.field.span == part.binding.span => {
+                            let text = format!("{near}: {}", part.binding.text);
+                            let diagnostic = self
+                                .error(
+                                    Code::UnknownField,
+                                    part.field.span,
+                                    format!("`{member_type}` has no field `{}`", part.field.text),
+                                )
+                                .here("no such field")
+                                .help(format!("a field with a similar name exists: `{near}`"))
+                                .fix(format!("write `{text}`"), self.at(part.field.span), text);
+                            self.report(diagnostic);
+                        }
+                        _ => self.unknown_field(&member_type, &part.field, &names),
+                    }
                     binds.push((0, part.binding.clone(), Type::Error));
                 }
             }

@@ -206,7 +206,9 @@ impl Cx<'_> {
         };
         match (&typed.ty, to.non_null()) {
             (Type::String(_) | Type::Literals(_), Type::Named(name)) if is_enum(to.non_null()) => {
-                let enum_name = short(name);
+                let Some(enum_name) = self.local_type(name) else {
+                    return diagnostic.help(format!("import the enum: `{}`", short(name)));
+                };
                 let values: Vec<&str> = self
                     .program
                     .enum_values(name)

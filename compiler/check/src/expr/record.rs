@@ -441,6 +441,13 @@ impl Cx<'_> {
                 {
                     return (Expr::Const(value), Type::Named(enum_name.clone()));
                 }
+                if let Some(Type::Named(enum_name)) = wanted.map(Type::non_null)
+                    && let Some(values) = self.program.enum_values(enum_name)
+                {
+                    let names: Vec<SmolStr> = values.iter().map(|value| value.name.clone()).collect();
+                    self.unknown_value(short(enum_name), name, &names);
+                    return (Typed::poison().expr, Type::Error);
+                }
                 let typed = Typed::new(Expr::text(&name.text), Type::STRING);
                 match wanted {
                     Some(to) => (self.coerce(typed, to, name.span, "the key"), to.clone()),

@@ -108,8 +108,10 @@ impl FlowCheck<'_> {
         let has_clauses = value.name.is_some() || value.with.is_some() || value.catch.is_some();
         self.cx.clauses =
             Some(Span::new(expr.span.end, value.span.end)).filter(|at| has_clauses && at.start < at.end);
+        let offered = self.cx.clauses.is_some();
         let typed = self.expr(expr, expected);
-        self.cx.clauses = None;
+        // They go with the call that is told to be a step of its own.
+        let moved = offered && self.cx.clauses.take().is_none();
         let clause = [
             value.with.as_ref().map(|with| (with.span, "with")),
             value.name.as_ref().map(|name| (name.span, "as")),
@@ -117,6 +119,7 @@ impl FlowCheck<'_> {
         ];
         if let Some((span, word)) = clause.into_iter().flatten().next()
             && !matches!(typed.ty, Type::Error)
+            && !moved
         {
             let diagnostic = self
                 .error(Code::TypeMismatch, span, format!("`{word}` belongs to a step"))
