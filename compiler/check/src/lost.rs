@@ -26,18 +26,22 @@ impl Cx<'_> {
     /// Goes past a step of which a part could not be read: that part may have left.
     pub fn lost_jump(&mut self, step: Span) {
         let next = self.lost_jumps.partition_point(|lost| lost.start < step.start);
-        self.lost_way |= self.lost_jumps.get(next).is_some_and(|lost| step.contains(*lost));
+        self.point.vague |= self.lost_jumps.get(next).is_some_and(|lost| step.contains(*lost));
     }
 
     /// Goes past a step that could not be read: it may have left, and assigned what it names.
     pub fn lost_step(&mut self, span: Span) {
+        if !self.point.reachable {
+            self.point.reachable = true;
+            self.point.vague = true;
+        }
         for word in words(self.item.slice(span)) {
             if let Some(&id) = self.visible.get(word)
                 && self.bindings[id as usize].kind == BindingKind::State
             {
                 self.point.assigned.insert(id);
             }
-            self.lost_way |= JUMPS.contains(&word);
+            self.point.vague |= JUMPS.contains(&word);
         }
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Repair {
     /// Where it is closed, and by what.
     pub(crate) at: u32,
     pub(crate) text: String,
+    /// The bracket of another kind that stands in the place of the right one.
+    pub(crate) instead_of: Option<Span>,
 }
 
 /// A bracket that is open, by its token.
@@ -44,29 +46,47 @@ pub(crate) fn balance(text: &str) -> Option<(Patch, Vec<Repair>)> {
         let ending = format!("\n{}\"\"\"", " ".repeat(indent));
         patch.replace(Span::at(at), ending.clone());
         closed = patch.apply(text);
-        repairs.push(Repair { open: Span::new(open, open + 3), found: None, at, text: ending });
+        let open = Span::new(open, open + 3);
+        repairs.push(Repair { open, found: None, at, text: ending, instead_of: None });
     }
     let outline = Outline::new(&closed);
     let lines = Lines::new(&outline);
     let plain = unclosed(&outline, &lines, false);
     let by_layout = unclosed(&outline, &lines, true);
-    let chosen = if by_layout.0.len() == plain.0.len() && by_layout.1 == plain.1 { by_layout } else { plain };
+    let same = by_layout.0.len() == plain.0.len() && by_layout.1.len() == plain.1.len();
+    let mut chosen = if same { by_layout } else { plain };
     if chosen.0.len() > OPEN_MAX || (chosen.0.is_empty() && repairs.is_empty()) {
         return None;
     }
-    let mut found: Vec<Repair> =
-        chosen.0.iter().map(|&(open, limit)| close(&outline, &lines, open, limit)).collect();
+    let mut found: Vec<Repair> = Vec::new();
+    for &(open, limit) in &chosen.0 {
+        // `[1, 2)`: the one that closes nothing was to close it.
+        let other = chosen.1.iter().position(|&i| {
+            i > open.token && i < limit && lines.line(i) == open.line && outline.word(open.token) != "{"
+        });
+        found.push(match other.map(|n| chosen.1.remove(n)) {
+            Some(i) => {
+                let span = outline.tokens[i].span;
+                let text = if outline.word(open.token) == "(" { ")" } else { "]" };
+                let open = outline.tokens[open.token].span;
+                Repair { open, found: None, at: span.start, text: text.to_owned(), instead_of: Some(span) }
+            }
+            None => close(&outline, &lines, open, limit),
+        });
+    }
     // Where several are closed at one place, the innermost is first.
     found.sort_by_key(|r| (r.at, std::cmp::Reverse(r.open.start)));
     for mut repair in found {
         repair.open = patch.span_back(repair.open);
         repair.found = repair.found.map(|span| patch.span_back(span));
         repair.at = patch.back(repair.at, true);
+        repair.instead_of = repair.instead_of.map(|span| patch.span_back(span));
         repairs.push(repair);
     }
     let mut whole = Patch::default();
     for repair in &repairs {
-        if !whole.replace(Span::at(repair.at), repair.text.clone()) {
+        let at = repair.instead_of.unwrap_or(Span::at(repair.at));
+        if !whole.replace(at, repair.text.clone()) {
             return None;
         }
     }
@@ -150,10 +170,10 @@ impl Lines {
 
 /// The brackets that are never closed, and how many closing ones close nothing. By layout a brace at the head of its line
 /// closes the one whose line is indented as it is.
-fn unclosed(outline: &Outline<'_>, lines: &Lines, by_layout: bool) -> (Vec<Unclosed>, usize) {
+fn unclosed(outline: &Outline<'_>, lines: &Lines, by_layout: bool) -> (Vec<Unclosed>, Vec<usize>) {
     let mut open: Vec<Open> = Vec::new();
     let mut found: Vec<Unclosed> = Vec::new();
-    let mut stray = 0;
+    let mut stray = Vec::new();
     for i in 0..outline.tokens.len() {
         match outline.kind(i) {
             Some(TokenKind::Open | TokenKind::SpliceOpen) => {
@@ -182,7 +202,7 @@ fn unclosed(outline: &Outline<'_>, lines: &Lines, by_layout: bool) -> (Vec<Unclo
                     .flatten();
                 match laid_out.or(plain) {
                     Some(n) => found.extend(open.drain(floor + n..).skip(1).map(|o| (o, i))),
-                    None => stray += 1,
+                    None => stray.push(i),
                 }
             }
             // A string that its line ends takes the brackets of its line with it.
@@ -249,7 +269,7 @@ fn close(outline: &Outline<'_>, lines: &Lines, open: Open, limit: usize) -> Repa
         _ => " }".to_owned(),
     };
     let found = outline.tokens.get(limit).map(|t| t.span);
-    Repair { open: outline.tokens[open.token].span, found, at: last.end, text }
+    Repair { open: outline.tokens[open.token].span, found, at: last.end, text, instead_of: None }
 }
 
 #[cfg(test)]

@@ -69,6 +69,8 @@ impl<'a> Outline<'a> {
             match token.kind {
                 TokenKind::Space => line_break |= text[token.span.range()].contains('\n'),
                 kind if kind.is_trivia() => {}
+                // A separator of other languages is told and passed over.
+                TokenKind::Unknown if &text[token.span.range()] == ";" => {}
                 _ => {
                     tokens.push(token);
                     first_on_line.push(std::mem::take(&mut line_break));
@@ -314,7 +316,7 @@ impl<'a> Outline<'a> {
                     open.push(Open { block, head: "", at: i });
                 }
                 TokenKind::Close | TokenKind::SpliceClose => {
-                    let Some(n) = open.iter().rposition(|o| closes(self.word(o.at), self.word(i))) else {
+                    let Some(n) = open.iter().rposition(|o| self.closes(o.at, i)) else {
                         continue;
                     };
                     for closed in open.drain(n..).filter_map(|o| o.block) {
@@ -326,6 +328,15 @@ impl<'a> Outline<'a> {
         }
     }
 
+    /// Whether a closing bracket closes one that opens.
+    fn closes(&self, open: usize, close: usize) -> bool {
+        let splice = self.kind(close) == Some(TokenKind::SpliceClose);
+        matches!(
+            (self.word(open), self.word(close), splice),
+            ("(", ")", _) | ("[", "]", _) | ("{", "}", false) | ("${", "}", true)
+        )
+    }
+
     /// The parentheses and square brackets that what is around them closes.
     fn unclosed(&self) -> Vec<usize> {
         let (mut open, mut found) = (Vec::new(), Vec::new());
@@ -333,7 +344,7 @@ impl<'a> Outline<'a> {
             match self.tokens[i].kind {
                 TokenKind::Open | TokenKind::SpliceOpen => open.push(i),
                 TokenKind::Close | TokenKind::SpliceClose => {
-                    if let Some(n) = open.iter().rposition(|&o| closes(self.word(o), self.word(i))) {
+                    if let Some(n) = open.iter().rposition(|&o| self.closes(o, i)) {
                         found.extend(open.drain(n..).skip(1));
                     }
                 }
@@ -341,7 +352,7 @@ impl<'a> Outline<'a> {
             }
         }
         found.extend(open);
-        found.retain(|&i| matches!(self.word(i), "(" | "["));
+        found.retain(|&i| matches!(self.word(i), "(" | "[" | "${"));
         found
     }
 
@@ -547,10 +558,6 @@ impl<'a> Outline<'a> {
             .any(|j| self.word(j) == "=>")
             || self.kind(i) == Some(TokenKind::Word) && matches!(self.word(i + 1), ":" | "->")
     }
-}
-
-fn closes(open: &str, close: &str) -> bool {
-    matches!((open, close), ("(", ")") | ("[", "]") | ("{" | "${", "}"))
 }
 
 /// Words that say what a brace after them holds.

@@ -407,6 +407,12 @@ impl FileParser<'_> {
             return false;
         }
         patch.replace(span, " ");
+        // By its layout it is the early one that is too many.
+        let indent = |at: u32| {
+            let line = outline.text[..at as usize].rfind('\n').map_or(0, |n| n + 1);
+            outline.text[line..].len() - outline.text[line..].trim_start_matches([' ', '\t']).len()
+        };
+        let heads = outline.starts_line(early) && indent(span.start) > indent(fault.span.start);
         let between = early + 1 < outline.token_at(fault.span.start);
         let told = fault.span.shift(base);
         if let Some(diagnostic) = self.diagnostics.iter_mut().rfind(|d| d.primary.at.span == told)
@@ -414,7 +420,14 @@ impl FileParser<'_> {
         {
             diagnostic.fixes.clear();
             let at = span.shift(base).within(self.file);
-            *diagnostic = diagnostic.clone().label(at, "the declaration ends here already");
+            *diagnostic = if heads {
+                explain::fault(self.file, outline.text, Fault { kind: FaultKind::StrayClose, span })
+            } else {
+                diagnostic.clone().label(at, "the declaration ends here already")
+            };
+            if heads {
+                move_spans(diagnostic, self.file, &|span| span.shift(base));
+            }
         }
         true
     }

@@ -683,12 +683,18 @@ impl<'a> Scanner<'a> {
             return false;
         }
         let mut end = line_start;
+        let mut count = 0;
         for line in text[line_start..].split_inclusive('\n') {
             let own = line.len() - line.trim_start_matches([' ', '\t']).len();
             if own != indent || !line[own..].starts_with("- ") {
                 break;
             }
             end += line.len();
+            count += 1;
+        }
+        // One alone may be a sign; in a node's fields nothing is negative.
+        if count < 2 && !(self.fields.in_fields && self.lexer.open.len() == 1) {
+            return false;
         }
         let end = line_start + text[line_start..end].trim_end().len();
         if end <= span.start as usize {

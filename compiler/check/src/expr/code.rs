@@ -182,7 +182,7 @@ impl Cx<'_> {
         }
         self.point.facts.truncate(facts);
         if otherwise.is_none() {
-            self.exhaustive(&cases, subject.span, route.span, false);
+            self.lost_way |= self.exhaustive(&cases, subject.span, route.span, false);
         }
         let mut ty = Type::Never;
         let mut joined = Typed::new(Expr::Const(Value::Null), Type::Never);

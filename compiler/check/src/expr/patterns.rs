@@ -232,14 +232,14 @@ impl Cx<'_> {
         Cases { broken: true, ..self.cases(ty) }
     }
 
-    /// Reports what no arm handles. Only in a flow can an arm fail.
-    pub fn exhaustive(&mut self, cases: &Cases, subject: Span, route: Span, in_flow: bool) {
+    /// Reports what no arm handles, and returns whether there is something. Only in a flow can an arm fail.
+    pub fn exhaustive(&mut self, cases: &Cases, subject: Span, route: Span, in_flow: bool) -> bool {
         if cases.broken {
-            return;
+            return false;
         }
         let head = Span::new(route.start, subject.end);
         let diagnostic = match &cases.left {
-            Some(left) if left.is_empty() => return,
+            Some(left) if left.is_empty() => return false,
             Some(left) => {
                 let missing: Vec<String> = left.iter().map(case_text).collect();
                 let listed = missing.iter().map(|case| format!("`{case}`")).collect::<Vec<_>>().join(", ");
@@ -269,8 +269,7 @@ impl Cx<'_> {
                 .help("add `else => …`"),
         };
         self.report(diagnostic);
-        // What isn't handled may lead on, and isn't judged by where it leads.
-        self.lost_way = true;
+        true
     }
 
     /// Returns a pattern as a coordinate names it.

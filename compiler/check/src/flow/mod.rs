@@ -309,7 +309,8 @@ impl FlowCheck<'_> {
         let outer = self.in_unreachable;
         let mut last: Option<&tree::Step> = None;
         for step in steps {
-            if !self.point.reachable && !self.in_unreachable && !self.lost && !self.lost_way {
+            let lost = self.lost || self.lost_way || matches!(step.kind, StepKind::Error);
+            if !self.point.reachable && !self.in_unreachable && !lost {
                 self.unreachable(step, last);
                 self.in_unreachable = true;
             }

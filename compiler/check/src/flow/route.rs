@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::step::Got;
 use super::{FlowCheck, Frame, ValueFrame};
-use crate::cx::{BindingKind, Place, Typed};
+use crate::cx::{BindingKind, Place, Point, Typed};
 use crate::expr::patterns::head_span;
 
 impl FlowCheck<'_> {
@@ -87,7 +87,7 @@ impl FlowCheck<'_> {
     fn route_conditions(&mut self, route: &tree::Route, segment: Option<SmolStr>, into: Option<u32>) {
         let mut arms = Vec::with_capacity(route.arms.len());
         let mut end = Self::nowhere();
-        let mut has_else = false;
+        let (mut has_else, mut lost) = (false, false);
         let mut number = 0;
         for arm in &route.arms {
             if has_else && !matches!(arm.head, RouteHead::Error) {
@@ -105,8 +105,7 @@ impl FlowCheck<'_> {
                     (SmolStr::from("route:else"), None, None)
                 }
                 _ => {
-                    self.cx.lost_way = true;
-                    has_else = true;
+                    lost = true;
                     continue;
                 }
             };
@@ -124,15 +123,15 @@ impl FlowCheck<'_> {
             }
             arms.push(TestArm { segment: label, test, block });
         }
-        if !has_else {
+        if !has_else && !lost {
             let diagnostic = self
                 .error(Code::NonExhaustiveRoute, route.span, "this route has no `else` arm")
                 .here("all conditions may be false")
                 .help("add `else => …`, or use `if` for a step that may be skipped");
             self.report(diagnostic);
-            self.cx.lost_way = true;
+            lost = true;
         }
-        self.cx.point = end;
+        self.lead_on(lost, end);
         self.emit(Statement::If { segment, arms, into });
     }
 
@@ -152,7 +151,7 @@ impl FlowCheck<'_> {
         let start = self.point.clone();
         let mut end = Self::nowhere();
         let mut arms = Vec::with_capacity(route.arms.len());
-        let mut closed = false;
+        let (mut closed, mut lost) = (false, false);
         for arm in &route.arms {
             self.cx.point = start.clone();
             self.hoist = None;
@@ -209,19 +208,29 @@ impl FlowCheck<'_> {
                     arms.push(RouteArm { segment: label, patterns: Vec::new(), binds, guard: None, block });
                 }
                 RouteHead::Condition(_) | RouteHead::Error => {
-                    self.cx.lost_way = true;
-                    closed = true;
+                    lost = true;
                     continue;
                 }
             }
             let after = self.point.clone();
             end.meet(after);
         }
-        if !closed {
-            self.exhaustive(&cases, written.span, route.span, true);
+        if !closed && !lost {
+            lost = self.exhaustive(&cases, written.span, route.span, true);
         }
-        self.cx.point = end;
+        self.cx.point = start;
+        self.lead_on(lost, end);
         self.emit(Statement::Route { segment, value, bind, arms, into });
+    }
+
+    /// Goes on behind the arms of a route. What no arm handles, or one that could not be read, may lead on, and isn't judged by
+    /// where it leads.
+    fn lead_on(&mut self, lost: bool, end: Point) {
+        if lost && !end.reachable {
+            self.cx.point.vague = true;
+        } else {
+            self.cx.point = end;
+        }
     }
 }
 

@@ -99,6 +99,14 @@ pub(crate) fn unclosed(
     let at = repair.open.shift(base).within(file);
     let opening = text.get(repair.open.range()).unwrap_or("");
     let closing = repair.text.trim();
+    if let Some(other) = repair.instead_of {
+        let word = text.get(other.range()).unwrap_or("");
+        let other = other.shift(base).within(file);
+        return Diagnostic::new(Code::UnclosedDelimiter, at, format!("`{opening}` is closed by `{word}`"))
+            .label(other, format!("`{closing}` belongs here"))
+            .help(format!("write `{closing}`"))
+            .fix(format!("write `{closing}`"), other, repair.text.clone());
+    }
     let diagnostic = Diagnostic::new(Code::UnclosedDelimiter, at, format!("`{opening}` is never closed"))
         .help(format!("add `{closing}`"))
         .fix(format!("add `{closing}`"), Span::at(repair.at).shift(base).within(file), repair.text.clone());

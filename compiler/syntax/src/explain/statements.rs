@@ -335,6 +335,27 @@ pub(super) fn block_without_braces(place: &Place<'_>) -> Option<Diagnostic> {
     }
     let step = matches!(place.outline.kind(at), Some(TokenKind::Word))
         && !matches!(word, "with" | "catch" | "undo" | "as" | "when" | "and" | "or" | "not" | "in" | "is");
+    if step && place.outline.starts_line(at) && place.word(head) != "loop" {
+        // The block is the lines that are indented deeper.
+        let indent = place.indent(head);
+        let deeper = (at..place.outline.tokens.len())
+            .take_while(|&i| !place.outline.starts_line(i) || place.indent(i) > indent)
+            .take_while(|&i| place.word(i) != "}" || place.indent(i) > indent)
+            .last();
+        let diagnostic = place
+            .error(place.span(head, at), format!("the block of this `{}` has no braces", place.word(head)))
+            .help(help);
+        return Some(match deeper {
+            Some(last) => diagnostic.fix_all(
+                "add the braces",
+                vec![
+                    place.insert_after(at - 1, " {"),
+                    place.insert_after(last, format!("\n{}}}", " ".repeat(indent))),
+                ],
+            ),
+            None => diagnostic,
+        });
+    }
     if !step
         || place.outline.starts_line(at)
         || (at..end).any(|i| matches!(place.word(i), "{" | "}" | "else"))
@@ -646,7 +667,8 @@ pub(super) fn implicit_return(place: &Place<'_>) -> Option<Diagnostic> {
     let block = &place.outline.blocks[region.block];
     let first = place.steps()?;
     let returns = (0..block.open).any(|i| place.word(i) == "->");
-    let last = block.elements.last() == Some(&first);
+    let last = block.elements.last() == Some(&first)
+        && (place.outline.starts_line(first) || first == block.open + 1);
     let value = match place.outline.kind(first)? {
         TokenKind::Word => {
             !is_reserved(place.word(first)) || matches!(place.word(first), "true" | "false" | "null")
