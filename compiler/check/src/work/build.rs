@@ -113,7 +113,8 @@ impl Build<'_, '_> {
                 let body = self.block(&walk.body);
                 Work::all([over, self.walked(&walk.binding, &walk.binding.item.text, body)])
             }
-            StepKind::Parallel(block) => self.block(block),
+            // There may be more branches than a run can hold.
+            StepKind::Parallel(block) => Work::all([BuiltIn::EXHAUSTED.work(), self.block(block)]),
             StepKind::Try(tried) => {
                 let body = self.block(&tried.body);
                 let body = match tried.arms.is_empty() {
@@ -216,7 +217,7 @@ impl Build<'_, '_> {
             ValueKind::ParallelFor(walk) => {
                 let over = self.walk(&walk.binding, walk.max.as_ref());
                 let jobs = self.optional(walk.jobs.as_ref());
-                // Equal keys; and there may be more branches than a run can hold.
+                // Equal keys.
                 let keys = match &walk.by {
                     Some(by) => Work::all([self.pure(by), BuiltIn::BAD_VALUE.work()]),
                     None => Work::Nothing,
