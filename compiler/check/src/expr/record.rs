@@ -323,9 +323,12 @@ impl Cx<'_> {
         let mut value_type = wanted.as_ref().map_or(Type::Never, |(_, value)| value.clone());
         let mut entries = Vec::with_capacity(record.entries.len());
         let mut failed = false;
+        let mut given: HashMap<MapKey, Span> = HashMap::new();
         for entry in &record.entries {
             match entry {
                 Entry::Spread(map) => {
+                    // What follows replaces entries.
+                    given.clear();
                     let hint = wanted.as_ref().map(|(key, value)| Type::map(key.clone(), value.clone()));
                     let typed = match first.take() {
                         Some(typed) => typed,
@@ -357,6 +360,24 @@ impl Cx<'_> {
                 }
                 Entry::Pair { optional, key, value } => {
                     let (key_expr, own_key) = self.key(key, wanted.as_ref().map(|(key, _)| key));
+                    let constant = match &key_expr {
+                        Expr::Const(value) if !matches!(own_key, Type::Error) => MapKey::from_value(value),
+                        _ => None,
+                    };
+                    let at = key_span(key, value);
+                    if let Some(first) = constant.and_then(|key| given.insert(key, at)) {
+                        let diagnostic = self
+                            .error(
+                                Code::DuplicateName,
+                                at,
+                                format!("the key `{}` is given twice", self.text(at)),
+                            )
+                            .here("given again here")
+                            .label(self.at(first), "first given here")
+                            .help("remove one of the two");
+                        self.report(diagnostic);
+                        failed = true;
+                    }
                     let hint = wanted.as_ref().map(|(_, value)| value);
                     let mut typed = self.expr(value, hint.filter(|_| !optional));
                     if *optional {
