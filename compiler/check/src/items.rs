@@ -14,7 +14,9 @@ use smol_str::SmolStr;
 use crate::coordinates::Coordinates;
 use crate::cx::{Cx, Use};
 use crate::node::agent::Agent;
+use crate::node::settings::{Kind, setting};
 use crate::program::{Entry, Module, Program, Symbol};
+use crate::suggest::nearest;
 use crate::work::{self, Work};
 use crate::writers::WriterCall;
 
@@ -131,8 +133,11 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
         Body::Agent(agent) => agent.asks_default,
         _ => false,
     };
-    // A model that is named and unknown is reported already.
-    let named = |node: &tree::Node| node.fields.iter().any(|field| field.key.text == "model");
+    // A model that is named and unknown is reported already, and so is a slip in the word `model`.
+    let slip = |name: &str| setting(Kind::Prompt, name).is_none() && nearest(name, ["model"]).is_some();
+    let named = |node: &tree::Node| {
+        node.fields.iter().any(|field| field.key.text == "model" || slip(field.key.as_str()))
+    };
     let no_model = match &item.kind {
         ItemKind::Node(node) if asks_default && !named(node) => Some(node.name.span),
         _ => None,

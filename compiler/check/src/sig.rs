@@ -11,7 +11,9 @@ use flow_syntax::tree::{self, ExprKind, ItemKind, NodeKind};
 use smol_str::SmolStr;
 
 use crate::cx::{Cx, Typed};
+use crate::node::settings::{Kind, setting};
 use crate::program::{CallKind, CallSig, Entry, ModelSig, Module, ParamSig, Program, Sig, Symbol};
+use crate::suggest::nearest;
 use crate::types::{docs, trust};
 
 /// Names that a module used, by module.
@@ -54,7 +56,7 @@ fn signature(cx: &mut Cx, item: &tree::Item) -> Option<Sig> {
             };
             let has = |name: &str| node.fields.iter().any(|field| field.key.text == name);
             let writes = ["post", "put", "patch", "delete", "run", "mcp"].into_iter().any(has);
-            let unsafe_writer = kind == CallKind::Tool && writes && !has("idempotent");
+            let unsafe_writer = kind == CallKind::Tool && writes && !says_idempotent(&node.fields);
             let params = params(cx, &node.params);
             let returns = cx.read_type(|reader| reader.read(&node.returns));
             Sig::Call(Arc::new(CallSig { kind, params, returns, unsafe_writer, documented }))
@@ -112,6 +114,14 @@ fn signature(cx: &mut Cx, item: &tree::Item) -> Option<Sig> {
         | ItemKind::Import(_)
         | ItemKind::Allow(_)
         | ItemKind::Test(_) => return None,
+    })
+}
+
+/// Whether a tool says what makes a call unique, if with a slip in the word, which is reported.
+pub(crate) fn says_idempotent(fields: &[tree::Field]) -> bool {
+    fields.iter().any(|field| {
+        let key = field.key.as_str();
+        key == "idempotent" || setting(Kind::Tool, key).is_none() && nearest(key, ["idempotent"]).is_some()
     })
 }
 

@@ -148,7 +148,15 @@ impl Cx<'_> {
         };
         let mut tools: Vec<AgentTool> = Vec::with_capacity(written.len());
         let mut places: HashMap<SmolStr, Span> = HashMap::with_capacity(written.len());
-        for tool in written {
+        for (at, tool) in written.iter().enumerate() {
+            // `search mx 4`: that a comma is missing is told already.
+            let before = at.checked_sub(1).and_then(|before| written.get(before));
+            if before
+                .is_some_and(|before| !self.text(Span::new(before.span.end, tool.span.start)).contains(','))
+            {
+                self.use_names(&tool.tool);
+                continue;
+            }
             let max = tool.max.as_ref().and_then(|max| self.tool_max(max));
             let Some((name, called)) = self.tool_use(tool) else { continue };
             let at = tool.tool.span;

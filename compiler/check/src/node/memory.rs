@@ -255,7 +255,11 @@ impl Cx<'_> {
         let called = SmolStr::from(format!("{memory}.{}", operation.name));
         let args = self.arguments(&operation.params, &method.args, &called, method.name.span);
         if self.diagnostics.len() > found {
-            return operation.returns;
+            // How long a list is hangs on its arguments.
+            return match operation.returns {
+                Type::List(..) => Type::Error,
+                returns => returns,
+            };
         }
         // How many there are at most is how long the list can be.
         let most = operation.params.iter().position(|param| matches!(param.name.as_str(), "max" | "top"));

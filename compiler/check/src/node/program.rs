@@ -69,7 +69,7 @@ impl Cx<'_> {
             self.idempotent(field);
         }
         let retry = self.count_field(fields.expr("retry"), "retry");
-        let writes = kind != "python" && fields.get("idempotent").is_none();
+        let writes = kind != "python" && !crate::sig::says_idempotent(&node.fields);
         if writes && retry.is_some_and(|count| count > 0) {
             let span = fields.get("retry").map_or(node.name.span, |field| field.span);
             self.unsafe_retry(&node.name.text, span);

@@ -97,7 +97,7 @@ impl Cx<'_> {
         let writes = method != "get";
         if writes
             && idempotent.is_none()
-            && fields.get("idempotent").is_none()
+            && !crate::sig::says_idempotent(&node.fields)
             && retry.is_some_and(|count| count > 0)
         {
             let span = fields.get("retry").map_or(node.name.span, |field| field.span);
@@ -215,7 +215,8 @@ impl Cx<'_> {
         if let Some(SecretPiece::Expr(Expr::Slot(slot))) = url.0.first()
             && let Some(param) = node.params.get(*slot as usize)
         {
-            if trust(&param.ty.ty) != Some(Trust::Trusted) {
+            let lost = matches!(param.ty.ty.kind, tree::TypeKind::Error);
+            if trust(&param.ty.ty) != Some(Trust::Trusted) && !lost {
                 let name = &param.name.text;
                 let diagnostic = self
                     .error(
