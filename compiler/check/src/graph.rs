@@ -1,5 +1,8 @@
 //! Graphs of modules and declarations: what stands on what.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 /// Returns the strongly connected components of a graph, each after all that it leads to. `edges[n]` holds where `n` leads.
 pub(crate) fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     // Tarjan's, with a stack of its own: a chain of calls may be as long as the program.
@@ -54,9 +57,42 @@ pub(crate) fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     found
 }
 
+/// Returns for each node what it and all that it leads to has. Nodes that have the same share it, so that a long chain costs no
+/// more than its length.
+pub(crate) fn gathered(edges: &[Vec<usize>], own: &[BTreeSet<usize>]) -> Vec<Arc<BTreeSet<usize>>> {
+    let nothing = Arc::new(BTreeSet::new());
+    let mut all = vec![nothing.clone(); edges.len()];
+    for component in components(edges) {
+        let below = component.iter().flat_map(|member| &edges[*member]);
+        let largest =
+            below.clone().map(|to| &all[*to]).max_by_key(|set| set.len()).unwrap_or(&nothing).clone();
+        let mut more: BTreeSet<usize> = BTreeSet::new();
+        for to in below.filter(|to| !Arc::ptr_eq(&all[**to], &largest)) {
+            more.extend(all[*to].difference(&largest));
+        }
+        for member in &component {
+            more.extend(own[*member].difference(&largest));
+        }
+        let together = match more.is_empty() {
+            true => largest,
+            false => Arc::new(largest.union(&more).copied().collect()),
+        };
+        component.iter().for_each(|member| all[*member] = together.clone());
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
-    use super::components;
+    use super::{components, gathered};
+
+    #[test]
+    fn what_is_below_is_gathered() {
+        let own = [vec![], vec![1], vec![2, 3], vec![], vec![1]].map(|of| of.into_iter().collect());
+        let sets = gathered(&[vec![1, 2], vec![3], vec![1], vec![1], vec![]], &own);
+        let sets: Vec<Vec<usize>> = sets.iter().map(|set| set.iter().copied().collect()).collect();
+        assert_eq!(sets, [vec![1, 2, 3], vec![1], vec![1, 2, 3], vec![1], vec![1]]);
+    }
 
     #[test]
     fn what_is_led_to_comes_first() {

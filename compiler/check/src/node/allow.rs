@@ -1,6 +1,7 @@
 //! Authority: what a file's tools reach is held against its `allow`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::plan::Grant;
@@ -8,7 +9,8 @@ use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, ExprKind, ItemKind, Literal};
 
 use crate::cx::Use;
-use crate::items::Items;
+use crate::graph::gathered;
+use crate::items::{Checked, Items};
 use crate::program::{Module, Program, Symbol};
 
 /// Reads the `allow` of every module.
@@ -142,6 +144,7 @@ pub fn covers(grant: &Grant, need: &Grant) -> bool {
 
 /// Reports what the declarations of each module need and its `allow` doesn't list. One edit mends all of a module.
 pub(crate) fn missing(program: &Program, items: &Items, diagnostics: &mut Vec<Diagnostic>) {
+    let below = Below::new(items);
     for module in program.modules.values().filter(|module| !module.allow_broken) {
         let mut needs: Vec<(&tree::Item, &Grant, Span)> = Vec::new();
         for (index, item) in module.tree.items.iter().enumerate() {
@@ -166,7 +169,10 @@ pub(crate) fn missing(program: &Program, items: &Items, diagnostics: &mut Vec<Di
             }
             found.push(unmet(module, item, need, span));
         }
-        for (symbol, need, at, call) in reached(program, items, module) {
+        // Where all is allowed nobody has to be told of the way there.
+        let reached =
+            if below.is_allowed(items, module) { Vec::new() } else { reached(program, items, module) };
+        for (symbol, need, at, call) in reached {
             let text = grant_text(need);
             if !listed.contains(&text) && !module.allow.iter().any(|(grant, _)| covers(grant, need)) {
                 found.push(unmet_elsewhere(module, &symbol.name, &text, at, call));
@@ -176,6 +182,59 @@ pub(crate) fn missing(program: &Program, items: &Items, diagnostics: &mut Vec<Di
         let mut found = found.into_iter();
         diagnostics.extend(found.next().map(|first| with_fix(module, first, &listed.join(", "))));
         diagnostics.extend(found);
+    }
+}
+
+/// What declarations need, together with all that they use.
+struct Below<'a> {
+    grants: Vec<&'a Grant>,
+    /// Of each item, numbers of `grants`.
+    of: Vec<Arc<BTreeSet<usize>>>,
+}
+
+impl<'a> Below<'a> {
+    fn new(items: &'a Items) -> Below<'a> {
+        let mut grants: Vec<&Grant> = Vec::new();
+        let mut numbers: HashMap<String, usize> = HashMap::new();
+        let mut number = |need: &'a Grant| {
+            *numbers.entry(grant_text(need)).or_insert_with(|| {
+                grants.push(need);
+                grants.len() - 1
+            })
+        };
+        let own: Vec<BTreeSet<usize>> = items
+            .values()
+            .map(|checked| checked.needs.iter().map(|(need, _)| number(need)).collect())
+            .collect();
+        let edges = |checked: &Arc<Checked>| -> Vec<usize> {
+            let used = checked.uses.iter().filter_map(|(what, _)| match what {
+                Use::Node(next) | Use::Flow(next) | Use::Code(next) | Use::Model(next) => {
+                    items.get_index_of(next)
+                }
+                _ => None,
+            });
+            used.collect()
+        };
+        let of = match grants.is_empty() {
+            true => Vec::new(),
+            false => gathered(&items.values().map(edges).collect::<Vec<_>>(), &own),
+        };
+        Below { grants, of }
+    }
+
+    /// Whether a module's `allow` covers all that its flows lead to.
+    fn is_allowed(&self, items: &Items, module: &Module) -> bool {
+        if self.grants.is_empty() {
+            return true;
+        }
+        let flows = module.tree.items.iter().filter(|item| matches!(item.kind, ItemKind::Flow(_)));
+        let mut sets = flows.filter_map(|item| {
+            let name = item.kind.name()?.text.clone();
+            self.of.get(items.get_index_of(&Symbol { module: module.name.clone(), name })?)
+        });
+        sets.all(|set| {
+            set.iter().all(|need| module.allow.iter().any(|(grant, _)| covers(grant, self.grants[*need])))
+        })
     }
 }
 

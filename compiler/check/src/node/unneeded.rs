@@ -1,21 +1,20 @@
 //! Entries of `allow` that nothing needs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::plan::Grant;
 use flow_source::FileId;
-use smol_str::SmolStr;
 
 use super::allow::{covers, grant_text};
+use crate::graph::gathered;
 use crate::items::Items;
 use crate::program::Program;
 
 /// Warns of entries of `allow` that neither the file nor what it imports needs.
 pub(crate) fn unneeded(program: &Program, items: &Items, diagnostics: &mut Vec<Diagnostic>) {
-    let mut needs: HashMap<&SmolStr, Vec<&Grant>> = HashMap::new();
-    for (symbol, checked) in items {
-        needs.entry(&symbol.module).or_default().extend(checked.needs.iter().map(|(need, _)| need));
+    if program.modules.values().all(|module| module.allow.is_empty()) {
+        return;
     }
     // A secret that stands where none may is meant to be used, and told of already.
     let leaks: HashSet<FileId> = diagnostics
@@ -23,17 +22,36 @@ pub(crate) fn unneeded(program: &Program, items: &Items, diagnostics: &mut Vec<D
         .filter(|diagnostic| diagnostic.code == Code::SecretLeak)
         .map(|diagnostic| diagnostic.primary.at.file)
         .collect();
-    for module in program.modules.values().filter(|module| !module.allow.is_empty()) {
-        let mut open = vec![&module.name];
-        let mut seen: HashSet<&SmolStr> = open.iter().copied().collect();
-        let mut all: Vec<&Grant> = Vec::new();
-        let mut complete = true;
-        while let Some(name) = open.pop() {
-            let Some(own) = program.modules.get(name) else { continue };
-            all.extend(needs.get(name).into_iter().flatten().copied());
-            complete &= own.tree.items.iter().all(|item| !opaque(item));
-            open.extend(own.requires.iter().map(|(name, _)| name).filter(|name| seen.insert(name)));
+    // What is needed has the number of a grant from 1; 0 stands for something that isn't known from the text.
+    let mut grants: Vec<&Grant> = Vec::new();
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    let mut own: Vec<BTreeSet<usize>> = program
+        .modules
+        .values()
+        .map(|module| module.tree.items.iter().any(opaque).then_some(0).into_iter().collect())
+        .collect();
+    for (symbol, checked) in items {
+        let Some(module) = program.modules.get_index_of(&symbol.module) else { continue };
+        for (need, _) in &checked.needs {
+            own[module].insert(*numbers.entry(grant_text(need)).or_insert_with(|| {
+                grants.push(need);
+                grants.len()
+            }));
         }
+    }
+    let edges: Vec<Vec<usize>> = program
+        .modules
+        .values()
+        .map(|module| {
+            module.requires.iter().filter_map(|(name, _)| program.modules.get_index_of(name)).collect()
+        })
+        .collect();
+    let below = gathered(&edges, &own);
+    for (module, below) in program.modules.values().zip(below).filter(|(module, _)| !module.allow.is_empty())
+    {
+        let complete = !below.contains(&0);
+        let all: Vec<&Grant> =
+            below.iter().filter_map(|number| grants.get(number.checked_sub(1)?).copied()).collect();
         let mut listed = HashMap::new();
         for (grant, at) in &module.allow {
             let text = grant_text(grant);
