@@ -206,7 +206,15 @@ impl Point {
             *self = other;
             return;
         }
-        self.vague &= other.vague;
+        // What a wrong jump knows says nothing about the other way.
+        match (self.vague, other.vague) {
+            (false, true) => return,
+            (true, false) => {
+                *self = other;
+                return;
+            }
+            _ => {}
+        }
         self.assigned.meet(&other.assigned);
         let known = std::mem::take(&mut self.facts);
         self.facts = known.into_iter().filter(|fact| other.holds(fact)).collect();

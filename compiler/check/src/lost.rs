@@ -23,6 +23,11 @@ impl Cx<'_> {
         self.lost_jumps.sort_unstable();
     }
 
+    /// Whether any of these words stands in text that could not be read.
+    pub fn lost_any(&self, words: &[&str]) -> bool {
+        !self.lost_words.is_empty() && words.iter().any(|word| self.lost_words.contains(*word))
+    }
+
     /// Goes past a step of which a part could not be read: that part may have left.
     pub fn lost_jump(&mut self, step: Span) {
         let next = self.lost_jumps.partition_point(|lost| lost.start < step.start);

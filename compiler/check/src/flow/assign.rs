@@ -16,7 +16,8 @@ impl FlowCheck<'_> {
     pub fn assign(&mut self, assign: &tree::Assign, span: Span) {
         let Some(id) = self.place(assign, span) else {
             // The value is checked all the same; nothing is known of its place.
-            self.value_of(&assign.value, None, None, None);
+            let slot = self.slot("$lost", Type::Error);
+            self.value_of(&assign.value, None, None, Some(slot));
             return;
         };
         match assign.op {

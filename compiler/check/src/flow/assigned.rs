@@ -35,6 +35,10 @@ impl Cx<'_> {
     pub fn unassigned(&mut self, binding: u32, span: Span, here: &'static str) {
         // Once is enough: what follows may rely on it.
         self.point.assigned.insert(binding);
+        // Text that could not be read may have assigned what it names.
+        if self.lost_words.contains(&self.bindings[binding as usize].name) {
+            return;
+        }
         self.unassigned_read(LateRead { binding, span, here });
     }
 

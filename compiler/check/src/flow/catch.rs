@@ -236,8 +236,9 @@ impl FlowCheck<'_> {
                         .error(Code::MissingReturn, end, "this arm can end without a value")
                         .here("a way leads here")
                         .help("end every way with `yield …`");
+                    let diagnostic = self.not_dropped(diagnostic, block.span, "yield");
                     self.report(diagnostic);
-                    self.cx.point.reachable = false;
+                    self.cx.point.vague = true;
                 }
                 return state;
             }
@@ -257,7 +258,7 @@ impl FlowCheck<'_> {
                         .here("goes on without one")
                         .help("write the value itself, or end the arm with `yield …`");
                     self.report(diagnostic);
-                    self.cx.point.reachable = false;
+                    self.cx.point.vague = true;
                 }
             }
             ArmBody::Error => {

@@ -257,6 +257,9 @@ impl FlowCheck<'_> {
             check.block_body(&stage.body)
         });
         debug_assert_eq!(path, self.path);
+        if self.point.reachable && self.point.vague {
+            self.broken_way(own);
+        }
         if self.point.reachable && !self.point.vague && !self.lost && !self.lost_way {
             let body = stage.body.span;
             let end = Span::new(body.end.saturating_sub(1), body.end);
@@ -401,6 +404,30 @@ impl FlowCheck<'_> {
         });
     }
 
+    /// Reports a call of a stage: `draft(3)` where `goto draft(3)` is meant. Returns whether it is one.
+    pub fn calls_stage(&mut self, call: &tree::Call) -> bool {
+        let innermost = self.innermost(|frame| matches!(frame, Frame::Graph(_)));
+        let known = innermost.and_then(|frame| Some((frame, self.stage_of(frame, &call.name.text)?)));
+        let Some((frame, stage)) = known else { return false };
+        if let Frame::Graph(graph) = &mut self.frames[frame] {
+            graph.links.insert((graph.current, stage));
+            graph.is_broken = true;
+        }
+        self.cx.point.vague = true;
+        let name = &call.name;
+        let diagnostic = self
+            .error(
+                Code::UnknownNode,
+                name.span,
+                format!("`{}` is a stage, and stages aren't called", name.text),
+            )
+            .here("a graph goes there, and doesn't come back")
+            .help(format!("go there: `goto {}(…)`", name.text))
+            .fix("write `goto`", self.at(Span::at(name.span.start)), "goto ");
+        self.report(diagnostic);
+        true
+    }
+
     fn stage_of(&self, frame: usize, name: &str) -> Option<usize> {
         match &self.frames[frame] {
             Frame::Graph(graph) => graph.names.get(name).copied(),
@@ -409,6 +436,9 @@ impl FlowCheck<'_> {
     }
 
     fn outside_graph(&mut self, name: &tree::Name, span: Span) {
+        if self.lost_any(&["graph", "stage"]) {
+            return;
+        }
         let mut diagnostic = self
             .error(Code::GotoOutsideGraph, span, "there is no graph around this `goto`")
             .here("goes from stage to stage only");
@@ -437,6 +467,12 @@ impl FlowCheck<'_> {
                 graph.links.insert((graph.current, stage));
                 break;
             }
+        }
+        if self.lost_words.contains(&name.text) {
+            if let Frame::Graph(graph) = &mut self.frames[frame] {
+                graph.astray = true;
+            }
+            return;
         }
         if let Some(stage) = self.stage_elsewhere(&name.text) {
             let diagnostic = self

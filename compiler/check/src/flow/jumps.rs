@@ -149,7 +149,9 @@ impl FlowCheck<'_> {
                     .error(Code::JumpOutsideBlock, span, "nothing here takes a value")
                     .here("`yield` outside of a block with a value")
                     .help("`yield` belongs into `do`, a value arm or `parallel for`; a flow's result is given with `return`");
-                check.report(diagnostic);
+                if !check.lost_any(&["let", "do", "route", "race", "parallel", "catch", "graph"]) {
+                    check.report(diagnostic);
+                }
             } else if let Some(what) = check.barrier(target) {
                 check.cannot_leave("yield", what, span);
             }
@@ -237,7 +239,9 @@ impl FlowCheck<'_> {
                     .error(Code::JumpOutsideBlock, span, format!("there is no loop around this `{word}`"))
                     .here("outside of `loop` and `for`")
                     .help("leave a flow with `return`, a block with `yield`");
-                self.report(diagnostic);
+                if !self.lost_any(&["loop", "for", "graph"]) {
+                    self.report(diagnostic);
+                }
             }
             None => return true,
         }

@@ -97,6 +97,8 @@ pub(crate) struct FlowCheck<'a> {
     offers: coordinate::Offers<'a>,
     /// Whether what is checked is bound to a name that is taken.
     redeclared: bool,
+    /// The value of the last step, if nothing takes it.
+    dropped: Option<Span>,
     /// The number of sagas around.
     sagas: u32,
     /// The number of arms of races around that haven't won.
@@ -153,6 +155,7 @@ impl<'a> FlowCheck<'a> {
             coordinates: HashMap::new(),
             offers: coordinate::Offers::default(),
             redeclared: false,
+            dropped: None,
             sagas: 0,
             racing: 0,
             in_unreachable: false,
@@ -214,6 +217,7 @@ impl FlowCheck<'_> {
                 .here("a way leads here")
                 .label(self.at(flow.name.span), format!("returns `{returns}`"))
                 .help("end every way with `return …` or `fail …`");
+            let diagnostic = self.not_dropped(diagnostic, flow.body_span, "return");
             self.report(diagnostic);
         }
         id
@@ -308,15 +312,33 @@ impl FlowCheck<'_> {
     fn steps(&mut self, steps: &[tree::Step]) {
         let outer = self.in_unreachable;
         let mut last: Option<&tree::Step> = None;
-        for step in steps {
-            let lost = self.lost || self.lost_way || matches!(step.kind, StepKind::Error);
-            if !self.point.reachable && !self.in_unreachable && !lost {
+        let mut before_jump: Option<Point> = None;
+        for (index, step) in steps.iter().enumerate() {
+            let is_lost = matches!(step.kind, StepKind::Error);
+            self.dropped = None;
+            if let Some(before) = before_jump.take() {
+                // What could not be read after a jump may be its guard.
+                self.cx.point = Point { vague: true, ..before };
+            }
+            let is_known = !self.lost && !self.lost_way && !is_lost;
+            if !self.point.reachable && !self.in_unreachable && is_known {
                 self.unreachable(step, last);
                 self.in_unreachable = true;
             }
+            let next_is_lost = matches!(steps.get(index + 1).map(|next| &next.kind), Some(StepKind::Error));
+            if next_is_lost && !is_lost && self.point.reachable {
+                before_jump = Some(self.point.clone());
+            }
             self.hoist = Some(step.span);
             self.step(step);
+            if self.point.reachable {
+                before_jump = None;
+            }
             last = Some(step);
+        }
+        if let Some(StepKind::Error) = last.map(|last| &last.kind) {
+            // The last step of a block is the one that leaves it, most likely.
+            self.cx.point.vague = true;
         }
         self.in_unreachable = outer;
     }

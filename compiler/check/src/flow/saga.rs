@@ -67,7 +67,7 @@ impl FlowCheck<'_> {
         is_free: bool,
     ) {
         self.not_runnable.push((undo.span, "`undo`".into()));
-        if self.sagas == 0 {
+        if self.sagas == 0 && !self.lost_any(&["saga"]) {
             let diagnostic = self
                 .error(Code::UndoOutsideSaga, undo.span, "there is no saga around this `undo`")
                 .here("nothing would ever run it")
@@ -166,7 +166,13 @@ impl FlowCheck<'_> {
         }
         let found = self.diagnostics.len();
         self.expr(undo, None);
-        if self.diagnostics.len() > found {
+        if self.diagnostics.len() > found
+            || self
+                .item
+                .lost
+                .iter()
+                .any(|lost| undo.span.end + 1 >= lost.start && lost.end + 1 >= undo.span.start)
+        {
             return;
         }
         let diagnostic = self

@@ -1,6 +1,6 @@
 //! Steps: calls with their clauses, and everything else that gives a value.
 
-use flow_diagnostics::Code;
+use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::plan::{Extract, ModelRef, Statement, Step, Target, With};
 use flow_ir::{Expr, Type};
 use flow_source::Span;
@@ -48,11 +48,19 @@ impl FlowCheck<'_> {
                 for arg in &call.args {
                     self.expr(&arg.value, None);
                 }
-                self.unknown_call(&call.name.text, call.name.span, Code::UnknownNode);
+                if !std::ptr::eq(root, expr) || !self.calls_stage(call) {
+                    self.unknown_call(&call.name.text, call.name.span, Code::UnknownNode);
+                }
                 return;
             }
         }
         let typed = self.expr(expr, None);
+        if let Some(undo) = &value.undo {
+            return match typed.ty {
+                Type::Error => self.mention(undo),
+                _ => self.no_undo(value),
+            };
+        }
         if matches!(typed.ty, Type::Error) {
             return;
         }
@@ -60,6 +68,7 @@ impl FlowCheck<'_> {
             .error(Code::UnusedBinding, value.span, "this value is never used")
             .here("computed and dropped")
             .help("bind it with `let`, or remove it");
+        self.dropped = Some(value.span);
         self.report(diagnostic);
     }
 
@@ -77,8 +86,7 @@ impl FlowCheck<'_> {
         expected: Option<&Type>,
         into: Option<u32>,
     ) -> Got {
-        let is_call = matches!(&value.kind, ValueKind::Expr(expr) if self.root_target(expr).is_some());
-        if !is_call {
+        if !matches!(value.kind, ValueKind::Expr(_)) {
             self.no_undo(value);
         }
         match &value.kind {
@@ -103,6 +111,9 @@ impl FlowCheck<'_> {
                 self.expr(&arg.value, None);
             }
             self.unknown_call(&call.name.text, call.name.span, Code::UnknownNode);
+            if let Some(undo) = &value.undo {
+                self.mention(undo);
+            }
             return Got::Pure(Typed::poison());
         }
         let has_clauses = value.name.is_some() || value.with.is_some() || value.catch.is_some();
@@ -112,6 +123,12 @@ impl FlowCheck<'_> {
         let typed = self.expr(expr, expected);
         // They go with the call that is told to be a step of its own.
         let moved = offered && self.cx.clauses.take().is_none();
+        if let Some(undo) = &value.undo {
+            match typed.ty {
+                Type::Error => self.mention(undo),
+                _ => self.no_undo(value),
+            }
+        }
         let clause = [
             value.with.as_ref().map(|with| (with.span, "with")),
             value.name.as_ref().map(|name| (name.span, "as")),
@@ -345,23 +362,44 @@ impl FlowCheck<'_> {
         Got::Stored(ty)
     }
 
+    /// Of a block that ends without a value, and with one that nothing takes, only the first is told: `yield` is missing.
+    pub fn not_dropped(&mut self, diagnostic: Diagnostic, block: Span, word: &str) -> Diagnostic {
+        let Some(value) = self.dropped.take().filter(|value| block.contains(*value)) else {
+            return diagnostic;
+        };
+        let at = self.at(value);
+        let is_told = |other: &Diagnostic| other.code == Code::UnusedBinding && other.primary.at == at;
+        self.cx.diagnostics.retain(|other| !is_told(other));
+        diagnostic.label(at, "this value is dropped").help(format!("hand it out: `{word} …`")).fix(
+            format!("write `{word}`"),
+            self.at(Span::at(value.start)),
+            format!("{word} "),
+        )
+    }
+
     /// Ends a block that takes `yield`: the point after it is where the yields lead.
     pub fn close_value(&mut self, needed: bool, span: Span) -> (Type, bool) {
         let Some(Frame::Value(frame) | Frame::BranchValue(frame)) = self.frames.pop() else {
             return (Type::Error, false);
         };
         let yields = frame.joined.is_some();
-        let ty = frame.ty();
+        let mut ty = frame.ty();
+        let exit = frame.exit;
         if self.point.reachable && !self.point.vague && (needed || yields) && !self.lost && !self.lost_way {
             let end = Span::new(span.end.saturating_sub(1), span.end);
             let diagnostic = self
                 .error(Code::MissingReturn, end, "this block can end without a value")
                 .here("a way leads here")
                 .help("end every way with `yield …`");
+            let diagnostic = self.not_dropped(diagnostic, span, "yield");
             self.report(diagnostic);
-            self.cx.point.reachable = false;
+            // As if the value were given there.
+            match yields {
+                true => self.cx.point = exit,
+                false => ty = Type::Error,
+            }
+            return (ty, yields);
         }
-        let exit = frame.exit;
         match self.point.reachable {
             true => self.cx.point.meet(exit),
             false => self.cx.point = exit,
