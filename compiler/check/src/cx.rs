@@ -422,7 +422,7 @@ impl<'a> Cx<'a> {
         let id = self.bind_unchecked(name, ty, kind, place);
         if clash {
             let binding = &mut self.bindings[id as usize];
-            (binding.clash, binding.read) = (true, true);
+            (binding.clash, binding.read, binding.ty) = (true, true, Type::Error);
         }
         id
     }

@@ -224,6 +224,10 @@ pub fn join(program: &Program, a: &Type, b: &Type) -> Option<Type> {
             }
             Type::Record(Arc::new(Record { fields }))
         }
+        // A literal beside a text or a number of known bounds has bounds of its own.
+        (Type::Literals(all), other) | (other, Type::Literals(all)) if widened(all, other).is_some() => {
+            widened(all, other)?
+        }
         (a, b) if fit(program, a, b) == Fit::Same => b.clone(),
         (a, b) if fit(program, b, a) == Fit::Same => a.clone(),
         (a, b) if a.base() == b.base() => a.base(),
@@ -238,6 +242,34 @@ fn hull<T: Copy>(a: Option<T>, b: Option<T>, pick: fn(T, T) -> T) -> Option<T> {
 
 fn sizes(a: Size, b: Size) -> Size {
     Size { min: hull(a.min, b.min, u64::min), max: hull(a.max, b.max, u64::max) }
+}
+
+/// Returns the bounds that hold a text or a number as well as these literals.
+fn widened(literals: &[Literal], other: &Type) -> Option<Type> {
+    match other {
+        Type::String(size) => {
+            let lengths = literals.iter().map(|literal| match literal {
+                Literal::String(text) => Some(text.chars().count() as u64),
+                _ => None,
+            });
+            let lengths: Vec<u64> = lengths.collect::<Option<_>>()?;
+            let own = Size { min: lengths.iter().min().copied(), max: lengths.iter().max().copied() };
+            Some(Type::String(sizes(*size, own)))
+        }
+        Type::Int(range) => {
+            let numbers = literals.iter().map(|literal| match literal {
+                Literal::Int(number) => Some(*number),
+                _ => None,
+            });
+            let numbers: Vec<i64> = numbers.collect::<Option<_>>()?;
+            let (min, max) = (numbers.iter().min().copied(), numbers.iter().max().copied());
+            Some(Type::Int(IntRange {
+                min: hull(range.min, min, i64::min),
+                max: hull(range.max, max, i64::max),
+            }))
+        }
+        _ => None,
+    }
 }
 
 fn common_union(program: &Program, a: &TypeName, b: &TypeName) -> Option<Type> {

@@ -45,6 +45,8 @@ pub struct Checked {
     pub steps: Vec<(String, Span)>,
     /// Its steps by coordinate beneath it.
     pub coordinates: Coordinates,
+    /// Whether calls that failed to check are no steps of it.
+    pub loses_steps: bool,
     /// What it does, as far as a whole program needs to know.
     pub work: Work,
     /// The coordinates that a test names.
@@ -150,6 +152,8 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
         ItemKind::Model(model) => work::model(&cx, model),
         _ => Work::Nothing,
     };
+    let no_step = |one: &Diagnostic| matches!(one.code, Code::UnknownNode | Code::EffectInExpression);
+    let loses_steps = cx.diagnostics.iter().any(no_step);
     let checked = Checked {
         body,
         work,
@@ -162,6 +166,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
         steps,
         coordinates,
         mentioned: cx.mentioned,
+        loses_steps,
     };
     (checked, cx.diagnostics)
 }

@@ -209,7 +209,7 @@ pub struct ImportedName {
 /// A name that an import asks for in vain.
 #[derive(Debug)]
 pub struct LostImport {
-    /// The name that was asked for.
+    /// The name that was asked for; empty if that can't be read.
     pub name: SmolStr,
     /// The module that has no such name; `None` if the path denotes no module.
     pub module: Option<SmolStr>,
@@ -501,6 +501,7 @@ struct Links {
 impl Links {
     /// Takes every name of an import that can't be read for one that it brings in: nothing more is said of it.
     fn lose(&mut self, text: &str) {
+        let lost = self.lost.len();
         // Between quotes stands the path.
         for piece in text.split('"').step_by(2) {
             let words = piece.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
@@ -508,6 +509,9 @@ impl Links {
                 self.scope.entry(SmolStr::from(word)).or_insert(Entry::Error);
                 self.lost.push(LostImport { name: SmolStr::from(word), module: None });
             }
+        }
+        if self.lost.len() == lost {
+            self.lost.push(LostImport { name: SmolStr::default(), module: None });
         }
     }
 }

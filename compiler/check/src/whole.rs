@@ -101,6 +101,7 @@ impl<'p> Asked<'p> {
 
     fn has(&self, module: &Module, name: &SmolStr) -> bool {
         self.names.contains(name.as_str())
+            || self.names.contains("")
             || self.modules.contains(module.name.as_str())
             || self.imported.contains(&(module.name.clone(), name.clone()))
     }

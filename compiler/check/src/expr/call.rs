@@ -369,7 +369,7 @@ impl Cx<'_> {
             let one = self.expr(&arg.value, hint.as_ref().filter(|hint| matches!(hint, Type::Named(_))));
             typed.push((one, arg.value.span));
         }
-        if typed.iter().any(|(one, _)| matches!(one.ty, Type::Error)) {
+        if typed.iter().any(|(one, _)| is_poisoned(&one.ty)) {
             // One cause, one diagnostic; the result's type still helps where no argument decides it.
             let results: Vec<_> = functions::lookup(name, is_method).filter(|row| row.takes(count)).collect();
             let types = vec![Type::Never; count];
@@ -519,5 +519,14 @@ impl Cx<'_> {
             }
             _ => None,
         }
+    }
+}
+
+/// Whether a value, or what it holds, failed to check.
+fn is_poisoned(ty: &Type) -> bool {
+    match ty {
+        Type::Error => true,
+        Type::List(of, _) | Type::Map(_, of) | Type::Nullable(of) | Type::Optional(of) => is_poisoned(of),
+        _ => false,
     }
 }

@@ -289,6 +289,10 @@ impl Cx<'_> {
                 self.leaving_route(route, hint)
             }
             StepKind::Error => Typed::poison(),
+            StepKind::Assign(assign) => {
+                self.pure_assignment(assign);
+                self.pure_steps(rest, leaves, hint, span)
+            }
             _ => {
                 let diagnostic = self
                     .error(DiagnosticCode::EffectInExpression, step.span, "pure code has no steps")
@@ -300,6 +304,29 @@ impl Cx<'_> {
                 Typed::poison()
             }
         }
+    }
+
+    /// Reports an assignment: in pure code every name keeps its value.
+    fn pure_assignment(&mut self, assign: &tree::Assign) {
+        let target = self.text(assign.target.span).to_string();
+        if let tree::ValueKind::Expr(value) = &assign.value.kind {
+            self.expr(value, None);
+        }
+        let bound = self.path(&assign.target).map(|(id, _)| self.at(self.bindings[id as usize].span));
+        let (code, message) = match bound {
+            Some(_) => {
+                (DiagnosticCode::ImmutableAssignment, format!("`{target}` keeps its value in pure code"))
+            }
+            None => (DiagnosticCode::UndeclaredAssignment, format!("`{target}` is not declared")),
+        };
+        let mut diagnostic = self
+            .error(code, assign.target.span, message)
+            .here("assigned here")
+            .help("bind a name of its own: `let changed = …`");
+        if let Some(bound) = bound {
+            diagnostic = diagnostic.label(bound, "declared here");
+        }
+        self.report(diagnostic);
     }
 
     fn leaving_route(&mut self, route: &tree::Route, hint: Option<&Type>) -> Typed {

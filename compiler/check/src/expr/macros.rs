@@ -86,7 +86,12 @@ impl Cx<'_> {
         self.in_macro = in_macro;
         // The base type has no sizes, and those of a list are kept.
         let sized = if matches!(base, Type::List(..)) { &over.ty } else { &base };
-        let ty = self.macro_type(row, sized, &element, &bodies, span);
+        let ty = match over.ty {
+            Type::Error if !matches!(row.op, MacroOp::All | MacroOp::Exists | MacroOp::ExistsOne) => {
+                Type::Error
+            }
+            _ => self.macro_type(row, sized, &element, &bodies, span),
+        };
         let bodies = bodies.into_iter().map(|(body, _)| body.expr).collect();
         Typed::new(Expr::Macro { op: row.op, over: Box::new(over.expr), vars, bodies }, ty)
     }

@@ -276,7 +276,8 @@ impl Cx<'_> {
         if let (Type::Float(_), Some(Value::Int(_))) = (&a.ty, b.constant()) {
             return Some(Type::FLOAT);
         }
-        join(self.program, &a.ty, &b.ty)
+        join(self.program, left.as_ref().unwrap_or(&a.ty), right.as_ref().unwrap_or(&b.ty))
+            .or_else(|| join(self.program, &a.ty, &b.ty))
     }
 }
 
@@ -295,7 +296,8 @@ fn as_float(typed: &Typed) -> Typed {
     }
 }
 
-fn literal_of(typed: &Typed) -> Option<Type> {
+/// Returns the type that only a constant's own value has.
+pub(crate) fn literal_of(typed: &Typed) -> Option<Type> {
     match (typed.constant(), &typed.ty) {
         (Some(Value::String(text)), Type::String(_)) => {
             Some(Type::Literals(Arc::from([flow_ir::types::Literal::String(SmolStr::from(&**text))])))

@@ -209,7 +209,10 @@ fn collect(cx: &Cx, condition: &tree::Expr, truth: bool, said: &mut Said) {
             }
         }
         ExprKind::Call(call) if call.name.text == "has" && call.args.len() == 1 => {
-            if let Some((root, fields)) = cx.path(&call.args[0].value) {
+            // `has` of a name is no test, and is reported.
+            if let Some((root, fields)) = cx.path(&call.args[0].value)
+                && !fields.is_empty()
+            {
                 said.push((root, fields, if truth { Says::NonNull } else { Says::Null }));
             }
         }

@@ -90,6 +90,15 @@ impl Cx<'_> {
         if let Some(value) = self.folded(&typed.expr) {
             return match constant_fits(&value, to) {
                 Some(true) => Expr::Const(value),
+                Some(false) if matches!(to.non_null(), Type::Literals(_)) => {
+                    let shown = self.text(span).to_string();
+                    let diagnostic = self
+                        .error(Code::TypeMismatch, span, format!("expected `{to}`, found `{shown}`"))
+                        .here(format!("{what} is `{to}`"))
+                        .help("use one of the values that the type lists");
+                    self.report(diagnostic);
+                    typed.expr
+                }
                 Some(false) => {
                     let diagnostic = self
                         .error(Code::BadRefinement, span, format!("this value is outside of `{to}`"))

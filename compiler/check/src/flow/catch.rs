@@ -82,7 +82,7 @@ impl FlowCheck<'_> {
                 if is_value && let Some(Frame::Value(frame)) = self.frames.pop() {
                     if wanted.is_none() {
                         let span = arms.first().map_or(Span::default(), |arm| arm.span);
-                        joined = self.joined_type(ty, &frame.ty(), span);
+                        joined = self.joined_type(ty, &frame.exact_ty(), span);
                     }
                     self.cx.point.meet(frame.exit);
                 }
@@ -120,7 +120,11 @@ impl FlowCheck<'_> {
                 };
                 match hint.filter(|_| strict) {
                     Some(to) => (self.coerce(typed, to, value.span, "the value"), to.clone()),
-                    None => self.storable(typed),
+                    None => {
+                        let literal = crate::expr::literal_of(&typed);
+                        let (expr, ty) = self.storable(typed);
+                        (expr, literal.unwrap_or(ty))
+                    }
                 }
             }
             Got::Stored(ty) => {

@@ -5,7 +5,7 @@ use flow_ir::plan::{Counters, LoopTest, Statement};
 use flow_ir::types::{IntRange, Size};
 use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
-use flow_syntax::tree;
+use flow_syntax::tree::{self, ExprKind};
 use smol_str::SmolStr;
 
 use super::{FlowCheck, Frame};
@@ -84,6 +84,8 @@ impl FlowCheck<'_> {
             return Expr::Const(Value::Int(number));
         }
         match strip(&typed.ty) {
+            // What was meant as the missing count isn't unused as well.
+            Type::Error if matches!(expr.kind, ExprKind::Error) => self.cx.absent.push(Type::INT),
             Type::Error => {}
             Type::Nullable(_) | Type::Optional(_) => self.may_be_null(&typed.ty, expr.span, "`max`"),
             Type::Int(IntRange { max: None, .. }) => {

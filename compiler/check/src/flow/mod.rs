@@ -82,6 +82,14 @@ impl ValueFrame {
             (None, None) => Type::Never,
         }
     }
+
+    /// The type of what is yielded, of a single literal its own.
+    fn exact_ty(&self) -> Type {
+        match (&self.expected, &self.joined) {
+            (None, Some(joined)) => crate::expr::literal_of(joined).unwrap_or_else(|| self.ty()),
+            _ => self.ty(),
+        }
+    }
 }
 
 /// The check of one flow.

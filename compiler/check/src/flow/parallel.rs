@@ -285,7 +285,7 @@ impl FlowCheck<'_> {
 
     fn key_type(&mut self, ty: &Type, span: Span) {
         let base = ty.base();
-        let fine = matches!(base, Type::String(_) | Type::Int(_) | Type::Error)
+        let fine = matches!(base, Type::String(_) | Type::Int(_) | Type::Error | Type::Never)
             || matches!(&base, Type::Named(name) if self.program.enum_values(name).is_some());
         if !fine {
             let diagnostic = self

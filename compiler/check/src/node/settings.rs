@@ -482,6 +482,8 @@ impl Cx<'_> {
         }
         match self.constant_setting(expr, &Type::Duration, name)? {
             Value::Duration(nanos) if nanos > 0 => Some((nanos as u64).div_ceil(1_000_000)),
+            // `5s2m` is reported where it was read.
+            _ if self.lost && self.text(expr.span).contains(|c: char| ('1'..='9').contains(&c)) => None,
             _ => {
                 self.bad_setting(
                     expr.span,

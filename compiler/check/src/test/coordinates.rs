@@ -113,6 +113,9 @@ impl<'a> Place<'a> {
         let mut walked = root.len();
         for segment in &rest {
             let next = self.beneath(&at, Segment::of(segment));
+            if next.is_empty() && at.iter().any(|point| self.loses_steps(point)) {
+                return Err(None);
+            }
             if next.is_empty() {
                 return Err(Some(self.lost_way(&at, walked, segment)));
             }
@@ -240,6 +243,11 @@ impl<'a> Place<'a> {
             Sig::Call(sig) => Some(sig.returns.clone()),
             _ => None,
         }
+    }
+
+    /// Whether the named step may be one that failed to check.
+    fn loses_steps(&self, at: &At<'a>) -> bool {
+        matches!(at, At::Flow(flow, _) if self.items.get(*flow).is_some_and(|checked| checked.loses_steps))
     }
 
     /// A segment that follows nothing of what stands before it.

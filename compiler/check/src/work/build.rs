@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use flow_diagnostics::Code;
 use flow_source::Span;
 use flow_syntax::tree::{self, ArmBody, CatchHead, Entry, ExprKind, Key, StepKind, ValueKind};
 use smol_str::SmolStr;
@@ -15,6 +16,12 @@ use crate::program::{CallKind, Entry as Named, Sig};
 /// Returns the work of a flow. The flow has been checked: its counts stand in `cx.counts`.
 pub(crate) fn flow(cx: &Cx, flow: &tree::Flow) -> Work {
     let mut lost = cx.item.lost.clone();
+    // So is a call where none may stand: what it fails with isn't counted.
+    let misplaced = cx.diagnostics.iter().filter(|one| one.code == Code::EffectInExpression);
+    lost.extend(misplaced.map(|one| {
+        let span = one.primary.at.span;
+        Span::new(span.start.saturating_sub(cx.item.start), span.end.saturating_sub(cx.item.start))
+    }));
     lost.sort_unstable();
     let mut build = Build { cx, lost, arms: 0, caught: HashMap::new(), undoes: false };
     let state = build.state(&flow.state);
