@@ -114,7 +114,7 @@ fn gather(
                 told = true;
                 noted.no_model.push(item.locate(module.file, span));
             }
-            if !checked.mentioned.is_empty() {
+            if !checked.test.is_empty() {
                 noted.mentions.push((module.name.clone(), index, checked.clone()));
             }
             let own = item.kind.name().map(|name| &name.text);

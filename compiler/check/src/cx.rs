@@ -294,8 +294,8 @@ pub(crate) struct Cx<'a> {
     pub needs: Vec<(flow_ir::plan::Grant, Span)>,
     /// Whether this is an expectation of a test, where more functions are known.
     pub in_expect: bool,
-    /// Coordinates that a test names.
-    pub mentioned: Vec<crate::test::Mentioned>,
+    /// What a test says of the program.
+    pub test: crate::test::TestFacts,
     /// Arguments that calls lack: what would have been given isn't unused as well.
     pub absent: Vec<Type>,
     enums: HashMap<TypeName, Arc<EnumShape>>,
@@ -337,7 +337,7 @@ impl<'a> Cx<'a> {
             siblings: HashMap::new(),
             needs: Vec::new(),
             in_expect: false,
-            mentioned: Vec::new(),
+            test: crate::test::TestFacts::default(),
             absent: Vec::new(),
             enums: HashMap::new(),
             shapes: HashMap::new(),

@@ -49,8 +49,8 @@ pub struct Checked {
     pub loses_steps: bool,
     /// What it does, as far as a whole program needs to know.
     pub work: Work,
-    /// The coordinates that a test names.
-    pub mentioned: Vec<crate::test::Mentioned>,
+    /// What a test says of the program.
+    pub test: crate::test::TestFacts,
 }
 
 /// An item's part of a plan.
@@ -165,7 +165,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
         used: cx.used,
         steps,
         coordinates,
-        mentioned: cx.mentioned,
+        test: cx.test,
         loses_steps,
     };
     (checked, cx.diagnostics)

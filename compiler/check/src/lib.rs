@@ -15,6 +15,7 @@ mod expr;
 mod fit;
 mod flow;
 mod graph;
+mod imports;
 mod items;
 mod kinds;
 mod lost;
@@ -37,6 +38,7 @@ use flow_diagnostics::Diagnostic;
 pub use checker::Checker;
 pub use coordinates::{Coordinate, Coordinates, Naming};
 pub use cx::{Use, Uses};
+pub use imports::path_to;
 pub use items::{Body, Checked, Items, check_item};
 pub use node::agent::{Agent, AgentTool};
 pub use node::settings;
@@ -45,7 +47,7 @@ pub use program::{
     short,
 };
 pub use suggest::nearest;
-pub use test::Mentioned;
+pub use test::TestFacts;
 pub use work::Work;
 pub use writers::{Danger, WriterCall};
 

@@ -12,7 +12,7 @@ use flow_syntax::tree::{self, ItemKind};
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 
-use crate::suggest::nearest;
+use crate::imports;
 
 /// A file of the program as it comes in: its name (the path beneath the root), its tree, and for each import path as
 /// written the name of the module it denotes.
@@ -211,12 +211,12 @@ pub struct ImportedName {
 pub struct LostImport {
     /// The name that was asked for; empty if that can't be read.
     pub name: SmolStr,
-    /// The module that has no such name; `None` if the path denotes no module.
+    /// The module that was asked; `None` if any may be meant.
     pub module: Option<SmolStr>,
 }
 
 impl LostImport {
-    fn of(name: &tree::Name, target: Option<&Module>) -> LostImport {
+    pub(crate) fn of(name: &tree::Name, target: Option<&Module>) -> LostImport {
         LostImport { name: name.text.clone(), module: target.map(|target| target.name.clone()) }
     }
 }
@@ -383,8 +383,9 @@ pub fn link(units: &[Unit], diagnostics: &mut Vec<Diagnostic>) -> Program {
         let module = declare(unit, diagnostics, &mut taken);
         program.modules.insert(unit.name.clone(), module);
     }
+    let declared = imports::Declared::default();
     for unit in units {
-        let links = resolve_imports(unit, &program, diagnostics);
+        let links = imports::resolve(unit, &program, &declared, diagnostics);
         if let Some(module) = program.modules.get_mut(&unit.name) {
             for (name, entry) in links.scope {
                 module.scope.entry(name).or_insert(entry);
@@ -394,7 +395,7 @@ pub fn link(units: &[Unit], diagnostics: &mut Vec<Diagnostic>) -> Program {
             module.requires = links.requires;
         }
     }
-    cycles(&program, diagnostics);
+    imports::cycles(&program, diagnostics);
     program
 }
 
@@ -472,203 +473,4 @@ pub fn duplicate(name: &str, at: FileSpan, first: FileSpan) -> Diagnostic {
         .here("declared again here")
         .label(first, "first declared here")
         .help("rename one of the two")
-}
-
-fn no_module(path: &str, at: FileSpan, reason: &NoModule) -> Diagnostic {
-    let mut diagnostic =
-        Diagnostic::new(Code::BadImport, at, format!("cannot import from `{path}`")).here(reason.why.clone());
-    diagnostic = match (&reason.help, &reason.meant) {
-        (Some(help), _) => diagnostic.help(help.clone()),
-        (None, Some(meant)) => diagnostic.help(format!("did you mean `{meant}`?")),
-        (None, None) => diagnostic.help(
-            "paths start with `./` or `../`, end with `.flow` and stay inside the project; `std/…` is the standard library",
-        ),
-    };
-    match &reason.meant {
-        Some(meant) => diagnostic.fix(format!("import from `{meant}`"), at, format!("\"{meant}\"")),
-        None => diagnostic,
-    }
-}
-
-#[derive(Default)]
-struct Links {
-    scope: HashMap<SmolStr, Entry>,
-    imported: Vec<ImportedName>,
-    lost: Vec<LostImport>,
-    requires: Vec<(SmolStr, FileSpan)>,
-}
-
-impl Links {
-    /// Takes every name of an import that can't be read for one that it brings in: nothing more is said of it.
-    fn lose(&mut self, text: &str) {
-        let lost = self.lost.len();
-        // Between quotes stands the path.
-        for piece in text.split('"').step_by(2) {
-            let words = piece.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-            for word in words.filter(|word| !matches!(*word, "" | "import" | "from" | "as")) {
-                self.scope.entry(SmolStr::from(word)).or_insert(Entry::Error);
-                self.lost.push(LostImport { name: SmolStr::from(word), module: None });
-            }
-        }
-        if self.lost.len() == lost {
-            self.lost.push(LostImport { name: SmolStr::default(), module: None });
-        }
-    }
-}
-
-fn resolve_imports(unit: &Unit, program: &Program, diagnostics: &mut Vec<Diagnostic>) -> Links {
-    let file = unit.tree.file;
-    let mut links = Links::default();
-    let own = &program.modules[&unit.name];
-    let mut first: HashMap<SmolStr, FileSpan> = HashMap::new();
-    for item in &unit.tree.items {
-        let import = match &item.kind {
-            ItemKind::Import(import) => import,
-            ItemKind::Error(error) if error.keyword.as_ref().is_some_and(|word| word.text == "import") => {
-                links.lose(&item.text);
-                continue;
-            }
-            _ => continue,
-        };
-        let from = item.locate(file, import.from.span);
-        let target = match unit.imports.get(&import.from.text) {
-            Some(Ok(name)) if program.modules.contains_key(name) => Some(&program.modules[name]),
-            Some(Ok(_)) => None,
-            Some(Err(reason)) => {
-                diagnostics.push(no_module(&import.from.text, from, reason));
-                None
-            }
-            None => None,
-        };
-        if let Some(target) = target {
-            links.requires.push((target.name.clone(), from));
-        }
-        for name in &import.names {
-            let local = name.alias.as_ref().unwrap_or(&name.name);
-            let at = item.locate(file, local.span);
-            let span = item.locate(file, name.name.span.to(local.span));
-            if let Some(&own_item) = own.items.get(&local.text) {
-                let other = &unit.tree.items[own_item];
-                let place = other.kind.name().map_or(other.span, |declared| declared.span);
-                diagnostics.push(duplicate(&local.text, other.locate(file, place), at));
-                links.lost.extend(target.map(|target| LostImport::of(&name.name, Some(target))));
-                continue;
-            }
-            if let Some(before) = first.get(&local.text) {
-                diagnostics.push(duplicate(&local.text, at, *before));
-                continue;
-            }
-            first.insert(local.text.clone(), at);
-            let entry = match target {
-                None => Entry::Error,
-                Some(target) => {
-                    import_name(name, target, item.locate(file, name.name.span), program, diagnostics)
-                }
-            };
-            if matches!(entry, Entry::Error) {
-                links.lost.push(LostImport::of(&name.name, target));
-            } else {
-                links.imported.push(ImportedName {
-                    local: local.text.clone(),
-                    declared: name.name.text.clone(),
-                    span,
-                    whole: item.locate(file, item.span),
-                    alone: import.names.len() == 1,
-                });
-            }
-            links.scope.insert(local.text.clone(), entry);
-        }
-    }
-    links
-}
-
-fn import_name(
-    name: &tree::Imported,
-    target: &Module,
-    at: FileSpan,
-    program: &Program,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Entry {
-    let wanted = &name.name.text;
-    // Only a module's own declarations can be imported, so its scope is looked up through its items.
-    let Some(&index) = target.items.get(wanted) else {
-        let names = target.items.keys().map(SmolStr::as_str);
-        let mut diagnostic =
-            Diagnostic::new(Code::BadImport, at, format!("`{}` has no `{wanted}`", target.name))
-                .here("not declared there");
-        if let Some(near) = nearest(wanted, names) {
-            diagnostic = diagnostic.help(format!("a similar name is declared there: `{near}`")).fix(
-                format!("import `{near}`"),
-                at,
-                near,
-            );
-        }
-        diagnostics.push(diagnostic);
-        return Entry::Error;
-    };
-    let item = &target.tree.items[index];
-    if matches!(item.kind, ItemKind::Trigger(_) | ItemKind::Eval(_)) {
-        diagnostics.push(
-            Diagnostic::new(Code::BadImport, at, format!("`{wanted}` cannot be imported"))
-                .here("a trigger or an eval")
-                .label(item.locate(target.file, item.span), "declared here")
-                .help("import the flow instead"),
-        );
-        return Entry::Error;
-    }
-    match program.modules[&target.name].scope.get(wanted) {
-        Some(entry) => entry.clone(),
-        None => Entry::Error,
-    }
-}
-
-/// Reports each circle of imports once, at the import that closes it.
-fn cycles(program: &Program, diagnostics: &mut Vec<Diagnostic>) {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Mark {
-        New,
-        Open,
-        Done,
-    }
-    let count = program.modules.len();
-    let mut marks = vec![Mark::New; count];
-    for start in 0..count {
-        if marks[start] != Mark::New {
-            continue;
-        }
-        marks[start] = Mark::Open;
-        let mut path = vec![(start, 0_usize)];
-        while let Some((at, next)) = path.last_mut() {
-            let module = &program.modules[*at];
-            let Some((name, span)) = module.requires.get(*next) else {
-                marks[*at] = Mark::Done;
-                path.pop();
-                continue;
-            };
-            *next += 1;
-            let Some(to) = program.modules.get_index_of(name) else { continue };
-            match marks[to] {
-                Mark::New => {
-                    marks[to] = Mark::Open;
-                    path.push((to, 0));
-                }
-                Mark::Open => {
-                    let from = path.iter().position(|(index, _)| *index == to).unwrap_or(0);
-                    let mut ring: Vec<&str> =
-                        path[from..].iter().map(|(index, _)| program.modules[*index].name.as_str()).collect();
-                    ring.push(name);
-                    diagnostics.push(
-                        Diagnostic::new(
-                            Code::ImportCycle,
-                            *span,
-                            format!("files import each other in a circle: `{}`", ring.join("` → `")),
-                        )
-                        .here("closes the circle")
-                        .help("move what both need into a file of its own"),
-                    );
-                }
-                Mark::Done => {}
-            }
-        }
-    }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Noted {
     pub called: HashSet<(SmolStr, SmolStr)>,
     /// For each module of the user's the first place that asks a model and names none.
     pub no_model: Vec<FileSpan>,
-    /// The tests that name coordinates: module, index of the item, and what they name.
+    /// The tests that say something of the program: module, index of the item, and what they say.
     pub mentions: test::coordinates::Mentions,
 }
 
@@ -46,6 +46,7 @@ pub(crate) fn run(
     kinds::unreachable(program, items, diagnostics);
     writers::unsafe_calls(program, items, diagnostics);
     test::coordinates::judge(program, items, &noted.mentions, diagnostics);
+    test::kinds::judge(program, items, &noted.mentions, diagnostics);
     standard::quiet(program, diagnostics);
 }
 

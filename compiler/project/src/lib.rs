@@ -6,6 +6,7 @@
 pub mod discover;
 pub mod library;
 mod lint;
+mod near;
 mod project;
 mod read;
 mod session;

@@ -12,6 +12,7 @@ use smol_str::SmolStr;
 
 use crate::discover::{ImportError, Layout, resolve_import};
 use crate::lint::{self, LintOk};
+use crate::near;
 use crate::settings::Settings;
 use crate::world::{Stamp, World, WorldError};
 
@@ -74,6 +75,7 @@ impl Files {
             units: Vec::new(),
             lint_oks: Vec::new(),
             names: HashMap::new(),
+            searched: 0,
             imported: Vec::new(),
             standard: Vec::new(),
         };
@@ -132,6 +134,8 @@ struct Reader<'a> {
     lint_oks: Vec<LintOk>,
     /// The module of each file of the project.
     names: HashMap<PathBuf, SmolStr>,
+    /// The number of imports for which a similar file was looked for.
+    searched: u32,
     /// Files that only an import leads to, and that aren't read yet.
     imported: Vec<PathBuf>,
     /// The modules of the standard library that were asked for.
@@ -306,15 +310,38 @@ impl Reader<'_> {
                 self.imported.push(path);
                 Ok(name)
             }
-            Err(ImportError::Form) => Err(NoModule::because("no path of a `.flow` file")),
-            Err(ImportError::Missing) => {
-                let path = from.parent().unwrap_or(self.root).join(import);
-                let stamp = self.world.stamp(&path);
-                self.files.others.insert(path, stamp);
-                Err(NoModule::because("no such file"))
-            }
-            Err(ImportError::Outside) => Err(NoModule::because("lies outside of the project")),
+            Err(error) => Err(self.no_module(&error, from, import)),
         }
+    }
+
+    /// Says why a path leads nowhere, and where it was probably meant to lead.
+    fn no_module(&mut self, error: &ImportError, from: &Path, import: &str) -> NoModule {
+        let why = match error {
+            ImportError::Form => "no path of a `.flow` file",
+            ImportError::Missing => "no such file",
+            ImportError::Outside => {
+                let help = "imports stay beneath the folder of `flow.toml`, or that of a file without one: move the file there";
+                return NoModule {
+                    why: "lies outside of the project".into(),
+                    help: Some(help.into()),
+                    meant: None,
+                };
+            }
+        };
+        let written = near::written(import);
+        for tried in [Some(import), written.as_deref()].into_iter().flatten() {
+            let path = from.parent().unwrap_or(self.root).join(tried);
+            let stamp = self.world.stamp(&path);
+            self.files.others.insert(path, stamp);
+        }
+        let right = written.filter(|path| resolve_import(self.world, self.root, from, path).is_ok());
+        let mut meant = right.map(SmolStr::from);
+        if meant.is_none() && self.searched < SEARCHES_MAX {
+            self.searched += 1;
+            meant = module_name(self.root, from)
+                .and_then(|here| near::file(&here, import, self.names.values().map(SmolStr::as_str)));
+        }
+        NoModule { why: why.into(), help: None, meant }
     }
 
     fn import_standard(&mut self, import: &str) -> Result<SmolStr, NoModule> {
@@ -340,6 +367,9 @@ impl Reader<'_> {
         })
     }
 }
+
+/// Imports that lead nowhere for which a similar file is looked for.
+const SEARCHES_MAX: u32 = 100;
 
 /// Whether a file isn't what it was when it had this stamp; where the stamp can't tell, its text does.
 fn changed(world: &dyn World, path: &Path, stamp: &mut Option<Stamp>, same: impl Fn() -> bool) -> bool {

@@ -49,10 +49,16 @@ impl FlowCheck<'_> {
             Type::Null | Type::Never => String::from("U"),
             found => found.base().to_string(),
         };
-        let diagnostic = self
-            .error(Code::TypeMismatch, span, "this flow emits nothing")
-            .here("a value")
-            .help(format!("declare what it emits after what it returns: `flow name(…) -> T emits {ty}`"));
+        let diagnostic = match self.loose {
+            true => self
+                .error(Code::TypeMismatch, span, "a test emits nothing")
+                .here("a value")
+                .help("only a flow has somebody who listens: remove it"),
+            false => self
+                .error(Code::TypeMismatch, span, "this flow emits nothing")
+                .here("a value")
+                .help(format!("declare what it emits after what it returns: `flow name(…) -> T emits {ty}`")),
+        };
         self.report(diagnostic);
     }
 }

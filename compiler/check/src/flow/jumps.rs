@@ -90,10 +90,12 @@ impl FlowCheck<'_> {
                 }
                 (Some(value), None) => {
                     check.value_of(value, None, None, None);
-                    let diagnostic = check
-                        .error(Code::TypeMismatch, value.span, "this flow returns nothing")
-                        .here("a value")
-                        .help("declare its type: `flow name(…) -> T`");
+                    let (what, help) = match check.loose {
+                        true => ("a test returns nothing", "hold it against something: `expect … == …`"),
+                        false => ("this flow returns nothing", "declare its type: `flow name(…) -> T`"),
+                    };
+                    let diagnostic =
+                        check.error(Code::TypeMismatch, value.span, what).here("a value").help(help);
                     check.report(diagnostic);
                     // One declaration mends all of them.
                     check.returns = Some(Type::Error);

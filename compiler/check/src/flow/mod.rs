@@ -328,10 +328,8 @@ impl FlowCheck<'_> {
                 // What could not be read after a jump may be its guard.
                 self.cx.point = Point { vague: true, ..before };
             }
-            let is_known = !self.lost && !self.lost_way && !is_lost;
-            if !self.point.reachable && !self.in_unreachable && is_known {
-                self.unreachable(step, last);
-                self.in_unreachable = true;
+            if !is_lost {
+                self.reached(step.span, last);
             }
             let next_is_lost = matches!(steps.get(index + 1).map(|next| &next.kind), Some(StepKind::Error));
             if next_is_lost && !is_lost && self.point.reachable {
@@ -351,10 +349,14 @@ impl FlowCheck<'_> {
         self.in_unreachable = outer;
     }
 
-    /// Warns of a step that nothing leads to; `last` is what leaves before it.
-    fn unreachable(&mut self, step: &tree::Step, last: Option<&tree::Step>) {
+    /// Warns of the first step that nothing leads to; `last` is what leaves before it.
+    pub(crate) fn reached(&mut self, span: Span, last: Option<&tree::Step>) {
+        if self.point.reachable || self.in_unreachable || self.lost || self.lost_way {
+            return;
+        }
+        self.in_unreachable = true;
         let mut diagnostic = self
-            .error(Code::UnreachableStep, step.span, "nothing leads to this step")
+            .error(Code::UnreachableStep, span, "nothing leads to this step")
             .here("all ways leave before it");
         let (label, help) = match last.map(|last| &last.kind) {
             Some(StepKind::Loop(_)) => (

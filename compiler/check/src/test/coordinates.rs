@@ -17,7 +17,7 @@ use crate::program::{CallKind, Entry, Module, Program, Sig, Symbol};
 
 /// A coordinate that a test names.
 #[derive(Clone, Debug)]
-pub struct Mentioned {
+pub(crate) struct Mentioned {
     /// As it is written: `flow/polish[1]/route:revise/text`. A segment without its `[i]` is any of them.
     pub text: SmolStr,
     /// Where, the quotes included.
@@ -43,7 +43,7 @@ pub(crate) fn judge(program: &Program, items: &Items, tests: &Mentions, diagnost
     for (module, index, checked) in tests {
         let Some(module) = program.modules.get(module) else { continue };
         let Some(item) = module.tree.items.get(*index) else { continue };
-        for mention in &checked.mentioned {
+        for mention in &checked.test.mentioned {
             let place = Place { program, items, module, item, mention };
             match place.resolve() {
                 Ok(returns) => place.typed(returns, diagnostics),
@@ -274,12 +274,32 @@ impl<'a> Place<'a> {
                 self.corrected(diagnostic, &format!("{before}/{name}{index}{after}"))
             }
             None if known.is_empty() => diagnostic.help(format!("`{before}` has no steps beneath it")),
+            None if self.deeper(at, own).is_some() => {
+                let found = self.deeper(at, own).unwrap_or_default();
+                self.corrected(diagnostic, &format!("{before}/{found}{after}"))
+            }
             None => {
                 let shown: Vec<String> = known.iter().take(8).map(|one| format!("`{one}`")).collect();
                 let more = if known.len() > 8 { ", …" } else { "" };
                 diagnostic.help(format!("in `{before}` there are {}{more}", shown.join(", ")))
             }
         }
+    }
+
+    /// The way to a segment that stands in a block of one of these points: `route:true/kind` for `kind`.
+    fn deeper(&self, at: &[At<'a>], wanted: Segment) -> Option<String> {
+        at.iter().find_map(|point| {
+            let At::Flow(flow, path) = point else { return None };
+            let start = if path.is_empty() { String::new() } else { format!("{path}/") };
+            self.of(flow)?
+                .range(start.clone()..)
+                .map_while(|(path, _)| path.strip_prefix(start.as_str()))
+                .find_map(|rest| {
+                    let segments: Vec<&str> = rest.split('/').collect();
+                    let at = segments.iter().position(|segment| wanted.means(segment))?;
+                    Some(segments[..=at].join("/").replace("[]", "[0]"))
+                })
+        })
     }
 
     /// A coordinate of a loop, an arm or another block.

@@ -157,7 +157,7 @@ impl Cx<'_> {
         let expr = &one.value;
         match &expr.kind {
             ExprKind::Literal(Literal::String(text)) => {
-                self.mentioned.push(Mentioned { text: text.clone(), span: expr.span, value: None });
+                self.test.mentioned.push(Mentioned { text: text.clone(), span: expr.span, value: None });
             }
             ExprKind::Name(name) => self.counted(name, expr.span),
             // What a memory or a server does: `calls(seen.get)`.
@@ -294,7 +294,10 @@ impl Cx<'_> {
 
     fn failure_kind(&mut self, expr: &tree::Expr) {
         let (help, edit) = match &expr.kind {
-            ExprKind::Name(_) => return,
+            ExprKind::Name(name) => {
+                self.test.fails.push((name.clone(), expr.span));
+                return;
+            }
             ExprKind::Error => {
                 self.lost = true;
                 return;

@@ -62,7 +62,7 @@ impl Cx<'_> {
                 None
             }
         };
-        self.mentioned.push(Mentioned { text: text.text.clone(), span: text.span, value });
+        self.test.mentioned.push(Mentioned { text: text.text.clone(), span: text.span, value });
     }
 
     /// Whether an expression names nothing that the test has bound.
@@ -74,6 +74,7 @@ impl Cx<'_> {
 
     /// Any kind may be mocked, those of the runtime too (S7).
     fn mock_failure(&mut self, fail: &tree::Target) {
+        self.test.mocked_kinds.push(fail.name.text.clone());
         let Some([first, rest @ ..]) = fail.args.as_deref() else { return };
         self.value(&first.value, &Type::STRING, "the message");
         if let Some(more) = rest.first() {

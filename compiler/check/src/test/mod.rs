@@ -6,6 +6,7 @@
 pub(crate) mod coordinates;
 pub(crate) mod eval;
 mod expect;
+pub(crate) mod kinds;
 mod mock;
 mod variant;
 
@@ -16,13 +17,31 @@ use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, ExprKind, ItemKind, StepKind, TestPart, ValueKind};
 use smol_str::SmolStr;
 
-pub use coordinates::Mentioned;
+pub(crate) use coordinates::Mentioned;
 pub(crate) use expect::is_function;
 
 use crate::cx::Cx;
 use crate::flow::{FlowCheck, root_of};
 use crate::program::{CallKind, Sig};
 use crate::suggest::nearest;
+
+/// What a test says of the program, to be held against all flows.
+#[derive(Clone, Debug, Default)]
+pub struct TestFacts {
+    /// The coordinates that it names.
+    pub(crate) mentioned: Vec<Mentioned>,
+    /// The kinds of error that it expects.
+    pub(crate) fails: Vec<(SmolStr, Span)>,
+    /// The kinds of error that its mocks fail with.
+    pub(crate) mocked_kinds: Vec<SmolStr>,
+}
+
+impl TestFacts {
+    /// Whether there is nothing to be held against anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.mentioned.is_empty() && self.fails.is_empty()
+    }
+}
 
 /// Checks a test. Its steps need no coordinates of their own, so that a flow can be called twice; what a step gives may go
 /// unread, since the step itself is what is tested.
@@ -31,20 +50,15 @@ pub(crate) fn check<'a>(cx: Cx<'a>, test: &tree::Test) -> Cx<'a> {
     if let Some(tape) = &test.replay {
         check.file_name(tape, "a tape");
     }
-    let mut warned = false;
+    let mut last = None;
     for (index, part) in test.parts.iter().enumerate() {
         let span = match part {
             TestPart::Mock(mock) => mock.span,
             TestPart::Expect(expect) => expect.span,
             TestPart::Step(step) => step.span,
         };
-        if !check.point.reachable && !warned && !check.lost && !check.lost_way {
-            warned = true;
-            let diagnostic = check
-                .error(Code::UnreachableStep, span, "nothing leads to this part of the test")
-                .here("all ways leave before it")
-                .help("remove it, or guard what leaves before it");
-            check.report(diagnostic);
+        if !matches!(part, TestPart::Step(tree::Step { kind: StepKind::Error, .. })) {
+            check.reached(span, last);
         }
         match part {
             TestPart::Mock(mock) => check.cx.mock(mock, index),
@@ -52,6 +66,7 @@ pub(crate) fn check<'a>(cx: Cx<'a>, test: &tree::Test) -> Cx<'a> {
             TestPart::Step(step) => {
                 check.statement(step);
                 check.cx.keep(step);
+                last = Some(step);
             }
         }
     }

@@ -71,7 +71,7 @@ impl Cx<'_> {
         }
         // What a variant leaves out, its base has; and about the head its base is told.
         let mut told = self.diagnostics.split_off(found);
-        told.retain(|one| !matches!(one.code, Code::MissingSetting | Code::BadType));
+        told.retain(|one| !matches!(one.code, Code::MissingSetting | Code::UnboundedLoop | Code::BadType));
         self.diagnostics.append(&mut told);
     }
 
