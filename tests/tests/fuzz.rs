@@ -87,7 +87,8 @@ fn examined(seed: u64, text: &str) -> Duration {
         let (_, left) = flow_syntax::parse(FileId(0), &mended);
         let at = problem.primary.at.span.start;
         let same = |p: &&Diagnostic| p.message == problem.message && p.primary.at.span.start == at;
-        let stays = left.iter().find(same).is_some_and(|p| p.fixes.first() == Some(fix));
+        // Beside other faults a bracket may be missing in two places; alone a problem goes with its fix.
+        let stays = before == 1 && left.iter().find(same).is_some_and(|p| p.fixes.first() == Some(fix));
         let worse = errors(&left) > 2 * before + 4;
         assert!(
             mended != text && !stays && !worse,
@@ -113,7 +114,9 @@ fn inside(problem: &Diagnostic, project: &Project, shown: &dyn Fn() -> String) {
         let fits = at.span.start <= at.span.end && text.get(at.span.range()).is_some();
         assert!(fits, "{problem:#?}\nlies outside of its file\n{}", shown());
     }
-    assert!(!problem.message.contains('\u{1}'), "{problem:#?}\n{}", shown());
+    // What stands over text that was reported is shown to nobody.
+    let own = project.sources().text(problem.primary.at.file).contains('\u{1}');
+    assert!(own || !problem.message.contains('\u{1}'), "{problem:#?}\n{}", shown());
     for fix in &problem.fixes {
         no_overlap(fix, shown);
     }

@@ -61,8 +61,13 @@ pub(crate) fn balance(text: &str) -> Option<(Patch, Vec<Repair>)> {
     let mut found: Vec<Repair> = Vec::new();
     for &(open, limit) in &chosen.0 {
         // `[1, 2)`: the one that closes nothing was to close it.
+        let right = if outline.word(open.token) == "(" { ")" } else { "]" };
         let other = chosen.1.iter().position(|&i| {
-            i > open.token && i < limit && lines.line(i) == open.line && outline.word(open.token) != "{"
+            outline.word(i) != right
+                && i > open.token
+                && i < limit
+                && lines.line(i) == open.line
+                && outline.word(open.token) != "{"
         });
         found.push(match other.map(|n| chosen.1.remove(n)) {
             Some(i) => {
