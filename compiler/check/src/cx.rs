@@ -296,6 +296,8 @@ pub(crate) struct Cx<'a> {
     pub in_expect: bool,
     /// What a test says of the program.
     pub test: crate::test::TestFacts,
+    /// A name was used that stands for something that failed.
+    pub names_broken: bool,
     /// Arguments that calls lack: what would have been given isn't unused as well.
     pub absent: Vec<Type>,
     enums: HashMap<TypeName, Arc<EnumShape>>,
@@ -338,6 +340,7 @@ impl<'a> Cx<'a> {
             needs: Vec::new(),
             in_expect: false,
             test: crate::test::TestFacts::default(),
+            names_broken: false,
             absent: Vec::new(),
             enums: HashMap::new(),
             shapes: HashMap::new(),
@@ -524,6 +527,7 @@ impl<'a> Cx<'a> {
         };
         if broken {
             self.used.insert(SmolStr::from(name));
+            self.names_broken = true;
         }
         broken
     }

@@ -56,18 +56,14 @@ pub(crate) struct Links {
 impl Links {
     /// Takes every name of an import that can't be read for one that it brings in: nothing more is said of it.
     fn lose(&mut self, text: &str) {
-        let lost = self.lost.len();
         // Between quotes stands the path.
         for piece in text.split('"').step_by(2) {
             let words = piece.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
             for word in words.filter(|word| !matches!(*word, "" | "import" | "from" | "as")) {
                 self.scope.entry(SmolStr::from(word)).or_insert(Entry::Error);
-                self.lost.push(LostImport { name: SmolStr::from(word), module: None });
             }
         }
-        if self.lost.len() == lost {
-            self.lost.push(LostImport { name: SmolStr::default(), module: None });
-        }
+        self.lost.push(LostImport { name: SmolStr::default(), module: None });
     }
 }
 

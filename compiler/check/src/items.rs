@@ -153,7 +153,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
         _ => Work::Nothing,
     };
     let no_step = |one: &Diagnostic| matches!(one.code, Code::UnknownNode | Code::EffectInExpression);
-    let loses_steps = cx.diagnostics.iter().any(no_step);
+    let loses_steps = cx.names_broken || cx.diagnostics.iter().any(no_step);
     let checked = Checked {
         body,
         work,

@@ -271,7 +271,7 @@ impl Cx<'_> {
             let unknown_first = matches!(
                 method.args.first().map(|arg| &arg.value.kind),
                 Some(ExprKind::Name(name)) if !self.visible.contains_key(name)
-            );
+            ) || functions::macros(&name).next().is_some();
             let found = self.diagnostics.len();
             for arg in &method.args {
                 self.expr(&arg.value, None);

@@ -71,6 +71,12 @@ impl FlowCheck<'_> {
 
     /// Checks a `max`: a constant, or a value whose type has an upper bound (S9).
     pub fn max(&mut self, expr: &tree::Expr, at_least_one: bool) -> Expr {
+        // What was meant as the missing count isn't unused as well.
+        let mended = matches!(expr.kind, ExprKind::Literal(_))
+            && !self.text(expr.span).starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
+        if mended || matches!(expr.kind, ExprKind::Error) {
+            self.cx.absent.push(Type::INT);
+        }
         let typed = self.expr(expr, Some(&Type::INT));
         if let Some(Value::Int(number)) = self.folded(&typed.expr) {
             self.cx.counts.insert(expr.span, u64::try_from(number).unwrap_or(0));
@@ -84,8 +90,6 @@ impl FlowCheck<'_> {
             return Expr::Const(Value::Int(number));
         }
         match strip(&typed.ty) {
-            // What was meant as the missing count isn't unused as well.
-            Type::Error if matches!(expr.kind, ExprKind::Error) => self.cx.absent.push(Type::INT),
             Type::Error => {}
             Type::Nullable(_) | Type::Optional(_) => self.may_be_null(&typed.ty, expr.span, "`max`"),
             Type::Int(IntRange { max: None, .. }) => {

@@ -236,6 +236,8 @@ impl FlowCheck<'_> {
         }
         let result = match (walk.collect, yields || into.is_some()) {
             (_, false) => Type::Null,
+            // What is walked failed to check: how many there are isn't known.
+            (None, true) if matches!(item_type, Type::Error) && size.max.is_none() => Type::Error,
             (None, true) => Type::List(Arc::new(element), size),
             (Some(_), true) => collected(element, key_type, size),
         };

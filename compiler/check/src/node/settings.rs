@@ -223,6 +223,10 @@ impl Cx<'_> {
         let mut found: Vec<(&'static Setting, &'t tree::Field)> = Vec::new();
         let given: HashSet<&str> = fields.iter().map(|field| field.key.as_str()).collect();
         for field in fields {
+            // A `gate` or `measure` that could not be read looks like a field.
+            if kind == Kind::Eval && !self.text(field.span).contains(':') {
+                continue;
+            }
             let Some(row) = setting(kind, &field.key.text) else {
                 self.unknown_setting_beside(kind, &field.key, &given);
                 self.names_of(&field.value);
@@ -483,7 +487,11 @@ impl Cx<'_> {
         match self.constant_setting(expr, &Type::Duration, name)? {
             Value::Duration(nanos) if nanos > 0 => Some((nanos as u64).div_ceil(1_000_000)),
             // `5s2m` is reported where it was read.
-            _ if self.lost && self.text(expr.span).contains(|c: char| ('1'..='9').contains(&c)) => None,
+            _ if matches!(expr.kind, ExprKind::Literal(_))
+                && self.text(expr.span).contains(|c: char| ('1'..='9').contains(&c)) =>
+            {
+                None
+            }
             _ => {
                 self.bad_setting(
                     expr.span,

@@ -95,6 +95,12 @@ impl TypeReader<'_> {
     /// Reads a type; its trust label is read by [`trust`].
     pub fn read(&mut self, written: &tree::TypeExpr) -> Type {
         let bare = match &written.kind {
+            // `number` is mended to `int`, and may as well mean `float`.
+            TypeKind::Primitive(_)
+                if self.item.slice(written.span).to_ascii_lowercase().starts_with("num") =>
+            {
+                Type::Error
+            }
             TypeKind::Primitive(primitive) => self.primitive(*primitive),
             TypeKind::Named(name) => self.named(name),
             TypeKind::List(of) => Type::list(self.read(of)),
