@@ -168,11 +168,13 @@ impl Cx<'_> {
             .error(Code::UnknownField, name.span, format!("`{ty}` has no field `{}`", name.text))
             .here("no such field");
         diagnostic = match self.nearest(&name.text, fields.iter().map(SmolStr::as_str)) {
-            Some(near) => diagnostic.help(format!("a field with a similar name exists: `{near}`")).fix(
-                format!("replace `{}` by `{near}`", name.text),
-                self.at(name.span),
-                near,
-            ),
+            Some(near) if near.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => diagnostic
+                .help(format!("a field with a similar name exists: `{near}`"))
+                .fix(format!("replace `{}` by `{near}`", name.text), self.at(name.span), near),
+            // It is no word, and is quoted where it stands: `h.`Content-Type``.
+            Some(near) => {
+                diagnostic.help(format!("a field with a similar name exists: \"{near}\", read as .`{near}`"))
+            }
             None => diagnostic.help(format!("its fields are {}", list_of(fields))),
         };
         self.report(diagnostic);

@@ -268,6 +268,10 @@ impl Cx<'_> {
             (Type::String(_), Type::Int(_)) => diagnostic.help("read the number: `int(…)`"),
             (Type::String(_), Type::Float(_)) => diagnostic.help("read the number: `float(…)`"),
             (Type::Uint, Type::Int(_)) => diagnostic.help("convert it: `int(…)`"),
+            (Type::Int(_) | Type::Float(_), Type::Bool) => {
+                diagnostic.help("write a comparison, such as `n > 0`")
+            }
+            (Type::String(_), Type::Bool) => diagnostic.help("write a comparison, such as `text != \"\"`"),
             (Type::Null, _) => {
                 diagnostic.help(format!("only a nullable place takes null: `{}?`", self.type_text(to)))
             }
