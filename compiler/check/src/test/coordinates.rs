@@ -100,6 +100,7 @@ impl<'a> Place<'a> {
     }
 
     /// Returns what the named step returns, where that is known; an error without a diagnostic was reported elsewhere.
+    #[expect(clippy::result_large_err, reason = "a test names few coordinates")]
     fn resolve(&self) -> Result<Option<Type>, Option<Diagnostic>> {
         let text = self.mention.text.as_str();
         let mut segments = text.split('/');
@@ -126,6 +127,7 @@ impl<'a> Place<'a> {
     }
 
     /// The flow that a coordinate begins with.
+    #[expect(clippy::result_large_err, reason = "a test names few coordinates")]
     fn flow(&self, root: &str) -> Result<&'a Symbol, Option<Diagnostic>> {
         let is_flow = |symbol: &&Symbol| matches!(self.program.sig(symbol), Some(Sig::Call(sig)) if sig.kind == CallKind::Flow);
         let scope = || {
@@ -159,10 +161,10 @@ impl<'a> Place<'a> {
             scope().filter(|(_, symbol)| is_flow(symbol)).map(|(name, _)| name.as_str()).collect();
         let text = self.mention.text.as_str();
         let diagnostic = self.error(format!("no step has the coordinate `{text}`"));
-        let node = match self.module.scope.get(root) {
-            Some(Entry::Value(symbol)) if matches!(self.program.sig(symbol), Some(Sig::Call(_))) => true,
-            _ => false,
-        };
+        let node = matches!(
+            self.module.scope.get(root),
+            Some(Entry::Value(symbol)) if matches!(self.program.sig(symbol), Some(Sig::Call(_)))
+        );
         Err(Some(match super::near(root, &flows) {
             Some(near) => self.corrected(
                 diagnostic.here(format!("there is no flow `{root}`")),
@@ -340,15 +342,14 @@ impl<'a> Place<'a> {
                     cx.value(value, &to, &what);
                 }
             }
-            Some(MockValue::Typed { ty, span }) => {
-                if fit(self.program, ty, &to) == Fit::No {
-                    let diagnostic = cx
-                        .error(Code::TypeMismatch, *span, format!("expected `{to}`, found `{ty}`"))
-                        .here(format!("{what} is `{to}`"))
-                        .help("give what the step returns");
-                    cx.report(diagnostic);
-                }
+            Some(MockValue::Typed { ty, span }) if fit(self.program, ty, &to) == Fit::No => {
+                let diagnostic = cx
+                    .error(Code::TypeMismatch, *span, format!("expected `{to}`, found `{ty}`"))
+                    .here(format!("{what} is `{to}`"))
+                    .help("give what the step returns");
+                cx.report(diagnostic);
             }
+            Some(MockValue::Typed { .. }) => {}
         }
         diagnostics.append(&mut cx.diagnostics);
     }

@@ -58,7 +58,12 @@ fn raised<'w>(work: &'w Work, own: &mut HashSet<&'w str>) -> bool {
         }
         Work::Unknown => false,
         Work::All(pieces) | Work::OneOf(pieces) => {
-            pieces.iter().fold(true, |whole, piece| raised(piece, own) && whole)
+            // Each piece is looked at, whatever the others are.
+            let mut whole = true;
+            for piece in pieces {
+                whole &= raised(piece, own);
+            }
+            whole
         }
         Work::Times(times) => raised(&times.body, own),
         Work::Kept(body) | Work::Undo(body) => raised(body, own),
