@@ -238,6 +238,12 @@ impl Cx<'_> {
         true
     }
 
+    /// Returns what an operation of a memory gives, of whatever arguments.
+    pub fn memory_gives(&self, memory: &str, name: &str) -> Option<Type> {
+        let (of, is_kv) = self.memory_sig(memory)?;
+        Some(operation(&of, is_kv, name)?.returns)
+    }
+
     fn memory_call(&mut self, memory: &SmolStr, of: &Type, is_kv: bool, method: &tree::Method) -> Type {
         let name = method.name.text.as_str();
         let count = method

@@ -219,7 +219,15 @@ impl Cx<'_> {
     /// what it gives.
     pub(super) fn some_call(&mut self, call: &tree::Expr) -> Type {
         let Some(CallTarget::Foreign(ty, _)) = self.target(call) else { return Type::Error };
-        self.partly(|cx| cx.foreign_call(call, ty))
+        let given = self.partly(|cx| cx.foreign_call(call, ty));
+        match (&given, &call.kind) {
+            // How long a list is hangs on arguments that may be left out; what is in it doesn't.
+            (Type::Error, ExprKind::Method(method)) => match &method.receiver.kind {
+                ExprKind::Name(owner) => self.memory_gives(owner, &method.name.text).unwrap_or(given),
+                _ => given,
+            },
+            _ => given,
+        }
     }
 
     /// Checks arguments of which any may be left out: the call that is meant has these. Of a record that is written out
