@@ -335,7 +335,8 @@ impl Writer<'_> {
                 }
             }
             Expr::Opt(e) => {
-                if !self.full() && self.dice.one_in(3) && self.grammar.least(e) < usize::MAX {
+                let taken = !self.full() && self.dice.one_in(3) && self.grammar.least(e) < usize::MAX;
+                if taken {
                     self.expr(e);
                 }
             }
