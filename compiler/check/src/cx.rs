@@ -286,6 +286,8 @@ pub(crate) struct Cx<'a> {
     pub lost_jumps: Vec<Span>,
     /// Names that are in scope and that a `continue` jumps over, and where it stands.
     pub skipped: Option<(std::ops::Range<u32>, Span)>,
+    /// A name that was read, and told, before the `let` that binds it ends.
+    pub read_early: Option<SmolStr>,
     /// Whether some way through the item isn't known: what is reached, and what ends without a value, isn't judged.
     pub lost_way: bool,
     /// What branches beside this one bind.
@@ -335,6 +337,7 @@ impl<'a> Cx<'a> {
             lost_words: HashSet::new(),
             lost_jumps: Vec::new(),
             skipped: None,
+            read_early: None,
             lost_way: false,
             siblings: HashMap::new(),
             needs: Vec::new(),
@@ -432,13 +435,14 @@ impl<'a> Cx<'a> {
 
     pub fn bind_unchecked(&mut self, name: &tree::Name, ty: Type, kind: BindingKind, place: Place) -> u32 {
         let id = self.bindings.len() as u32;
+        let read = self.read_early.take_if(|early| *early == name.text).is_some();
         self.bindings.push(Binding {
             name: name.text.clone(),
             span: name.span,
             ty,
             kind,
             place,
-            read: false,
+            read,
             merge: None,
             clash: false,
             branch_depth: self.branch_depth,

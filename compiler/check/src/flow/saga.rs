@@ -62,6 +62,7 @@ impl FlowCheck<'_> {
         &mut self,
         undo: &tree::Expr,
         segment: &SmolStr,
+        own: Option<&SmolStr>,
         result: &Type,
         before: Point,
         is_free: bool,
@@ -78,6 +79,9 @@ impl FlowCheck<'_> {
         let after = std::mem::replace(&mut self.cx.point, before);
         self.scoped(|check| {
             check.result(undo, result);
+            if let Some(own) = own {
+                check.own_name(undo, own, result);
+            }
             check.compensation(undo, segment, is_free);
         });
         self.cx.point = after;
@@ -88,7 +92,7 @@ impl FlowCheck<'_> {
         let named = tree::Name { text: "result".into(), span: undo.span };
         let mut ty = ty.clone().nullable();
         if let Some(&other) = self.visible.get("result")
-            && let Some(span) = named_result(undo)
+            && let Some(span) = read_of(undo, "result")
         {
             let first = self.at(self.bindings[other as usize].span);
             let diagnostic = self
@@ -101,6 +105,24 @@ impl FlowCheck<'_> {
         }
         let slot = self.slot("result", ty.clone());
         self.bind_unchecked(&named, ty, BindingKind::Variable, Place::Slot(slot));
+    }
+
+    /// Reports the name that the step itself binds, once.
+    fn own_name(&mut self, undo: &tree::Expr, own: &SmolStr, ty: &Type) {
+        let Some(span) = read_of(undo, own).filter(|_| !self.visible.contains_key(own)) else { return };
+        let diagnostic = self
+            .error(Code::UnknownName, span, format!("`{own}` isn't bound yet where its `undo` is registered"))
+            .here("known only after the step")
+            .help(format!(
+                "in `undo` the step's result is `result`, a `{}`: null if the outcome isn't known. Use it with `??`, or what \
+                 the step was called with",
+                ty.clone().nullable()
+            ));
+        self.report(diagnostic);
+        let name = tree::Name { text: own.clone(), span: undo.span };
+        let slot = self.slot(own.clone(), Type::Error);
+        self.bind_unchecked(&name, Type::Error, BindingKind::Variable, Place::Slot(slot));
+        self.cx.read_early = Some(own.clone());
     }
 
     fn compensation(&mut self, undo: &tree::Expr, segment: &SmolStr, is_free: bool) {
@@ -183,12 +205,12 @@ impl FlowCheck<'_> {
     }
 }
 
-/// Returns where an expression names `result`.
-fn named_result(expr: &tree::Expr) -> Option<Span> {
-    if matches!(&expr.kind, ExprKind::Name(name) if name == "result") {
+/// Returns where an expression reads a name.
+fn read_of(expr: &tree::Expr, wanted: &str) -> Option<Span> {
+    if matches!(&expr.kind, ExprKind::Name(name) if name == wanted) {
         return Some(expr.span);
     }
     let mut found = None;
-    crate::sig::children(expr, &mut |child| found = found.or_else(|| named_result(child)));
+    crate::sig::children(expr, &mut |child| found = found.or_else(|| read_of(child, wanted)));
     found
 }

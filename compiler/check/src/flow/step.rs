@@ -219,7 +219,7 @@ impl FlowCheck<'_> {
         let expected = expected.cloned();
         let (extract, ty) = self.extract(expr, root, returns, expected.as_ref());
         if let Some(undo) = &value.undo {
-            self.undo(undo, &segment, &ty, before.clone(), is_free);
+            self.undo(undo, &segment, name, &ty, before.clone(), is_free);
         }
         // What a failure knows is what was known before.
         let mut ty = ty;
