@@ -176,6 +176,12 @@ impl<'a> Outline<'a> {
     pub(crate) fn keyword_in_the_way(&self, at: usize) -> usize {
         let Some(before) = at.checked_sub(2) else { return at };
         let word = self.word(at - 1);
+        let value = |r: Region| self.blocks[r.block].kind == BlockKind::Values && r.first == at - 1;
+        if matches!(word, "else" | "when" | "true" | "false" | "null")
+            && self.region(at - 1).is_some_and(value)
+        {
+            return at - 1;
+        }
         let asks = matches!(self.word(before), "wait" | "emit" | "if" | "while" | "in" | "expect")
             && self.kind(before) == Some(TokenKind::Word);
         let after_sign = self.kind(before) == Some(TokenKind::Punct);
@@ -527,6 +533,13 @@ impl<'a> Outline<'a> {
                         && block.elements.last() == Some(&(i - 1))
                         && self.kind(i - 1) == Some(TokenKind::Word)
                         && !is_reserved(self.word(i - 1)) =>
+                    {
+                        false
+                    }
+                    // `v as trusted T`
+                    _ if matches!(self.word(i - 1), "trusted" | "untrusted")
+                        && i >= 2
+                        && self.word(i - 2) == "as" =>
                     {
                         false
                     }

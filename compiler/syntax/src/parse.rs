@@ -339,7 +339,13 @@ impl FileParser<'_> {
 
     fn tell_faults(&mut self, base: u32, text: &str, faults: &[Fault]) {
         let mut open_string: Option<Fault> = None;
+        let mut open_splice = false;
         for fault in faults {
+            // What stands on the next line closes the body too early.
+            if fault.kind == FaultKind::StrayClose && std::mem::take(&mut open_splice) {
+                continue;
+            }
+            open_splice |= fault.kind == FaultKind::OpenSplice;
             // The far end of a string that runs over a line break looks like another open one.
             let far_end = open_string.is_some_and(|f| line_breaks(text, f, *fault) == 1);
             let is_string = fault.kind == FaultKind::OpenString { block: false };
@@ -348,7 +354,7 @@ impl FileParser<'_> {
                 move_spans(&mut diagnostic, self.file, &|span| span.shift(base));
                 self.diagnostics.push(diagnostic);
             }
-            open_string = is_string.then_some(*fault);
+            open_string = (is_string || fault.kind == FaultKind::OpenSplice).then_some(*fault);
         }
     }
 
@@ -465,7 +471,12 @@ impl FileParser<'_> {
                     if explain::instead(text, *fault)
                         .is_some_and(|meant| patch.replace(fault.span, meant)) => {}
                 _ => match outline.element_of(outline.token_at(fault.span.start)) {
-                    Some(region) => give_up(&mut patch, &outline, &mut given_up, region),
+                    Some(region) => {
+                        give_up(&mut patch, &outline, &mut given_up, region);
+                        if fault.kind == FaultKind::Dashes {
+                            patch.poison(fault.span);
+                        }
+                    }
                     None => return lost(),
                 },
             }
@@ -509,11 +520,7 @@ impl FileParser<'_> {
                     .any(|d| d.primary.at == diagnostic.primary.at && d.message == diagnostic.message);
                 let mends = !told
                     && self.reread < REREAD_BYTES_MAX
-                    && diagnostic
-                        .fixes
-                        .first()
-                        .and_then(explain::as_meant)
-                        .is_some_and(|edits| patch.mend(&edits, base, text));
+                    && explain::as_meant(&diagnostic).is_some_and(|edits| patch.mend(&edits, base, text));
                 if !told {
                     self.diagnostics.push(diagnostic);
                 }

@@ -644,7 +644,7 @@ impl<'a> Scanner<'a> {
                 Last::Arrow | Last::Catch => !keyed(self.lexer.text, span.end as usize),
                 Last::Asking | Last::Other | Last::Dot => false,
             };
-        if !brace && attached && matches!(self.last, Last::Operand) {
+        if self.lexer.byte(span.start as usize) == b'[' && attached && matches!(self.last, Last::Operand) {
             self.operator(span);
         }
         self.frames.push(Frame { block, operators: self.operators, start: self.start, else_ifs: 0 });
@@ -687,7 +687,12 @@ impl<'a> Scanner<'a> {
         for line in text[line_start..].split_inclusive('\n') {
             let own = line.len() - line.trim_start_matches([' ', '\t']).len();
             if own != indent || !line[own..].starts_with("- ") {
-                break;
+                // A line that stands deeper belongs to the element before it.
+                if count == 0 || own <= indent {
+                    break;
+                }
+                end += line.len();
+                continue;
             }
             end += line.len();
             count += 1;

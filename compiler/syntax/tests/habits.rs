@@ -39,7 +39,6 @@ fn fixes_make_programs() {
         "let x = True",
         "let x = a == False",
         "x = g() if c",
-        "let y = g(x) if c",
         "g(x) if c\n h()",
         "wait 3s if c",
         "wait 5min",

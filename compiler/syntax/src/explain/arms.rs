@@ -104,6 +104,8 @@ fn arrow_of_else(place: &Place<'_>, first: usize) -> Option<Diagnostic> {
 
 fn in_arm(place: &Place<'_>, region: std::ops::Range<usize>) -> Option<Diagnostic> {
     let arrow = region.clone().find(|&i| place.word(i) == "=>").filter(|&a| a < place.at);
+    let open = place.region.map_or(0, |r| place.outline.blocks[r.block].open);
+    let holder = open.checked_sub(1).map_or("", |i| place.word(i));
     match (arrow, place.word(place.at)) {
         (None, "," | "||" | "or") if place.outline.ends_operand(place.at.wrapping_sub(1)) => {
             let at = place.span(place.at, place.at + 1);
@@ -112,6 +114,24 @@ fn in_arm(place: &Place<'_>, region: std::ops::Range<usize>) -> Option<Diagnosti
                 "write `|`",
                 at,
                 text,
+            ))
+        }
+        (None, word) if (word == "as" || place.last() == "as") && holder != "catch" => {
+            let i = if word == "as" { place.at } else { place.at - 1 };
+            Some(
+                place
+                    .error(place.span(i, i + 1), "only an arm of `catch` names its error")
+                    .help("take `as` and the name out"),
+            )
+        }
+        (None, _)
+            if holder == "race"
+                && place.is_name(region.start + 1)
+                && !matches!(place.word(region.start + 2), "(" | "." | "=" | "+=" | "=>") =>
+        {
+            let end = region.clone().find(|&i| place.word(i) == "=>").unwrap_or(place.at + 1);
+            Some(place.error(place.span(region.start + 1, end), "what races is a step").help(
+                "write a call, `let x = f()` or `wait 3s`; conditions are arms of `route { when c => … }`",
             ))
         }
         (None, "then") => {

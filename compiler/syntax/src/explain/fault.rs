@@ -77,8 +77,13 @@ pub(crate) fn fault(file: FileId, text: &str, fault: Fault) -> Diagnostic {
             .help("write `for x in xs { … }`, or `loop max 10 { … loop.index … }`, where `loop.index` counts from 0"),
         FaultKind::Dashes => {
             let sign = Span::new(at.span.start, at.span.start + 1).within(at.file);
-            let diagnostic = Diagnostic::new(Code::UnexpectedToken, sign, "a list has no dashes")
-                .help("write `[a, b]`");
+            let help = if found.contains("role:") {
+                "roles are fields of a prompt: `system: \"…\"`, `user: \"…\"`, `assistant: \"…\"`"
+            } else {
+                "write `[a, b]`"
+            };
+            let diagnostic =
+                Diagnostic::new(Code::UnexpectedToken, sign, "a list has no dashes").help(help);
             match as_list(found) {
                 Some(list) => diagnostic.fix("write a list", at, list),
                 None => diagnostic,

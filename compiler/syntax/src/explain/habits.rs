@@ -1,8 +1,8 @@
 //! The habits of other languages, each with its mend.
 
-use flow_diagnostics::{Code, Diagnostic, Edit, Fix};
+use flow_diagnostics::{Code, Diagnostic, Edit};
 
-use super::{Place, arms, declarations, foreign, statements, switch, values};
+use super::{Place, arms, declarations, foreign, rules, statements, switch, types, values};
 use crate::lexer::TokenKind;
 use crate::outline::{BlockKind, is_reserved};
 
@@ -29,6 +29,11 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
         values::comprehension,
         values::python_choice,
         foreign::statement_as_value,
+        rules::block_as_value,
+        rules::between_stages,
+        rules::max_behind,
+        rules::gate,
+        rules::dashed_field,
         while_step,
         statements::clause_form,
         unbounded,
@@ -53,6 +58,7 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
         jump_value,
         clause_order,
         bare_block,
+        rules::quoted_values,
         capital_value,
         declarations::enum_value,
         declarations::yaml_text,
@@ -71,7 +77,7 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
         arrow_for_equals,
         equals_for_colon,
         reserved_name,
-        lower_type,
+        types::lower_type,
         values::missing_comma,
         statements::implicit_return,
     ];
@@ -81,6 +87,8 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
 /// Habits that occur in expressions, also in one alone.
 pub(super) fn in_expression(place: &Place<'_>) -> Option<Diagnostic> {
     let habits: &[fn(&Place<'_>) -> Option<Diagnostic>] = &[
+        rules::labelled_cast,
+        rules::second_cast,
         values::word_tests,
         word_operator,
         foreign::list_types,
@@ -98,6 +106,7 @@ pub(super) fn in_expression(place: &Place<'_>) -> Option<Diagnostic> {
         half_ternary,
         attached_block,
         range_outside,
+        spaced_unit,
         bad_number,
         loop_value,
     ];
@@ -122,7 +131,7 @@ fn unbounded(place: &Place<'_>) -> Option<Diagnostic> {
     }
     let i = place.tokens().find(|&i| {
         matches!(place.word(i), "loop" | "graph")
-            && (i == 0 || place.word(i - 1) != ".")
+            && (i == 0 || !matches!(place.word(i - 1), "." | "let" | "for"))
             && place.word(i + 1) != "."
     })?;
     let named = place.outline.kind(i + 1) == Some(TokenKind::Word)
@@ -234,9 +243,15 @@ fn guard(place: &Place<'_>) -> Option<Diagnostic> {
     }
     let (step, condition) = (place.text(region.first, i), place.text(i + 1, region.end));
     let mended = format!("if {condition} {{ {step} }}");
+    let diagnostic = place.error(place.span(i, i + 1), "this step takes no guard");
+    // A name that is bound in a block is gone behind it.
+    if first == "let" {
+        return Some(diagnostic.help(
+            "choose the value: `c ? a : b`, or with steps `let m = route { when c => f(n)  else => 0 }`",
+        ));
+    }
     Some(
-        place
-            .error(place.span(i, i + 1), "this step takes no guard")
+        diagnostic
             .help("`return yield break continue goto fail emit` take `if c`; anything else stands in a block")
             .fix("put the step in an `if` block", place.span(region.first, region.end), mended),
     )
@@ -287,7 +302,10 @@ fn no_condition(place: &Place<'_>) -> Option<Diagnostic> {
 /// `{ g() }` as a step.
 fn bare_block(place: &Place<'_>) -> Option<Diagnostic> {
     let first = place.tokens().start;
-    (place.kind() == Some(BlockKind::Steps) && place.word(first) == "{").then(|| {
+    let record = first > 0
+        && place.outline.kind(first - 1) == Some(TokenKind::TypeWord)
+        && matches!((place.word(first + 1), place.word(first + 2)), ("}" | "...", _) | (_, ":"));
+    (place.kind() == Some(BlockKind::Steps) && place.word(first) == "{" && !record).then(|| {
         place
             .error(place.span(first, first + 1), "a bare block is no step")
             .help("say what it is for: `if c { … }`, `do { … }`, `try { … }`, `saga { … }`")
@@ -547,6 +565,12 @@ fn equals_for_colon(place: &Place<'_>) -> Option<Diagnostic> {
 pub(super) const ITEMS: [&str; 11] =
     ["flow", "prompt", "agent", "tool", "human", "event", "code", "const", "model", "memory", "trigger"];
 
+/// Whether the place is in a `state { … }`.
+fn of_state(place: &Place<'_>) -> bool {
+    let open = place.region.map_or(0, |r| place.outline.blocks[r.block].open);
+    place.kind() == Some(BlockKind::Slots) && open > 0 && place.word(open - 1) == "state"
+}
+
 /// `let when = 1`, `flow f(loop: int)`, `flow if()`
 fn reserved_name(place: &Place<'_>) -> Option<Diagnostic> {
     let i = [place.at, place.at.wrapping_sub(1)].into_iter().find(|&i| {
@@ -557,6 +581,7 @@ fn reserved_name(place: &Place<'_>) -> Option<Diagnostic> {
                 || place.word(i - 1) == "for" && !matches!(place.word(i), "in")
                 || i == 1 && ITEMS.contains(&place.word(0))
                 || (place.kind() == Some(BlockKind::Params) && matches!(place.word(i - 1), "(" | ","))
+                || (i == place.tokens().start && of_state(place))
                 || (place.word(i - 1) == "{"
                     && place.outline.attached(i - 1)
                     && matches!(place.word(i + 1), "}" | ",")))
@@ -581,8 +606,12 @@ const GUESSED_TYPE: &str = "add a return type";
 /// The title of a fix that makes a call of a name, which may be none that can be called.
 const NO_SPACE: &str = "take the space out of the call";
 
-/// The edits that make of a text what was surely meant by it; a type that the fix can only guess is lost.
-pub(crate) fn as_meant(fix: &Fix) -> Option<Vec<Edit>> {
+/// The edits that make of a text what was surely meant by it; a type that is unknown or that a fix can only guess is lost.
+pub(crate) fn as_meant(diagnostic: &Diagnostic) -> Option<Vec<Edit>> {
+    if diagnostic.code == Code::UnknownType {
+        return Some(types::lost(diagnostic));
+    }
+    let fix = diagnostic.fixes.first()?;
     let lost = |edit: &Edit| Edit { at: edit.at, text: edit.text.replace("string", "\u{1}") };
     match fix.title.as_str() {
         NO_SPACE => None,
@@ -610,41 +639,6 @@ fn missing_return_type(place: &Place<'_>) -> Option<Diagnostic> {
     })
 }
 
-/// `type review { … }`, `x: review`
-fn lower_type(place: &Place<'_>) -> Option<Diagnostic> {
-    let i = place.at;
-    let declares = i == 1 && matches!(place.word(0), "type" | "enum");
-    let typed = place.last() == "->"
-        || (place.last() == ":" && matches!(place.kind(), Some(BlockKind::Slots | BlockKind::Params)));
-    if place.outline.kind(i) != Some(TokenKind::Word) || !(declares || typed) {
-        return None;
-    }
-    let word = place.word(i);
-    let at = place.span(i, i + 1);
-    if matches!(word, "list" | "array") {
-        return Some(
-            place.error(at, format!("there is no type `{word}`")).help("a list of `T` is written `[T]`"),
-        );
-    }
-    let known = declarations::type_named(word);
-    let target = known.map_or_else(|| camel(word), str::to_owned);
-    Some(
-        place
-            .error(at, format!("there is no type `{word}`"))
-            .help(if known.is_some() {
-                format!("write `{target}`")
-            } else {
-                format!("names of types start with a capital letter: `{target}`")
-            })
-            .fix(format!("write `{target}`"), at, target.clone()),
-    )
-}
-
-/// `how_to` as `HowTo`.
-fn camel(word: &str) -> String {
-    word.split('_').filter(|p| !p.is_empty()).map(|p| p[..1].to_ascii_uppercase() + &p[1..]).collect()
-}
-
 /// `${if c}` inside a line of text
 fn directive_in_line(place: &Place<'_>) -> Option<Diagnostic> {
     let i = [place.at, place.at.wrapping_sub(1), place.at.wrapping_sub(2)].into_iter().find(|&i| {
@@ -662,16 +656,26 @@ fn directive_in_line(place: &Place<'_>) -> Option<Diagnostic> {
     )
 }
 
-/// `for x in xs { … } else { … }`
+/// `for x in xs { … } else { … }`, `loop max 3 { … } else => { … }`
 fn lone_else(place: &Place<'_>) -> Option<Diagnostic> {
-    let i = [place.at, place.at.wrapping_sub(1)]
-        .into_iter()
-        .find(|&i| place.word(i) == "else" && i > 0 && place.word(i - 1) == "}")?;
-    (place.kind() == Some(BlockKind::Steps)).then(|| {
-        place.error(place.span(i, i + 1), "this `else` belongs to nothing").help(
-            "`if`, `loop` and `graph` have an `else` after their block; `for` runs to its end and has none",
-        )
-    })
+    let i = [place.at, place.at.wrapping_sub(1)].into_iter().find(|&i| {
+        place.word(i) == "else" && i > 0 && (place.word(i - 1) == "}" || place.outline.starts_line(i))
+    })?;
+    if place.kind() != Some(BlockKind::Steps) {
+        return None;
+    }
+    if place.at == i + 1 && place.word(i + 1) == "=>" && place.word(i + 2) == "{" {
+        let gap = flow_source::FileSpan::new(place.file, place.after(i).span.to(place.after(i + 1).span));
+        return Some(
+            place
+                .error(place.span(i + 1, i + 2), "`else =>` heads an arm")
+                .help("after a block stands `else { … }`")
+                .fix("take `=>` out", gap, ""),
+        );
+    }
+    Some(place.error(place.span(i, i + 1), "this `else` belongs to nothing").help(
+        "`if`, `loop` and `graph` have an `else` after their block; `for` runs to its end and has none",
+    ))
 }
 
 /// `break 3`
@@ -745,6 +749,43 @@ fn half_ternary(place: &Place<'_>) -> Option<Diagnostic> {
     })
 }
 
+/// The unit that is meant by a word behind a number.
+fn unit_named(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "d" | "day" | "days" => "d",
+        "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+        "m" | "min" | "mins" | "minute" | "minutes" => "m",
+        "s" | "sec" | "secs" | "second" | "seconds" => "s",
+        "ms" | "millis" | "milliseconds" => "ms",
+        "us" | "micros" | "microseconds" => "us",
+        "k" | "kb" | "KB" => "KB",
+        "M" | "mb" | "MB" => "MB",
+        "G" | "gb" | "GB" => "GB",
+        _ => return None,
+    })
+}
+
+/// `5 s`, `30 seconds`
+fn spaced_unit(place: &Place<'_>) -> Option<Diagnostic> {
+    let near = [place.at, place.at.wrapping_sub(1), place.tokens().start];
+    let i = near.into_iter().find(|&i| {
+        i > 0
+            && place.outline.kind(i - 1) == Some(TokenKind::Number)
+            && matches!(place.outline.kind(i), Some(TokenKind::Word | TokenKind::TypeWord))
+            && !place.outline.starts_line(i)
+            && !matches!(place.word(i + 1), "(" | "=" | "+=" | "." | ":")
+    })?;
+    let unit = unit_named(place.word(i))?;
+    let amount = place.word(i - 1);
+    amount.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_')).then(|| {
+        let gap = flow_source::FileSpan::new(place.file, place.after(i - 1).span.to(place.after(i).span));
+        place
+            .error(place.span(i, i + 1), "a unit attaches to its number")
+            .help(format!("write `{amount}{unit}`"))
+            .fix(format!("write `{amount}{unit}`"), gap, unit)
+    })
+}
+
 /// `12abc`, `5min`
 fn bad_number(place: &Place<'_>) -> Option<Diagnostic> {
     let i = [place.at, place.at.wrapping_sub(1)].into_iter().find(|&i| {
@@ -753,33 +794,16 @@ fn bad_number(place: &Place<'_>) -> Option<Diagnostic> {
     })?;
     let word = place.word(i);
     let at = place.span(i, i + 1);
-    let units = [
-        ("sec", "s"),
-        ("secs", "s"),
-        ("min", "m"),
-        ("mins", "m"),
-        ("hr", "h"),
-        ("hrs", "h"),
-        ("day", "d"),
-        ("days", "d"),
-        ("k", "KB"),
-        ("kb", "KB"),
-        ("mb", "MB"),
-        ("gb", "GB"),
-        ("M", "MB"),
-        ("G", "GB"),
-        ("w", "d"),
-    ];
     let digits = word.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(word.len());
     let (amount, unit) = word.split_at(digits);
     let diagnostic = Diagnostic::new(Code::BadNumber, at, format!("`{word}` is no number"));
-    Some(match units.iter().find(|(u, _)| *u == unit) {
-        Some((_, right)) if unit != "w" => diagnostic.help(format!("write `{amount}{right}`")).fix(
+    Some(match unit_named(unit) {
+        Some(right) => diagnostic.help(format!("write `{amount}{right}`")).fix(
             format!("write `{amount}{right}`"),
             at,
             format!("{amount}{right}"),
         ),
-        _ => diagnostic
+        None => diagnostic
             .help("durations have the units `d h m s ms us`, sizes `B KB MB GB`; names start with a letter"),
     })
 }

@@ -6,8 +6,10 @@ mod declarations;
 mod fault;
 mod foreign;
 mod habits;
+mod rules;
 mod statements;
 mod switch;
+mod types;
 mod values;
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -196,6 +198,16 @@ fn other_declaration(place: &Place<'_>) -> Option<Diagnostic> {
                     .fix("name it `default`", place.before(1), "default = "),
             );
         }
+        word if keyword == 0 => {
+            let meant = near_keyword(word).filter(|k| starts_as(place, k))?;
+            let message = format!("expected a declaration, found {}", found(place, 0));
+            return Some(
+                place
+                    .error(at, message)
+                    .help(format!("a declaration with a similar name exists: `{meant}`"))
+                    .fix(format!("write `{meant}`"), at, meant),
+            );
+        }
         _ => return None,
     };
     let mut edits = vec![place.edit(0, keyword + 1, instead)];
@@ -217,15 +229,33 @@ fn other_declaration(place: &Place<'_>) -> Option<Diagnostic> {
 }
 
 fn similar_keyword(word: &str) -> Option<String> {
+    near_keyword(word).map(|k| format!("a declaration with a similar name exists: `{k}`"))
+}
+
+/// The keyword of a declaration that a word is near to.
+fn near_keyword(word: &str) -> Option<&'static str> {
     let keywords = [
         "import", "const", "model", "type", "enum", "prompt", "agent", "tool", "human", "event", "code",
         "flow", "memory", "trigger", "allow", "test", "eval", "variant",
     ];
     let lower = word.to_ascii_lowercase();
-    keywords
-        .iter()
-        .find(|k| distance(k, &lower) <= 1 + k.len() / 6)
-        .map(|k| format!("a declaration with a similar name exists: `{k}`"))
+    keywords.into_iter().find(|k| distance(k, &lower) <= 1 + k.len() / 6)
+}
+
+/// Whether what follows the first word of a text is what follows the keyword of a declaration.
+fn starts_as(place: &Place<'_>, keyword: &str) -> bool {
+    let next = place.word(2);
+    match keyword {
+        "import" => place.word(1) == "{",
+        "allow" => place.word(1) == "[",
+        "test" => place.outline.kind(1) == Some(TokenKind::QuoteOpen),
+        "type" | "enum" => place.outline.kind(1) == Some(TokenKind::TypeWord) && matches!(next, "{" | "="),
+        "const" => place.is_name(1) && matches!(next, "=" | ":"),
+        "model" | "trigger" => place.is_name(1) && next == "=",
+        "memory" => place.is_name(1) && next == ":",
+        "eval" | "variant" => place.is_name(1) && next == "of",
+        _ => place.is_name(1) && next == "(",
+    }
 }
 
 /// The edit distance of two short words, swaps of neighbours counted as one.

@@ -273,7 +273,8 @@ pub(super) fn block_without_braces(place: &Place<'_>) -> Option<Diagnostic> {
         ) && place.is_word(i)
             && (i == 0 || place.word(i - 1) != ".")
     })?;
-    if (head..at).any(|i| place.word(i) == "{") || at <= head {
+    let closes = |i: usize| place.outline.kind(i) == Some(TokenKind::Close) && place.word(i) == "}";
+    if (head..at).any(|i| place.word(i) == "{" || closes(i)) || at <= head {
         return None;
     }
     let complete = match place.word(head) {
