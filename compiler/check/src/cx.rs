@@ -169,16 +169,33 @@ pub(crate) struct Fact {
     pub known: Narrowed,
 }
 
-/// What a value is known to be: its type, and which members of a union it isn't.
+/// What a value is known to be: its type, and which members of a union it can be, if not all.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Narrowed {
     pub ty: Type,
-    pub not: Vec<TypeName>,
+    pub left: Option<Arc<[TypeName]>>,
 }
 
 impl From<Type> for Narrowed {
     fn from(ty: Type) -> Narrowed {
-        Narrowed { ty, not: Vec::new() }
+        Narrowed { ty, left: None }
+    }
+}
+
+impl Narrowed {
+    /// Whether this says at least as much as another of the same type.
+    fn implies(&self, other: &Narrowed) -> bool {
+        match (&self.left, &other.left) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(own), Some(other)) => {
+                Arc::ptr_eq(own, other)
+                    || own.len() <= other.len() && {
+                        let other: HashSet<&TypeName> = other.iter().collect();
+                        own.iter().all(|name| other.contains(name))
+                    }
+            }
+        }
     }
 }
 
@@ -226,7 +243,7 @@ impl Point {
             own.root == fact.root
                 && own.fields == fact.fields
                 && own.known.ty == fact.known.ty
-                && fact.known.not.iter().all(|name| own.known.not.contains(name))
+                && own.known.implies(&fact.known)
         })
     }
 }
@@ -237,6 +254,13 @@ pub(crate) struct Access {
     pub binding: u32,
     pub span: Span,
     pub write: bool,
+}
+
+/// The values of an enum.
+pub(crate) struct Values {
+    pub shape: Arc<EnumShape>,
+    /// Where each name stands first.
+    pub index: HashMap<SmolStr, u32>,
 }
 
 /// The check of one item.
@@ -302,7 +326,7 @@ pub(crate) struct Cx<'a> {
     pub names_broken: bool,
     /// Arguments that calls lack: what would have been given isn't unused as well.
     pub absent: Vec<Type>,
-    enums: HashMap<TypeName, Arc<EnumShape>>,
+    enums: HashMap<TypeName, Arc<Values>>,
     shapes: HashMap<TypeName, Arc<Shape>>,
 }
 
@@ -543,15 +567,14 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// All names of the scope that can be called as steps.
-    pub fn step_names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let program = self.program;
-        self.module.scope.iter().filter_map(move |(name, entry)| match entry {
-            Entry::Value(symbol) => match program.sig(symbol) {
-                Some(Sig::Call(sig)) if sig.kind != CallKind::Code => Some(name.as_str()),
-                _ => None,
-            },
-            _ => None,
+    /// The names of the scope like this one that can be called as steps.
+    pub fn steps_like(&self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let (program, module) = (self.program, self.module);
+        module.names_like(name).into_iter().filter(move |name| match module.scope.get(*name) {
+            Some(Entry::Value(symbol)) => {
+                matches!(program.sig(symbol), Some(Sig::Call(sig)) if sig.kind != CallKind::Code)
+            }
+            _ => false,
         })
     }
 
@@ -601,25 +624,29 @@ impl<'a> Cx<'a> {
         ty
     }
 
-    /// Returns an enum's shape.
-    pub fn enum_shape(&mut self, name: &TypeName) -> Option<Arc<EnumShape>> {
-        if let Some(shape) = self.enums.get(name) {
-            return Some(shape.clone());
+    /// Returns an enum's values.
+    pub fn enum_of(&mut self, name: &TypeName) -> Option<Arc<Values>> {
+        if let Some(values) = self.enums.get(name) {
+            return Some(values.clone());
         }
         let values = self.program.enum_values(name)?;
         let shape = Arc::new(EnumShape {
             name: name.clone(),
             values: values.iter().map(|value| value.name.clone()).collect(),
         });
-        self.enums.insert(name.clone(), shape.clone());
-        Some(shape)
+        let mut index = HashMap::with_capacity(values.len());
+        for (at, value) in values.iter().enumerate() {
+            index.entry(value.name.clone()).or_insert(at as u32);
+        }
+        let values = Arc::new(Values { shape, index });
+        self.enums.insert(name.clone(), values.clone());
+        Some(values)
     }
 
     /// Returns a value of an enum as a constant.
     pub fn enum_value(&mut self, name: &TypeName, value: &str) -> Option<Value> {
-        let shape = self.enum_shape(name)?;
-        let index = shape.values.iter().position(|own| own == value)? as u32;
-        Some(Value::Enum(EnumValue { shape, index }))
+        let values = self.enum_of(name)?;
+        Some(Value::Enum(EnumValue { shape: values.shape.clone(), index: *values.index.get(value)? }))
     }
 
     /// Returns the shape of a record type.
@@ -673,6 +700,16 @@ impl<'a> Cx<'a> {
 
     pub fn learn(&mut self, root: u32, fields: Vec<SmolStr>, known: impl Into<Narrowed>) {
         self.point.facts.push(Fact { root, fields, known: known.into() });
+    }
+
+    /// What branches wrote isn't known any more.
+    pub fn forget_written<'x>(&mut self, accesses: impl IntoIterator<Item = &'x Access>) {
+        if self.point.facts.is_empty() {
+            return;
+        }
+        let written: HashSet<u32> =
+            accesses.into_iter().filter(|access| access.write).map(|access| access.binding).collect();
+        self.point.facts.retain(|fact| !written.contains(&fact.root));
     }
 
     /// An assignment ends what was known.

@@ -241,7 +241,7 @@ impl Wanted<'_> {
             _ => None,
         };
         let home = passed_on.or_else(|| homes.iter().find(|home| **home != self.unit.name));
-        let near = nearest(wanted, target.items.keys().map(SmolStr::as_str));
+        let near = nearest(wanted, target.declared_like(wanted));
         match (home, near) {
             (Some(home), _) => {
                 let path = path_to(&self.unit.name, home);

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::types::Literal;
@@ -13,6 +13,7 @@ use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use crate::imports;
+use crate::suggest::Names;
 
 /// A file of the program as it comes in: its name (the path beneath the root), its tree, and for each import path as
 /// written the name of the module it denotes.
@@ -189,6 +190,18 @@ pub struct Module {
     pub allow_at: Option<FileSpan>,
     /// `allow` has an entry that could not be read.
     pub allow_broken: bool,
+    own: OnceLock<Names>,
+    lookup: OnceLock<Lookup>,
+}
+
+/// What is looked up of a scope where something is wrong.
+#[derive(Debug)]
+struct Lookup {
+    names: Names,
+    /// The local name of what is imported under another name, by the declared one.
+    aliases: HashMap<SmolStr, SmolStr>,
+    /// The name that each type has here.
+    types: HashMap<TypeName, SmolStr>,
 }
 
 /// A name brought in by an import.
@@ -244,10 +257,42 @@ impl Module {
 
     /// Returns the name that something has here which is declared as `declared` and imported under another name.
     pub fn alias_of(&self, declared: &str) -> Option<&SmolStr> {
-        self.imported
-            .iter()
-            .find(|name| name.declared == declared && name.local != declared)
-            .map(|name| &name.local)
+        self.lookup().aliases.get(declared)
+    }
+
+    /// Returns the first name, by the alphabet, that a type has here.
+    pub(crate) fn type_called(&self, name: &TypeName) -> Option<&str> {
+        self.lookup().types.get(name).map(SmolStr::as_str)
+    }
+
+    /// Returns the names of the scope that look most like a name; of a small scope, all.
+    pub(crate) fn names_like(&self, name: &str) -> Vec<&str> {
+        self.lookup().names.like(name)
+    }
+
+    /// Returns the declared names that look most like a name; of few, all.
+    pub(crate) fn declared_like(&self, name: &str) -> Vec<&str> {
+        self.own.get_or_init(|| Names::new(self.items.keys().cloned())).like(name)
+    }
+
+    /// Asked for only once all modules are linked.
+    fn lookup(&self) -> &Lookup {
+        self.lookup.get_or_init(|| {
+            let mut aliases = HashMap::new();
+            for name in self.imported.iter().filter(|name| name.local != name.declared) {
+                aliases.entry(name.declared.clone()).or_insert_with(|| name.local.clone());
+            }
+            let mut types: HashMap<TypeName, SmolStr> = HashMap::new();
+            for (local, entry) in &self.scope {
+                if let Entry::Type(declared) = entry {
+                    let known = types.entry(declared.clone()).or_insert_with(|| local.clone());
+                    if *local < *known {
+                        *known = local.clone();
+                    }
+                }
+            }
+            Lookup { names: Names::new(self.scope.keys().cloned()), aliases, types }
+        })
     }
 }
 
@@ -436,6 +481,8 @@ fn declare(unit: &Unit, diagnostics: &mut Vec<Diagnostic>, taken: &mut HashMap<S
         allow: Vec::new(),
         allow_at: None,
         allow_broken: false,
+        own: OnceLock::new(),
+        lookup: OnceLock::new(),
     };
     crate::test::titles(&unit.tree, diagnostics);
     crate::node::trigger::paths(&unit.tree, diagnostics);

@@ -1,5 +1,58 @@
 //! Names that were probably meant.
 
+use smol_str::SmolStr;
+
+/// Scopes up to this size are searched whole.
+const WHOLE_MAX: usize = 256;
+/// How many names before and after a place in a larger one are looked at.
+const AROUND: usize = 48;
+
+/// The names of a scope, so that those like another one are found without a look at each: what is misspelt begins or ends
+/// like what was meant.
+#[derive(Debug)]
+pub struct Names {
+    /// By their letters.
+    forward: Vec<(String, SmolStr)>,
+    /// By their letters from the last to the first, as places in `forward`.
+    backward: Vec<(String, usize)>,
+}
+
+impl Names {
+    /// Sorts names.
+    pub fn new(names: impl Iterator<Item = SmolStr>) -> Names {
+        let mut forward: Vec<(String, SmolStr)> = names.map(|name| (key(&name), name)).collect();
+        forward.sort_unstable();
+        let reversed = |(at, (key, _)): (usize, &(String, SmolStr))| (key.chars().rev().collect(), at);
+        let mut backward: Vec<(String, usize)> = match forward.len() {
+            0..=WHOLE_MAX => Vec::new(),
+            _ => forward.iter().enumerate().map(reversed).collect(),
+        };
+        backward.sort_unstable();
+        Names { forward, backward }
+    }
+
+    /// Returns the names that begin or end most like this one; of a small scope, all.
+    pub fn like(&self, name: &str) -> Vec<&str> {
+        if self.backward.is_empty() {
+            return self.forward.iter().map(|(_, name)| name.as_str()).collect();
+        }
+        let key = key(name);
+        let around = |at: usize| at.saturating_sub(AROUND)..(at + AROUND).min(self.forward.len());
+        let mut places: Vec<usize> = around(self.forward.partition_point(|(own, _)| *own < key)).collect();
+        let key: String = key.chars().rev().collect();
+        let behind = around(self.backward.partition_point(|(own, _)| *own < key));
+        places.extend(self.backward[behind].iter().map(|(_, at)| *at));
+        places.sort_unstable();
+        places.dedup();
+        places.into_iter().map(|at| self.forward[at].1.as_str()).collect()
+    }
+}
+
+/// The letters that two spellings of one name have in common.
+fn key(name: &str) -> String {
+    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
+}
+
 /// Returns the candidate nearest to `name`: one letter off for short names, up to a third for longer ones, or equal but
 /// for case and underscores. Failing that, the only one that is made of words of the other: `order` and `order_id`.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -72,7 +125,9 @@ fn distance(a: &str, b: &str, limit: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use smol_str::SmolStr;
+
+    use super::{Names, nearest};
 
     #[test]
     fn finds_slips() {
@@ -85,5 +140,23 @@ mod tests {
         assert_eq!(nearest("topic", ["publish"]), None);
         assert_eq!(nearest("order", ["order_id", "place"]), Some("order_id"));
         assert_eq!(nearest("order", ["order_id", "order_total"]), None);
+    }
+
+    #[test]
+    fn finds_slips_in_a_large_scope() {
+        let many = (0..5_000).map(|n| SmolStr::from(format!("step_{n}")));
+        let names = Names::new(many.chain(["summarize", "write_review"].map(SmolStr::from)));
+        for (slip, meant) in [
+            ("sumarize", "summarize"),
+            ("ummarize", "summarize"),
+            ("summarise", "summarize"),
+            ("WriteReview", "write_review"),
+            ("wite_review", "write_review"),
+            ("step_49999", "step_4999"),
+        ] {
+            let like = names.like(slip);
+            assert!(like.len() < 200);
+            assert_eq!(nearest(slip, like), Some(meant), "{slip}");
+        }
     }
 }

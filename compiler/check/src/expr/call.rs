@@ -147,26 +147,13 @@ impl Cx<'_> {
         let mut diagnostic = self
             .error(code, span, format!("unknown {what} `{name}`"))
             .here("not declared or imported in this file");
-        let own: Vec<&str> = module
-            .scope
-            .keys()
-            .filter(|own| matches!(self.sig_of(own), Some(Sig::Call(_))))
-            .map(SmolStr::as_str)
-            .collect();
-        let alias = module.alias_of(name).filter(|alias| own.contains(&alias.as_str()));
-        let near = match alias {
+        let is_own = |own: &str| matches!(self.sig_of(own), Some(Sig::Call(_)));
+        let near = match module.alias_of(name).filter(|alias| is_own(alias)) {
             Some(alias) => Some(alias.to_string()),
-            None => self
-                .nearest(
-                    name,
-                    own.iter()
-                        .map(|own| own.to_string())
-                        .chain(functions::names().map(String::from))
-                        .collect::<Vec<_>>()
-                        .iter()
-                        .map(String::as_str),
-                )
-                .map(String::from),
+            None => {
+                let own = module.names_like(name).into_iter().filter(|own| is_own(own));
+                self.nearest(name, own.chain(functions::names().map(|name| &*name))).map(String::from)
+            }
         };
         // What was meant is called.
         if let Some(near) = near.as_deref().filter(|near| module.scope.contains_key(*near)) {
@@ -174,12 +161,9 @@ impl Cx<'_> {
         }
         diagnostic = match near.as_deref() {
             Some(near) => {
-                let what = match own.contains(&near) {
-                    true => self.sig_of(near).map_or("node", |sig| match sig {
-                        Sig::Call(sig) => sig.kind.as_str(),
-                        _ => "node",
-                    }),
-                    false => "function",
+                let what = match self.sig_of(near) {
+                    Some(Sig::Call(sig)) => sig.kind.as_str(),
+                    _ => "function",
                 };
                 diagnostic.help(format!("a {what} with a similar name exists: `{near}`")).fix(
                     format!("replace `{name}` by `{near}`"),

@@ -144,7 +144,7 @@ impl Cx<'_> {
             self.point.facts.truncate(facts);
             if otherwise.is_some() && !matches!(arm.head, RouteHead::Error) {
                 self.after_else(head_span(arm));
-                cases = self.cases_after_else(&value.ty);
+                self.after_else_anew(&mut cases);
             }
             match &arm.head {
                 RouteHead::Patterns { patterns, guard } => {

@@ -148,12 +148,11 @@ impl Cx<'_> {
             "request" | "payload" | "event" | "data" | "delivery" | "json" if self.in_match() => Some("body"),
             _ => None,
         };
-        let constants = self.module.scope.iter().filter_map(|(name, entry)| match entry {
-            Entry::Value(symbol) if matches!(self.program.sig(symbol), Some(Sig::Const(..))) => {
-                Some(name.as_str())
-            }
-            _ => None,
-        });
+        let constants = self
+            .module
+            .names_like(name)
+            .into_iter()
+            .filter(|name| matches!(self.sig_of(name), Some(Sig::Const(..))));
         let constant_only = self.constant_only;
         let names = self.visible.keys().map(SmolStr::as_str).filter(|_| !constant_only).chain(constants);
         let near = enum_hint.or_else(|| habit.or_else(|| self.nearest(name, names)).map(String::from));
@@ -187,7 +186,7 @@ impl Cx<'_> {
         if self.module.scope.get(own).is_some_and(means) {
             return self.module.scope.get_key_value(own).map(|(own, _)| own.as_str());
         }
-        self.module.scope.iter().filter(|(_, entry)| means(entry)).map(|(local, _)| local.as_str()).min()
+        self.module.type_called(name)
     }
 
     /// Finds the `let` further down that binds a name; one in a comment or a text does no harm.
@@ -272,10 +271,11 @@ impl Cx<'_> {
                 .help(format!("names with a capital letter are types; did you mean `{own}`?"))
                 .fix(format!("write `{own}`"), self.at(span), own);
         }
-        let types = self.module.scope.iter().filter(|(_, entry)| matches!(entry, Entry::Type(_)));
+        let is_type = |name: &&str| matches!(self.module.scope.get(*name), Some(Entry::Type(_)));
+        let types = self.module.names_like(name).into_iter().filter(is_type);
         let near = match self.module.alias_of(name) {
             Some(alias) => Some(alias.clone()),
-            None => self.nearest(name, types.map(|(name, _)| name.as_str())).map(SmolStr::from),
+            None => self.nearest(name, types).map(SmolStr::from),
         };
         match near {
             Some(near) => {

@@ -1,5 +1,7 @@
 //! What a condition says about the names in it (T5): `== null`, `!= null`, `has`, `is` through `&& || !`.
 
+use std::collections::HashSet;
+
 use flow_ir::expr::Expr;
 use flow_ir::{Type, TypeName};
 use flow_syntax::tree::{self, BinaryOp, ExprKind, Literal, UnaryOp};
@@ -39,49 +41,59 @@ impl Cx<'_> {
         match says {
             Says::Null => Some(Type::Null.into()),
             Says::NonNull => match &known.ty {
-                Type::Nullable(of) => Some(Narrowed { ty: (**of).clone(), not: known.not.clone() }),
+                Type::Nullable(of) => Some(Narrowed { ty: (**of).clone(), left: known.left.clone() }),
                 _ => None,
             },
             Says::OneOf(names) => {
                 let members = self.program.members_of(known.ty.non_null())?;
-                let named = |member: &&TypeName| {
-                    names.iter().any(|name| self.member_named(members, name).as_ref() == Some(member))
-                };
-                let left = members.iter().filter(|member| !known.not.contains(member)).filter(named);
-                Some(self.members_left(known.ty.non_null(), &left.cloned().collect::<Vec<_>>(), false))
+                let mut left: Vec<TypeName> = Vec::new();
+                for name in &names {
+                    if let Some(member) = self.member_named(known.ty.non_null(), members, name)
+                        && known.left.as_ref().is_none_or(|left| left.contains(&member))
+                        && !left.contains(&member)
+                    {
+                        left.push(member);
+                    }
+                }
+                Some(self.members_left(known.ty.non_null(), left, false))
             }
             // Null is no member.
             Says::NoneOf(names) => {
                 let members = self.program.members_of(known.ty.non_null())?;
-                let named = |member: &TypeName| {
-                    names.iter().any(|name| self.member_named(members, name).as_ref() == Some(member))
-                };
-                let left = members.iter().filter(|member| !known.not.contains(member) && !named(member));
-                let left: Vec<TypeName> = left.cloned().collect();
-                Some(self.members_left(known.ty.non_null(), &left, known.ty.allows_null()))
+                let union = known.ty.non_null();
+                let gone: HashSet<TypeName> =
+                    names.iter().filter_map(|name| self.member_named(union, members, name)).collect();
+                let left = known.left.as_deref().unwrap_or(members);
+                let left = left.iter().filter(|member| !gone.contains(*member)).cloned().collect();
+                Some(self.members_left(union, left, known.ty.allows_null()))
             }
         }
     }
 
     /// What a value of a union is known to be where only some members are left.
-    pub fn members_left(&self, union: &Type, left: &[TypeName], nullable: bool) -> Narrowed {
-        let members = self.program.members_of(union).unwrap_or_default();
-        let ty = match left {
+    pub fn members_left(&self, union: &Type, left: Vec<TypeName>, nullable: bool) -> Narrowed {
+        let ty = match left.as_slice() {
             [only] => Type::Named(only.clone()),
             _ => union.clone(),
         };
-        let not = members.iter().filter(|member| !left.is_empty() && !left.contains(member));
-        Narrowed { ty: if nullable { ty.nullable() } else { ty }, not: not.cloned().collect() }
+        let left = (left.len() > 1).then(|| left.into());
+        Narrowed { ty: if nullable { ty.nullable() } else { ty }, left }
     }
 
     /// Finds the member that a name means: an import or alias of it, or its declared name.
-    pub fn member_named(&self, members: &[TypeName], name: &str) -> Option<TypeName> {
+    pub fn member_named(&self, union: &Type, members: &[TypeName], name: &str) -> Option<TypeName> {
         if let Some(Entry::Type(declared)) = self.module.scope.get(name) {
             let meant = match self.program.aliases.get(declared) {
                 Some(Type::Named(alias)) => alias,
                 _ => declared,
             };
-            if members.contains(meant) {
+            let is_member = match union {
+                Type::Named(union) if self.program.members_of(&Type::Named(union.clone())).is_some() => {
+                    self.program.unions_of.get(meant).is_some_and(|unions| unions.contains(union))
+                }
+                _ => members.contains(meant),
+            };
+            if is_member {
                 return Some(meant.clone());
             }
         }
@@ -124,8 +136,8 @@ impl Cx<'_> {
         let declared = self.declared_of(value);
         let union = declared.filter(|ty| self.program.members_of(ty.non_null()).is_some());
         let union = union.as_ref().unwrap_or(&of.ty);
-        let members = self.program.members_of(union.non_null()).map(<[_]>::to_vec);
-        let found = members.as_ref().and_then(|members| self.member_named(members, &variant.text));
+        let members = self.program.members_of(union.non_null());
+        let found = members.and_then(|members| self.member_named(union.non_null(), members, &variant.text));
         if matches!(self.module.scope.get(&variant.text), Some(Entry::Type(_))) {
             self.used.insert(variant.text.clone());
         }

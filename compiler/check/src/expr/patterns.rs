@@ -1,8 +1,13 @@
 //! The patterns of a `route` over a value: what each matches, and what is left over.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::expr::Pattern;
 use flow_ir::types::Literal;
+use flow_ir::value::EnumValue;
 use flow_ir::{Type, TypeName, Value};
 use flow_source::Span;
 use flow_syntax::tree::{self, PatternKind};
@@ -37,23 +42,62 @@ enum Case {
     Null,
 }
 
+/// What tells a case from all others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum CaseKey {
+    Null,
+    Variant(TypeName),
+    Enum(u32),
+    Text(Arc<str>),
+    Bool(bool),
+    Int(i64),
+    Other(String),
+}
+
+impl Case {
+    fn key(&self) -> CaseKey {
+        match self {
+            Case::Null => CaseKey::Null,
+            Case::Variant(name) => CaseKey::Variant(name.clone()),
+            Case::Value(Value::Enum(value)) => CaseKey::Enum(value.index),
+            Case::Value(Value::String(text)) => CaseKey::Text(text.clone()),
+            Case::Value(Value::Bool(value)) => CaseKey::Bool(*value),
+            Case::Value(Value::Int(number)) => CaseKey::Int(*number),
+            Case::Value(Value::Float(number)) if *number == (*number as i64) as f64 => {
+                CaseKey::Int(*number as i64)
+            }
+            Case::Value(other) => CaseKey::Other(format!("{other:?}")),
+        }
+    }
+}
+
 /// What the arms of a route have left over.
 pub(crate) struct Cases {
     ty: Type,
-    /// `None` for a type with endless values.
-    left: Option<Vec<Case>>,
-    seen: Vec<Case>,
+    /// All that the type can be, in declared order; `None` for a type with endless values.
+    all: Option<Arc<[Case]>>,
+    /// What of that no arm takes and no test before the route has ruled out.
+    left: HashSet<CaseKey>,
+    seen: HashSet<CaseKey>,
     /// What tests before the route have ruled out.
     gone: Vec<Case>,
+    null_gone: bool,
     null_left: bool,
     broken: bool,
+}
+
+impl Cases {
+    /// What is left over, in declared order; `None` for a type with endless values.
+    fn left(&self) -> Option<Vec<&Case>> {
+        Some(self.all.as_ref()?.iter().filter(|case| self.left.contains(&case.key())).collect())
+    }
 }
 
 impl Cx<'_> {
     /// Starts the arms of a route over a value of this type.
     pub fn cases(&mut self, ty: &Type) -> Cases {
         let inner = strip(ty);
-        let mut left: Option<Vec<Case>> = match &inner {
+        let mut all: Option<Vec<Case>> = match &inner {
             Type::Bool => Some(vec![Case::Value(Value::Bool(true)), Case::Value(Value::Bool(false))]),
             Type::Null => Some(Vec::new()),
             Type::Literals(literals) => Some(
@@ -66,16 +110,12 @@ impl Cx<'_> {
                     })
                     .collect(),
             ),
-            Type::Named(name) => match (self.enum_shape(name), self.program.members_of(&inner)) {
-                (Some(shape), _) => {
-                    let values = shape.values.clone();
-                    Some(
-                        values
-                            .iter()
-                            .filter_map(|value| self.enum_value(name, value))
-                            .map(Case::Value)
-                            .collect(),
-                    )
+            Type::Named(name) => match (self.enum_of(name), self.program.members_of(&inner)) {
+                (Some(of), _) => {
+                    let mut indices: Vec<u32> = of.index.values().copied().collect();
+                    indices.sort_unstable();
+                    let value = |index| Value::Enum(EnumValue { shape: of.shape.clone(), index });
+                    Some(indices.into_iter().map(|index| Case::Value(value(index))).collect())
                 }
                 (None, Some(members)) => Some(members.iter().cloned().map(Case::Variant).collect()),
                 // A record narrowed to one member.
@@ -84,14 +124,16 @@ impl Cx<'_> {
             _ => None,
         };
         let null_left = matches!(ty, Type::Nullable(_) | Type::Null);
-        if null_left && let Some(left) = &mut left {
-            left.push(Case::Null);
+        if null_left && let Some(all) = &mut all {
+            all.push(Case::Null);
         }
         Cases {
             ty: ty.clone(),
-            left,
-            seen: Vec::new(),
+            left: all.iter().flatten().map(Case::key).collect(),
+            all: all.map(Arc::from),
+            seen: HashSet::new(),
             gone: Vec::new(),
+            null_gone: false,
             null_left,
             broken: matches!(ty, Type::Error),
         }
@@ -105,18 +147,22 @@ impl Cx<'_> {
         else {
             return;
         };
-        let mut gone: Vec<Case> = known.not.into_iter().map(Case::Variant).collect();
-        if let (Type::Named(only), Some(members)) =
-            (known.ty.non_null(), self.program.members_of(declared.non_null()))
-            && members.contains(only)
-        {
-            gone = members.iter().filter(|member| *member != only).cloned().map(Case::Variant).collect();
+        let mut gone: Vec<Case> = Vec::new();
+        if let Some(members) = self.program.members_of(declared.non_null()) {
+            let left: Option<HashSet<&TypeName>> = match (known.ty.non_null(), &known.left) {
+                (Type::Named(only), _) if members.contains(only) => Some(HashSet::from([only])),
+                (_, left) => left.as_ref().map(|left| left.iter().collect()),
+            };
+            if let Some(left) = left {
+                gone.extend(members.iter().filter(|name| !left.contains(name)).cloned().map(Case::Variant));
+            }
         }
-        if declared.allows_null() && !cases.ty.allows_null() {
+        cases.null_gone = declared.allows_null() && !cases.ty.allows_null();
+        if cases.null_gone {
             gone.push(Case::Null);
         }
-        if let Some(left) = &mut cases.left {
-            left.retain(|case| !gone.contains(case));
+        for case in &gone {
+            cases.left.remove(&case.key());
         }
         cases.gone = gone;
     }
@@ -145,7 +191,7 @@ impl Cx<'_> {
                 Case::Null => Pattern::Value(Value::Null),
                 Case::Variant(name) => Pattern::Variant(name.clone()),
             });
-            if cases.seen.contains(&case) {
+            if cases.seen.contains(&case.key()) {
                 let shown = self.text(pattern.span).to_string();
                 let diagnostic = self
                     .error(Code::UnreachableArm, pattern.span, format!("`{shown}` is handled already"))
@@ -159,25 +205,26 @@ impl Cx<'_> {
         arm.narrowed = self.narrowed(cases, &matched, patterns.len());
         if !guarded {
             for case in matched {
-                if let Some(left) = &mut cases.left {
-                    left.retain(|own| *own != case);
-                }
-                if case == Case::Null {
-                    cases.null_left = false;
-                }
-                cases.seen.push(case);
+                let key = case.key();
+                cases.left.remove(&key);
+                cases.null_left &= case != Case::Null;
+                cases.seen.insert(key);
             }
         }
         arm
     }
 
     fn narrowed(&self, cases: &Cases, matched: &[Case], count: usize) -> Option<Narrowed> {
-        if matched.is_empty() || matched.len() < count { None } else { self.one_of(cases, matched) }
+        if matched.is_empty() || matched.len() < count {
+            None
+        } else {
+            self.one_of(cases, &matched.iter().collect::<Vec<_>>())
+        }
     }
 
     /// What the value is known to be where it is one of these.
-    fn one_of(&self, cases: &Cases, all: &[Case]) -> Option<Narrowed> {
-        let null = all.contains(&Case::Null);
+    fn one_of(&self, cases: &Cases, all: &[&Case]) -> Option<Narrowed> {
+        let null = all.contains(&&Case::Null);
         if null && all.len() == 1 {
             return Some(Type::Null.into());
         }
@@ -192,14 +239,14 @@ impl Cx<'_> {
         match (variants.as_slice(), &cases.ty) {
             ([], Type::Nullable(of)) if !null => Some((**of).clone().into()),
             ([], _) => None,
-            _ => Some(self.members_left(of, &variants, null)),
+            _ => Some(self.members_left(of, variants, null)),
         }
     }
 
     /// Returns the type of the value where `else` takes it.
     pub fn narrowed_else(&self, cases: &Cases) -> Option<Narrowed> {
-        match (&cases.ty, &cases.left) {
-            (_, Some(left)) if !left.is_empty() => self.one_of(cases, left),
+        match (&cases.ty, cases.left()) {
+            (_, Some(left)) if !left.is_empty() => self.one_of(cases, &left),
             (Type::Nullable(of), _) if !cases.null_left => Some((**of).clone().into()),
             _ => None,
         }
@@ -208,8 +255,8 @@ impl Cx<'_> {
     /// Reports an `else` that nothing is left for.
     pub fn else_arm(&mut self, cases: &Cases, span: Span) {
         // Who handles what a test before the route has ruled out says too much, nothing wrong.
-        let ruled_out = cases.gone.iter().any(|case| !cases.seen.contains(case));
-        if !cases.broken && !ruled_out && cases.left.as_ref().is_some_and(Vec::is_empty) {
+        let ruled_out = cases.gone.iter().any(|case| !cases.seen.contains(&case.key()));
+        if !cases.broken && !ruled_out && cases.all.is_some() && cases.left.is_empty() {
             let diagnostic = self
                 .error(Code::UnreachableArm, span, "nothing is left for `else`")
                 .here("every value has an arm before it")
@@ -228,8 +275,11 @@ impl Cx<'_> {
     }
 
     /// What arms after `else` are held against: each for itself, since all of them are reported already.
-    pub fn cases_after_else(&mut self, ty: &Type) -> Cases {
-        Cases { broken: true, ..self.cases(ty) }
+    pub fn after_else_anew(&self, cases: &mut Cases) {
+        cases.broken = true;
+        let gone = std::mem::take(&mut cases.gone);
+        cases.left.extend(cases.seen.drain().chain(gone.iter().map(Case::key)));
+        cases.null_gone = false;
     }
 
     /// Reports what no arm handles, and returns whether there is something. Only in a flow can an arm fail.
@@ -238,14 +288,13 @@ impl Cx<'_> {
             return false;
         }
         let head = Span::new(route.start, subject.end);
-        let diagnostic = match &cases.left {
+        let diagnostic = match cases.left() {
             Some(left) if left.is_empty() => return false,
             Some(left) => {
-                let missing: Vec<String> = left.iter().map(case_text).collect();
+                let missing: Vec<String> = left.into_iter().map(case_text).collect();
                 let listed = missing.iter().map(|case| format!("`{case}`")).collect::<Vec<_>>().join(", ");
                 let of = strip(&cases.ty);
-                let all = self.cases(&cases.ty).left.unwrap_or_default();
-                let all: Vec<String> = all.iter().map(case_text).collect();
+                let all: Vec<String> = cases.all.iter().flat_map(|all| all.iter()).map(case_text).collect();
                 let at = self.at(Span::at(route.end.saturating_sub(1)));
                 let diagnostic = self
                     .error(Code::NonExhaustiveRoute, head, format!("this route does not handle every `{of}`"))
@@ -287,7 +336,7 @@ impl Cx<'_> {
         let inner = strip(&cases.ty);
         match &pattern.kind {
             PatternKind::Literal(tree::Literal::Null) => {
-                if cases.ty.allows_null() || cases.gone.contains(&Case::Null) {
+                if cases.ty.allows_null() || cases.null_gone {
                     return Some((Case::Null, Vec::new()));
                 }
                 self.misfit(&cases.ty, pattern.span, "null");
@@ -308,7 +357,8 @@ impl Cx<'_> {
                 }
                 let fits = match &inner {
                     Type::Literals(_) => {
-                        cases.left.iter().flatten().chain(&cases.seen).any(|own| *own == case)
+                        let key = case.key();
+                        cases.left.contains(&key) || cases.seen.contains(&key)
                     }
                     _ => {
                         crate::fit::comparable(self.program, &value.ty, &inner)
@@ -445,8 +495,9 @@ impl Cx<'_> {
                 None => self.enum_pattern(inner, name, name.span),
             };
         }
-        let members: Vec<TypeName> = match self.program.members_of(inner) {
-            Some(members) => members.to_vec(),
+        let program = self.program;
+        let members: Cow<'_, [TypeName]> = match program.members_of(inner) {
+            Some(members) => Cow::Borrowed(members),
             None => match inner {
                 Type::Named(own) if self.program.unions_of.contains_key(own) => {
                     let gone = cases.gone.iter().filter_map(|case| match case {
@@ -461,7 +512,7 @@ impl Cx<'_> {
                 }
             },
         };
-        let Some(member) = self.member_named(&members, &name.text) else {
+        let Some(member) = self.member_named(inner, &members, &name.text) else {
             let names: Vec<SmolStr> = members.iter().map(|member| SmolStr::from(short(member))).collect();
             let mut diagnostic = self
                 .error(

@@ -36,13 +36,19 @@ impl FlowCheck<'_> {
         let mut reads: Vec<Vec<Access>> = Vec::with_capacity(block.steps.len());
         let mut bound: Vec<(tree::Name, Type, u32)> = Vec::new();
         let mut joined = fork.clone();
-        let outer_siblings = self.cx.siblings.clone();
+        let outer_siblings: Vec<(SmolStr, Option<Span>)> = lets
+            .iter()
+            .map(|(name, (_, span))| (name.clone(), self.cx.siblings.insert(name.clone(), *span)))
+            .collect();
         for (index, step) in block.steps.iter().enumerate() {
-            for (name, (owner, span)) in &lets {
-                match *owner == index {
-                    true => self.cx.siblings.remove(name),
-                    false => self.cx.siblings.insert(name.clone(), *span),
-                };
+            let own = match &step.kind {
+                StepKind::Let(binding) => {
+                    lets.get_key_value(&binding.name.text).filter(|(_, (owner, _))| *owner == index)
+                }
+                _ => None,
+            };
+            if let Some((name, _)) = own {
+                self.cx.siblings.remove(name);
             }
             let first_access = self.accesses.len();
             let from = self.slots.len() as u32;
@@ -70,6 +76,9 @@ impl FlowCheck<'_> {
             });
             self.cx.branch_depth -= 1;
             self.frames.pop();
+            if let Some((name, (_, span))) = own {
+                self.cx.siblings.insert(name.clone(), *span);
+            }
             if let (StepKind::Let(binding), Some(slot)) = (&step.kind, slots[index]) {
                 bound.push((binding.name.clone(), ty, slot));
             }
@@ -84,12 +93,15 @@ impl FlowCheck<'_> {
             reads.push(accesses);
             branches.push(Branch { block: id, own: (from, self.slots.len() as u32), writes });
         }
-        self.cx.siblings = outer_siblings;
+        for (name, outer) in outer_siblings {
+            match outer {
+                Some(span) => self.cx.siblings.insert(name, span),
+                None => self.cx.siblings.remove(&name),
+            };
+        }
         self.cx.point = joined;
         self.races(&reads);
-        for access in reads.iter().flatten().filter(|access| access.write) {
-            self.cx.forget(access.binding);
-        }
+        self.cx.forget_written(reads.iter().flatten());
         for (name, ty, slot) in bound {
             self.bind(&name, ty, BindingKind::Let, Place::Slot(slot));
         }
@@ -127,8 +139,18 @@ impl FlowCheck<'_> {
                     continue;
                 }
                 let all = writers.entry(access.binding).or_default();
-                if all.iter().all(|(branch, _)| *branch != index) {
+                if all.last().is_none_or(|(branch, _)| *branch != index) {
                     all.push((index, access.span));
+                }
+            }
+        }
+        // The first read of each name, and the first one in another branch.
+        let mut reads: HashMap<u32, (usize, Span, Option<Span>)> = HashMap::new();
+        for (index, accesses) in branches.iter().enumerate() {
+            for access in accesses.iter().filter(|access| !access.write) {
+                let (branch, _, other) = reads.entry(access.binding).or_insert((index, access.span, None));
+                if *branch != index {
+                    other.get_or_insert(access.span);
                 }
             }
         }
@@ -148,14 +170,10 @@ impl FlowCheck<'_> {
                 continue;
             }
             let (writer, write) = all[0];
-            let read = branches.iter().enumerate().filter(|(index, _)| *index != writer).find_map(
-                |(_, accesses)| {
-                    accesses
-                        .iter()
-                        .find(|access| access.binding == id && !access.write)
-                        .map(|access| access.span)
-                },
-            );
+            let read = reads.get(&id).and_then(|(branch, first, other)| match *branch == writer {
+                true => *other,
+                false => Some(*first),
+            });
             if let Some(read) = read {
                 let diagnostic = self
                     .error(
@@ -231,9 +249,7 @@ impl FlowCheck<'_> {
         let writes = self.item_writes(&accesses);
         // The list may be empty, and what a branch did is joined, not known.
         self.cx.point = before.clone();
-        for access in accesses.iter().filter(|access| access.write) {
-            self.cx.forget(access.binding);
-        }
+        self.cx.forget_written(&accesses);
         let result = match (walk.collect, yields || into.is_some()) {
             (_, false) => Type::Null,
             // What is walked failed to check: how many there are isn't known.

@@ -157,7 +157,7 @@ impl FlowCheck<'_> {
             self.hoist = None;
             if closed && !matches!(arm.head, RouteHead::Error) {
                 self.after_else(head_span(arm));
-                cases = self.cases_after_else(&ty);
+                self.after_else_anew(&mut cases);
             }
             match &arm.head {
                 RouteHead::Patterns { patterns, guard } => {

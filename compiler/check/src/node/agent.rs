@@ -477,8 +477,9 @@ impl Cx<'_> {
                 let diagnostic = self
                     .error(Code::UnknownTool, span, format!("unknown tool `{name}`"))
                     .here("not declared or imported in this file");
-                let own = module.scope.keys().filter(|own| matches!(self.sig_of(own), Some(Sig::Call(_))));
-                let near = self.nearest(name, own.map(SmolStr::as_str)).map(SmolStr::from);
+                let is_call = |own: &&str| matches!(self.sig_of(own), Some(Sig::Call(_)));
+                let own = module.names_like(name).into_iter().filter(is_call);
+                let near = self.nearest(name, own).map(SmolStr::from);
                 match near {
                     Some(near) => {
                         self.used.insert(near.clone());

@@ -325,7 +325,7 @@ impl Cx<'_> {
             return;
         }
         let flows: Vec<&str> = self
-            .step_names()
+            .steps_like(name)
             .filter(|name| matches!(self.sig_of(name), Some(Sig::Call(sig)) if sig.kind == CallKind::Flow))
             .collect();
         let diagnostic = match self.sig_of(name) {

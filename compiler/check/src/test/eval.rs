@@ -1,6 +1,6 @@
 //! Evals: `eval quality of write_article { cases: "…"  measure score = …  gate "good" score.mean >= 4.0 else fail }`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use flow_diagnostics::Code;
@@ -230,8 +230,11 @@ impl Cx<'_> {
         let found = self.diagnostics.len();
         let mark = self.scope_mark();
         let always = ALWAYS.iter().map(|(name, time)| (SmolStr::from(*name), *time));
+        // Of the measures, those that it names.
+        let words = self.text(gate.condition.span).split(|c: char| !c.is_alphanumeric() && c != '_');
+        let named: BTreeSet<&str> = words.filter(|word| measures.contains_key(*word)).collect();
         let all: Vec<(SmolStr, bool)> =
-            measures.keys().map(|name| (name.clone(), false)).chain(always).collect();
+            named.into_iter().map(|name| (SmolStr::from(name), false)).chain(always).collect();
         for (name, is_time) in all {
             let ty = statistics(is_time);
             let slot = self.slot(name.clone(), ty.clone());

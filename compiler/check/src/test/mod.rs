@@ -128,7 +128,7 @@ impl Cx<'_> {
         if self.is_broken(name) {
             return;
         }
-        let near = self.nearest(name, self.step_names());
+        let near = self.nearest(name, self.steps_like(name));
         let mut diagnostic = self
             .error(Code::UnknownNode, span, format!("unknown node `{name}`"))
             .here("not declared or imported in this file");

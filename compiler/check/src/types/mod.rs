@@ -169,12 +169,8 @@ impl TypeReader<'_> {
             return;
         }
         let at = self.at(name.span);
-        let declared = self
-            .module
-            .scope
-            .iter()
-            .filter(|(_, entry)| matches!(entry, Entry::Type(_)))
-            .map(|(name, _)| name.as_str());
+        let is_type = |name: &&str| matches!(self.module.scope.get(*name), Some(Entry::Type(_)));
+        let declared = self.module.names_like(&name.text).into_iter().filter(is_type);
         let built_in = Primitive::ALL.iter().map(|primitive| primitive.as_str());
         let habit = HABITS.iter().find(|(habit, _)| *habit == name.as_str()).map(|(_, instead)| *instead);
         let shape = match name.as_str() {

@@ -330,6 +330,7 @@ impl<'a> Resolver<'a> {
         self.done.insert(name.clone(), Type::Named(name.clone()));
         let slot = self.reserve(name, &decl.name, at);
         let mut members: Vec<TypeName> = Vec::with_capacity(union.members.len());
+        let mut names = HashSet::new();
         let mut told = false;
         for member in &union.members {
             let member_name = match member {
@@ -337,7 +338,7 @@ impl<'a> Resolver<'a> {
                 tree::UnionMember::Type(ty) => self.member(ty, home, union, &mut told),
             };
             let Some(member_name) = member_name else { continue };
-            if members.iter().any(|other| short(other) == short(&member_name)) {
+            if !names.insert(SmolStr::from(short(&member_name))) {
                 let span = match member {
                     tree::UnionMember::Variant(variant) => variant.name.span,
                     tree::UnionMember::Type(ty) => ty.span,
