@@ -42,7 +42,7 @@ fn lines(n: usize, line: impl Fn(usize) -> String) -> String {
     (0..n).map(line).collect()
 }
 
-const SHAPES: [Shape; 42] = [
+const SHAPES: [Shape; 41] = [
     ("lets", |n| flow("", lines(n, |i| format!("  let a{i} = n + {i}\n")))),
     ("lets that read each other", |n| {
         flow(
@@ -122,7 +122,7 @@ const SHAPES: [Shape; 42] = [
         )
     }),
     ("a route over a union", |n| {
-        let arms = lines(n, |i| format!("    when V{i}(a) => return a\n"));
+        let arms = lines(n, |i| format!("    when V{i}{{a}} => return a\n"));
         format!(
             "type U = {}\nflow main(u: U) -> int {{\n  route u {{\n{arms}  }}\n}}\n",
             lines(n, |i| format!("{} V{i} {{ a: int }}", if i == 0 { "" } else { " |" }))
@@ -139,7 +139,12 @@ const SHAPES: [Shape; 42] = [
     ("unknown types in many items", |n| lines(n, |i| format!("type T{i} {{ a: S{i} }}\n"))),
     ("stages", |n| {
         let stages = lines(n, |i| format!("    stage s{i}(x: int) {{ goto s{}(x + 1) }}\n", (i + 1) % n));
-        flow("", format!("  graph g max 9 {{\n    stage s(x: int) {{ goto s0(x) }}\n{stages}  }}\n"))
+        flow(
+            "",
+            format!(
+                "  graph g max 9 {{\n    stage s {{\n      break if n > 1\n      goto s0(n)\n    }}\n{stages}  }}\n"
+            ),
+        )
     }),
     ("gotos to one stage", |n| {
         let jumps = lines(n, |i| format!("      goto last(x + {i}) if x > {i}\n"));
@@ -157,7 +162,13 @@ const SHAPES: [Shape; 42] = [
         flow("", format!("  state {{\n{slots}  }}\n  graph g max 9 {{\n{stages}  }}\n"))
     }),
     ("arms of a race", |n| {
-        flow("", format!("  race {{\n{}  }}\n", lines(n, |i| format!("    when wait {}s => {{}}\n", i + 1))))
+        flow(
+            "",
+            format!(
+                "  race {{\n{}  }}\n",
+                lines(n, |i| format!("    when wait {}s as w{i} => {{}}\n", i + 1))
+            ),
+        )
     }),
     ("undos of a saga", |n| {
         let head = "allow [net(\"a.b\")]\ntool t(x: int) -> int { post: \"https://a.b/x\" body: {x: x} idempotent: by x }\n";
@@ -166,7 +177,7 @@ const SHAPES: [Shape; 42] = [
     }),
     ("arms of a catch", |n| {
         let head = "code t(x: int) -> int = x\nflow g(n: int) -> int { fail k0(\"x\") }\n";
-        let arms = lines(n, |i| format!("    k{i} => {i}\n"));
+        let arms = lines(n, |i| format!("    when k{i} => {i}\n"));
         flow(head, format!("  let a = g(n) catch {{\n{arms}    else => 1\n  }}\n"))
     }),
     ("tools of an agent", |n| {
@@ -209,12 +220,6 @@ const SHAPES: [Shape; 42] = [
         let args = lines(n, |i| format!("p{i}: n, "));
         let sum = lines(n.min(50), |i| format!("p{i} + "));
         format!("code c({params}) -> int = {sum}1\n{}", flow("", format!("  let a = c({args})\n")))
-    }),
-    ("forms of a template", |n| {
-        format!(
-            "prompt p(x: string?) -> string {{\n  model: \"ollama/llama3.2\"\n  user: \"\"\"\n{}    \"\"\"\n}}\n",
-            "    {% if x != null %}\n    a ${x}\n    {% end %}\n".repeat(n.min(2_000))
-        )
     }),
     ("calls of each other", |n| {
         lines(n, |i| match i {

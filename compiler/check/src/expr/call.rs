@@ -152,7 +152,11 @@ impl Cx<'_> {
             Some(alias) => Some(alias.to_string()),
             None => {
                 let own = module.names_like(name).into_iter().filter(|own| is_own(own));
-                self.nearest(name, own.chain(functions::names().map(|name| &*name))).map(String::from)
+                let mut all: Vec<&str> = own.collect();
+                for function in functions::names() {
+                    all.push(function);
+                }
+                self.nearest(name, all).map(String::from)
             }
         };
         // What was meant is called.
