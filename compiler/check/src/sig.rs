@@ -244,9 +244,17 @@ fn declared(cx: &mut Cx, decl: &tree::Const) -> Sig {
     }
 }
 
-/// A constant list has the size that it has.
+/// A constant list has the size that it has, in a bare record too.
 fn sized(ty: Type, value: &Value) -> Type {
     match (ty, value) {
+        (Type::Record(mut record), Value::Record(values)) => {
+            for field in &mut Arc::make_mut(&mut record).fields {
+                if let Some(value) = values.get(&field.name) {
+                    field.ty = sized(std::mem::replace(&mut field.ty, Type::Null), value);
+                }
+            }
+            Type::Record(record)
+        }
         (Type::List(of, _), Value::List(items)) => {
             let count = Some(items.len() as u64);
             Type::List(of, Size { min: count, max: count })

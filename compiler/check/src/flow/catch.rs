@@ -72,7 +72,8 @@ impl FlowCheck<'_> {
                 (Catch { arms: vec![arm], into }, joined)
             }
             tree::Catch::Arms(arms) => {
-                let frame = into.map(|_| ValueFrame::new(wanted.clone()));
+                let frame =
+                    into.map(|_| ValueFrame { hint: Some(ty.clone()), ..ValueFrame::new(wanted.clone()) });
                 let is_value = frame.is_some();
                 if let Some(frame) = frame {
                     self.frames.push(Frame::Value(frame));
@@ -136,7 +137,8 @@ impl FlowCheck<'_> {
         ty
     }
 
-    fn retyped(
+    /// Reads a bare value as the type that is hinted at, where it fits; else as it was read before.
+    pub fn retyped(
         &mut self,
         expr: &tree::Expr,
         hint: Option<&Type>,

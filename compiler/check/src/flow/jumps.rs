@@ -4,7 +4,7 @@ use flow_diagnostics::Code;
 use flow_ir::plan::{Statement, TestArm};
 use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
-use flow_syntax::tree;
+use flow_syntax::tree::{self, ExprKind};
 
 use super::step::Got;
 use super::ways::{Exit, Way};
@@ -173,12 +173,29 @@ impl FlowCheck<'_> {
     /// Yields a value to the innermost block that takes one.
     pub fn yield_value(&mut self, value: &tree::Value) {
         let expected = self.frames.iter().rev().find_map(|frame| match frame {
-            Frame::Value(frame) | Frame::BranchValue(frame) => Some(frame.expected.clone()),
+            Frame::Value(frame) | Frame::BranchValue(frame) => {
+                Some((frame.expected.clone(), frame.hint(), frame.hint.is_some()))
+            }
             _ => None,
         });
-        let expected = expected.flatten();
+        let (expected, hint, of_step) = expected.unwrap_or_default();
+        let found = self.diagnostics.len();
         let (expr, ty) = self.taken_typed(value, expected.as_ref());
-        let value = self.yielded(Typed::new(expr, ty), value.span);
+        let mut typed = Typed::new(expr, ty);
+        if self.diagnostics.len() == found
+            && let (None, Some(hint), tree::ValueKind::Expr(expr)) = (&expected, &hint, &value.kind)
+            && matches!(typed.ty, Type::Record(_) | Type::List(..) | Type::Map(..))
+            && !self.is_step(value)
+        {
+            // Beside a step of a named record, what is wrong with a bare one is told field by field.
+            let of_record =
+                of_step && matches!(&expr.kind, ExprKind::Record(record) if record.name.is_none());
+            typed = match of_record && self.program.record_of(hint.non_null()).is_some() {
+                true => self.expr(expr, Some(hint)),
+                false => self.retyped(expr, Some(hint), typed),
+            };
+        }
+        let value = self.yielded(typed, value.span);
         self.emit(Statement::Yield { value });
         self.cx.point.reachable = false;
     }

@@ -63,6 +63,8 @@ pub(crate) enum Frame {
 pub(crate) struct ValueFrame {
     /// The type of the place, if it is known.
     pub expected: Option<Type>,
+    /// The type that a bare record, list or map takes, where it fits.
+    pub hint: Option<Type>,
     /// What was yielded so far.
     pub joined: Option<Typed>,
     /// Where `yield` leads.
@@ -71,7 +73,12 @@ pub(crate) struct ValueFrame {
 
 impl ValueFrame {
     fn new(expected: Option<Type>) -> ValueFrame {
-        ValueFrame { expected, joined: None, exit: Point::default() }
+        ValueFrame { expected, hint: None, joined: None, exit: Point::default() }
+    }
+
+    /// The type that a bare record takes: that of the step, else that of what was yielded before.
+    fn hint(&self) -> Option<Type> {
+        self.hint.clone().or_else(|| self.joined.as_ref().map(|joined| joined.ty.clone()))
     }
 
     /// The type of what is yielded.
@@ -492,7 +499,7 @@ impl FlowCheck<'_> {
             let mut diagnostic = self
                 .error(Code::BadMergeRule, rule.span, format!("unknown merge rule `{}`", rule.text))
                 .here("no rule of this name")
-                .help("lists merge with `append` or `union`, numbers with `sum`, `min` or `max`, times with `min` or `max`, maps with `entries`");
+                .help("lists merge with `append` or `union`, numbers with `sum`, `min` or `max`, times and enums with `min` or `max`, maps with `entries`");
             if let Some(near) = self.nearest(&rule.text, RULES.iter().map(|(name, _)| *name)) {
                 diagnostic =
                     diagnostic.fix(format!("replace `{}` by `{near}`", rule.text), self.at(rule.span), near);
@@ -504,22 +511,25 @@ impl FlowCheck<'_> {
         let fits = match merge {
             Merge::Append | Merge::Union => matches!(base, Type::List(..) | Type::Error),
             Merge::Sum => matches!(base, Type::Int(_) | Type::Float(_) | Type::Duration | Type::Error),
-            Merge::Min | Merge::Max => {
-                matches!(base, Type::Int(_) | Type::Float(_) | Type::Duration | Type::Timestamp | Type::Error)
-            }
+            Merge::Min | Merge::Max => match &base {
+                Type::Int(_) | Type::Float(_) | Type::Duration | Type::Timestamp | Type::Error => true,
+                // The order of an enum is that of its declaration.
+                Type::Named(name) => self.program.enum_values(name).is_some(),
+                _ => false,
+            },
             Merge::Entries => matches!(base, Type::Map(..) | Type::Error),
         };
         if !fits {
             let needed = match merge {
                 Merge::Append | Merge::Union => "a list",
                 Merge::Sum => "a number",
-                Merge::Min | Merge::Max => "a number or a time",
+                Merge::Min | Merge::Max => "a number, a time or an enum",
                 Merge::Entries => "a map",
             };
             let diagnostic = self
                 .error(Code::BadMergeRule, rule.span, format!("`merge {}` does not fit `{ty}`", rule.text))
                 .here(format!("it merges {needed}"))
-                .help("lists merge with `append` or `union`, numbers with `sum`, `min` or `max`, times with `min` or `max`, maps with `entries`");
+                .help("lists merge with `append` or `union`, numbers with `sum`, `min` or `max`, times and enums with `min` or `max`, maps with `entries`");
             self.report(diagnostic);
             return None;
         }

@@ -311,15 +311,29 @@ impl Cx<'_> {
                 )
         });
         self.diagnostics.truncate(found);
-        if !scalars {
+        // Beside a secret each stands by itself.
+        if !scalars && !pairs.iter().any(|(_, value)| has_secret(value)) {
             let typed = self.expr(expr, None);
             return (Vec::new(), Some(typed.expr));
         }
         let texts = pairs
             .into_iter()
-            .map(|(name, value)| (name.text.to_string(), self.secret_text(value, "query")))
+            .map(|(name, value)| (name.text.to_string(), self.query_value(value, scalars)))
             .collect();
         (texts, None)
+    }
+
+    fn query_value(&mut self, value: &tree::Expr, scalar: bool) -> SecretText {
+        if !scalar && !has_secret(value) {
+            let found = self.diagnostics.len();
+            let typed = self.expr(value, None);
+            if matches!(typed.ty.base(), Type::Nullable(_) | Type::List(..) | Type::Optional(_)) {
+                let (expr, _) = self.stored(typed, value.span);
+                return SecretText(vec![SecretPiece::Expr(expr)]);
+            }
+            self.diagnostics.truncate(found);
+        }
+        self.secret_text(value, "query")
     }
 
     /// Reads `{authorization: "Bearer ${secret.KEY}"}`.
