@@ -268,7 +268,8 @@ impl<'a> Outline<'a> {
             BlockKind::Arms => matches!(word, "when" | "else"),
             BlockKind::Stages => word == "stage",
             BlockKind::Values => false,
-            BlockKind::Fields | BlockKind::Slots => self.word(i + 1) == ":",
+            BlockKind::Fields => self.word(i + 1) == ":" || matches!(word, "measure" | "gate"),
+            BlockKind::Slots => self.word(i + 1) == ":",
             BlockKind::Params => true,
         }
     }
@@ -443,7 +444,11 @@ impl<'a> Outline<'a> {
             BlockKind::Params => self.word(i - 1) == ",",
             BlockKind::Stages => word == "stage" || (self.starts_line(i) && after && word != "else"),
             BlockKind::Fields => {
-                after
+                let own = matches!(word, "measure" | "gate")
+                    && self.word(0) == "eval"
+                    && self.starts_line(i)
+                    && self.word(i + 1) != ":";
+                own || after
                     && (self.word(i + 1) == ":"
                         || (self.kind(i) == Some(TokenKind::QuoteOpen) && self.word(i + 3) == ":")
                         || (matches!(word, "measure" | "gate") && self.kind(i) == Some(TokenKind::Word))

@@ -172,9 +172,13 @@ impl Fields {
 /// Two words never stand side by side in an expression, so an item's keyword before a name is an item. Inside brackets more
 /// is asked: what must follow that name.
 fn starts_item(text: &str, word: Span, inside: bool) -> bool {
+    heads_item(text, &text[word.range()], word.end as usize, inside)
+}
+
+/// Whether what follows at `end` is what follows the keyword of an item.
+fn heads_item(text: &str, keyword: &str, end: usize, inside: bool) -> bool {
     let bytes = text.as_bytes();
-    let end = word.end as usize;
-    let kind = match &text[word.range()] {
+    let kind = match keyword {
         "import" => b'{',
         "allow" => b'[',
         "test" => b'"',
@@ -420,7 +424,9 @@ impl<'a> Scanner<'a> {
             return matches!(self.lexer.byte(at), b'@');
         }
         matches!(token.kind, TokenKind::Word | TokenKind::TypeWord)
-            && (self.last_close_brace || foreign_item(&self.lexer.text[token.span.range()]))
+            && (self.last_close_brace
+                || foreign_item(&self.lexer.text[token.span.range()])
+                || misspelt_item(self.lexer.text, token.span))
             && !matches!(
                 &self.lexer.text[token.span.range()],
                 "where" | "from" | "in" | "is" | "as" | "memory"
@@ -743,6 +749,13 @@ impl<'a> Scanner<'a> {
             }
         }
     }
+}
+
+/// `modeql default = …`: nothing else has such a word before what follows the keyword that is meant.
+fn misspelt_item(text: &str, word: Span) -> bool {
+    let end = word.end as usize;
+    crate::explain::near_keyword(&text[word.range()], |keyword| heads_item(text, keyword, end, true))
+        .is_some()
 }
 
 /// Whether what follows an opening brace makes it a record (G4): a spread, or a key and a colon.

@@ -178,7 +178,11 @@ impl Builder<'_> {
     fn field(&mut self, pair: Pair<'_, Rule>, docs: &[Span]) -> Option<Field> {
         let (span, rule) = (span_of(&pair), pair.as_rule());
         if rule == Rule::poison {
-            let key = self.lost_word(span)?;
+            let mut key = self.lost_word(span)?;
+            // A list of roles is told with its key: it says what is asked, as `user` does.
+            if self.poisoned(span).contains("- role:") {
+                key.text = "user".into();
+            }
             return Some(Field { docs: None, key, value: FieldValue::Error, span });
         }
         let docs = self.docs(docs);

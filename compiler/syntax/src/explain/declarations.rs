@@ -87,6 +87,10 @@ pub(super) fn other_types(place: &Place<'_>) -> Option<Diagnostic> {
                 || place.word(i - 1) == "=" && place.word(0) == "type" && i == 3)
     };
     let start = (place.at.saturating_sub(12)..=place.at).rev().find(|&i| typed(i))?;
+    // A list of a type that nothing has.
+    if place.word(start) == "[" && place.is_word(place.at) && place.word(start + 1) != "]" {
+        return None;
+    }
     // The type ends where no bracket is open and no piece of one follows.
     let (mut end, mut depth) = (start, 0usize);
     while end < place.outline.tokens.len() && end < start + 40 {

@@ -77,13 +77,19 @@ pub(crate) fn fault(file: FileId, text: &str, fault: Fault) -> Diagnostic {
             .help("write `for x in xs { … }`, or `loop max 10 { … loop.index … }`, where `loop.index` counts from 0"),
         FaultKind::Dashes => {
             let sign = Span::new(at.span.start, at.span.start + 1).within(at.file);
-            let help = if found.contains("role:") {
-                "roles are fields of a prompt: `system: \"…\"`, `user: \"…\"`, `assistant: \"…\"`"
-            } else {
-                "write `[a, b]`"
-            };
+            // `messages:` and a list of roles
+            let key = text[..fault.span.start as usize].trim_end().strip_suffix(':').unwrap_or("");
+            let word = key.len() - key.bytes().rev().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+            if found.contains("role:") && word < key.len() {
+                return Diagnostic::new(
+                    Code::UnexpectedToken,
+                    Span::from(word..key.len()).within(at.file),
+                    "a prompt has no list of roles",
+                )
+                .help("each role is a field: `system: \"…\"`, `user: \"…\"`, `assistant: \"…\"`");
+            }
             let diagnostic =
-                Diagnostic::new(Code::UnexpectedToken, sign, "a list has no dashes").help(help);
+                Diagnostic::new(Code::UnexpectedToken, sign, "a list has no dashes").help("write `[a, b]`");
             match as_list(found) {
                 Some(list) => diagnostic.fix("write a list", at, list),
                 None => diagnostic,

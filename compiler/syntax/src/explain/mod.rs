@@ -199,7 +199,7 @@ fn other_declaration(place: &Place<'_>) -> Option<Diagnostic> {
             );
         }
         word if keyword == 0 => {
-            let meant = near_keyword(word).filter(|k| starts_as(place, k))?;
+            let meant = near_keyword(word, |keyword| starts_as(place, keyword))?;
             let message = format!("expected a declaration, found {}", found(place, 0));
             return Some(
                 place
@@ -229,17 +229,17 @@ fn other_declaration(place: &Place<'_>) -> Option<Diagnostic> {
 }
 
 fn similar_keyword(word: &str) -> Option<String> {
-    near_keyword(word).map(|k| format!("a declaration with a similar name exists: `{k}`"))
+    near_keyword(word, |_| true).map(|k| format!("a declaration with a similar name exists: `{k}`"))
 }
 
-/// The keyword of a declaration that a word is near to.
-fn near_keyword(word: &str) -> Option<&'static str> {
+/// The keyword of a declaration that a word is near to, of those that fit.
+pub(crate) fn near_keyword(word: &str, fits: impl Fn(&str) -> bool) -> Option<&'static str> {
     let keywords = [
         "import", "const", "model", "type", "enum", "prompt", "agent", "tool", "human", "event", "code",
         "flow", "memory", "trigger", "allow", "test", "eval", "variant",
     ];
     let lower = word.to_ascii_lowercase();
-    keywords.into_iter().find(|k| distance(k, &lower) <= 1 + k.len() / 6)
+    keywords.into_iter().find(|k| distance(k, &lower) <= 1 + k.len() / 6 && fits(k))
 }
 
 /// Whether what follows the first word of a text is what follows the keyword of a declaration.
