@@ -431,7 +431,10 @@ impl<'a> Cx<'a> {
                     )
                     .here("declared again while the first one is still alive")
                     .label(first, "first declared here")
-                    .help("rename one of the two: nothing is shadowed inside a flow"),
+                    .help(format!(
+                        "give this one another name, such as `{}`: a name means one thing inside a flow",
+                        self.other_name(&name.text)
+                    )),
                 );
             }
         } else if let Some(Entry::Value(symbol)) = self.module.scope.get(&name.text)
@@ -440,7 +443,10 @@ impl<'a> Cx<'a> {
             let mut diagnostic = self
                 .error(Code::DuplicateName, name.span, format!("`{}` is already a constant", name.text))
                 .here("declared again")
-                .help("rename one of the two: nothing is shadowed inside a flow");
+                .help(format!(
+                    "give this one another name, such as `{}`: a name means one thing inside a flow",
+                    self.other_name(&name.text)
+                ));
             if let Some((home, item)) = self.program.item(symbol) {
                 let place = item.kind.name().map_or(item.span, |name| name.span);
                 diagnostic = diagnostic.label(item.locate(home.file, place), "the constant");
@@ -527,8 +533,11 @@ impl<'a> Cx<'a> {
                 Diagnostic::new(Code::UnusedBinding, at, format!("`{}` is never read", binding.name))
                     .here(format!("nothing reads {what}"))
                     .help(match binding.kind {
-                        BindingKind::Let => "remove the `let`; a call of a node stands without one, too",
-                        _ => "remove it, or start its name with `_`",
+                        BindingKind::Let => format!(
+                            "use it, or take the line out; a call that is needed for what it does stands alone, without `let {} =`",
+                            binding.name
+                        ),
+                        _ => format!("use it or take it out; one that must stay is called `_{}`", binding.name),
                     }),
             );
         }
@@ -583,7 +592,9 @@ impl<'a> Cx<'a> {
         let mut diagnostic = self
             .error(Code::ReadsSiblingBranch, span, format!("`{name}` is bound by a branch beside this one"))
             .here("not known before all branches are done")
-            .help("read it after the block, or do both in one branch");
+            .help(format!(
+                "read `{name}` behind the `}}` of the block, or put both steps into one branch: `do {{ … }}`"
+            ));
         if let Some(bound) = self.siblings.get(name) {
             diagnostic = diagnostic.label(self.at(*bound), "bound here, at the same time");
         }

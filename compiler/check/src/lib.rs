@@ -24,6 +24,7 @@ mod node;
 pub mod parallel;
 mod program;
 mod recursion;
+mod sample;
 mod sig;
 mod standard;
 mod suggest;

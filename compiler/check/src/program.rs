@@ -519,5 +519,5 @@ pub fn duplicate(name: &str, at: FileSpan, first: FileSpan) -> Diagnostic {
     Diagnostic::new(Code::DuplicateName, at, format!("`{name}` is declared twice"))
         .here("declared again here")
         .label(first, "first declared here")
-        .help("rename one of the two")
+        .help(format!("give one of the two another name, such as `{name}_2`, here and where it is used"))
 }

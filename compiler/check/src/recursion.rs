@@ -78,8 +78,15 @@ pub(crate) fn circles(program: &Program, items: &Items, diagnostics: &mut Vec<Di
                         )
                         .here("closes the circle")
                         .help(match &item.kind {
-                            ItemKind::Node(_) => "take it out of the list of tools",
-                            _ => "repeat steps with `loop … max n`, or walk a list with `for`",
+                            ItemKind::Node(_) => format!("take `{}` out of this list of tools", called.name),
+                            ItemKind::Code(_) => format!(
+                                "take the call of `{}` out of `{}`: code walks a list with `map`, `filter` or `sum`",
+                                called.name, caller.name
+                            ),
+                            _ => format!(
+                                "take the call of `{}` out of `{}`; what is to be repeated stands in a loop: `loop max 10 {{ … }}`, or `for x in xs max 50 {{ … }}`",
+                                called.name, caller.name
+                            ),
                         }),
                     );
                 }

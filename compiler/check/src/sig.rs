@@ -182,8 +182,21 @@ fn constant(cx: &mut Cx, expr: Expr, span: Span) -> Option<Value> {
         Err(error) => {
             let diagnostic = cx
                 .error(Code::BadConstant, span, "this constant has no value")
-                .here(error.message)
-                .help("change the expression so that it can be evaluated");
+                .help(match error.message.as_str() {
+                    message if message.contains("zero") => "divide by a number other than 0",
+                    message if message.contains("overflow") => {
+                        "make it smaller: an `int` has 64 bits, the largest is 9223372036854775807"
+                    }
+                    message if message.contains("index") => {
+                        "name an element that the list has: they are counted from 0"
+                    }
+                    message if message.contains("key") => "name a key that the map has",
+                    message if message.contains("is no") => {
+                        "give a text that can be read, such as `int(\"3\")`"
+                    }
+                    _ => "write the value itself, such as `3` or `\"a\"`",
+                })
+                .here(error.message);
             cx.report(diagnostic);
             None
         }

@@ -53,7 +53,7 @@ pub(crate) fn run(
 fn no_model(at: FileSpan) -> Diagnostic {
     Diagnostic::new(Code::NoModel, at, "this asks a model, and there is none")
         .here("names none, and there is no default")
-        .help("declare one for the file, `model default = \"provider/model\"`, or set `default` under `[models]` in `flow.toml`")
+        .help("add a line to the file, `model default = \"openai/gpt-4.1-mini\"`, or to `flow.toml`, under `[models]`: `default = \"openai/gpt-4.1-mini\"`")
 }
 
 /// Warns of what nothing uses, in programs that have a flow: a file of types alone is there for others.

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 
 use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::Type;
 use flow_source::Span;
 
 use crate::cx::Use;
 use crate::items::Items;
-use crate::program::{Program, Sig, Symbol};
+use crate::program::{CallSig, Program, Sig, Symbol};
 
 /// A call that is unsafe if what it calls writes and isn't declared idempotent.
 #[derive(Clone, Debug)]
@@ -41,12 +42,16 @@ pub(crate) fn unsafe_calls(program: &Program, items: &Items, diagnostics: &mut V
         for call in &checked.writer_calls {
             let Some(writer) = writes.get(&call.symbol) else { continue };
             let name = &call.symbol.name;
+            let by = idempotent_by(match program.sig(writer) {
+                Some(Sig::Call(sig)) => Some(sig.as_ref()),
+                _ => None,
+            });
             let at = item.locate(module.file, call.span);
             let mut diagnostic = match call.danger {
                 Danger::Race => {
                     Diagnostic::new(Code::RaceOfUnsafeWriter, at, format!("`{name}` cannot be in a race"))
                         .here("may be cut off half-way when another arm wins")
-                        .help("say what makes a call unique, `idempotent: by x`, or call it after the race")
+                        .help(format!("say in `{}` what makes a call unique, {by}, so that it may be sent again; or call it after the race", writer.name))
                 }
                 Danger::Compensation => Diagnostic::new(
                     Code::UnsafeCompensation,
@@ -54,7 +59,7 @@ pub(crate) fn unsafe_calls(program: &Program, items: &Items, diagnostics: &mut V
                     format!("the compensation `{name}` is not idempotent"),
                 )
                 .here("cut by a crash, it ends uncertain instead of being tried again")
-                .help("say what makes a call unique: `idempotent: by x`"),
+                .help(format!("say in `{}` what makes a call unique, so that it may be sent again: {by}", writer.name)),
             };
             if let Some((home, tool)) = program.item(writer) {
                 let place = tool.kind.name().map_or(tool.span, |name| name.span);
@@ -66,6 +71,20 @@ pub(crate) fn unsafe_calls(program: &Program, items: &Items, diagnostics: &mut V
             }
             diagnostics.push(diagnostic);
         }
+    }
+}
+
+/// Writes `idempotent: by id`, with a parameter of the tool: a text or a number, an `id` before others.
+pub(crate) fn idempotent_by(sig: Option<&CallSig>) -> String {
+    let keys: Vec<&str> = sig
+        .into_iter()
+        .flat_map(|sig| &sig.params)
+        .filter(|param| matches!(param.ty.base(), Type::String(_) | Type::Int(_)))
+        .map(|param| param.name.as_str())
+        .collect();
+    match keys.iter().find(|name| name.contains("id") || name.contains("key")).or(keys.first()) {
+        Some(key) => format!("`idempotent: by {key}`"),
+        None => "`idempotent: by key`, of a new parameter `key: string`".to_string(),
     }
 }
 

@@ -233,7 +233,7 @@ pub const KEYS: &[Key] = &[
 impl Settings {
     /// Reads a `flow.toml`. What is wrong in it is reported, and left out.
     pub fn parse(file: FileId, text: &str) -> (Settings, Vec<Diagnostic>) {
-        let mut reader = Reader { file, settings: Settings::default(), problems: Vec::new() };
+        let mut reader = Reader { file, text, settings: Settings::default(), problems: Vec::new() };
         match DeTable::parse(text) {
             Ok(table) => reader.table("", table.get_ref()),
             Err(error) => {
@@ -270,19 +270,36 @@ impl Settings {
 }
 
 impl Key {
+    /// Returns a value that it takes, as it is written.
+    fn example(&self) -> &'static str {
+        match (self.key, self.takes) {
+            ("version", _) => "\"1.0\"",
+            ("name", _) => "\"my-project\"",
+            ("url", _) => "\"sqlite:.flow/flow.db\"",
+            ("synchronous", _) => "\"normal\"",
+            ("dir", _) => "\"./secrets\"",
+            ("entry", _) => "\"main.flow\"",
+            (_, DOLLARS) => "0.25",
+            (_, takes) if takes.starts_with("a whole number") => "8",
+            (_, takes) if takes.starts_with("a model") => "\"openai/gpt-4.1-mini\"",
+            _ => "\"…\"",
+        }
+    }
+
     /// Returns the environment's variable for it; keys of sections with a name have none.
     pub fn variable(&self) -> Option<String> {
         (!self.section.contains('*')).then(|| format!("FLOW_{}_{}", self.section, self.key).to_uppercase())
     }
 }
 
-struct Reader {
+struct Reader<'t> {
     file: FileId,
+    text: &'t str,
     settings: Settings,
     problems: Vec<Diagnostic>,
 }
 
-impl Reader {
+impl Reader<'_> {
     /// Walks a table; `path` is the dotted name of its section with names in it replaced by `*`.
     fn table(&mut self, path: &str, table: &DeTable) {
         self.section(path, "", table);
@@ -294,11 +311,7 @@ impl Reader {
             let below = |part: &str| if path.is_empty() { part.to_owned() } else { format!("{path}.{part}") };
             if let Some(row) = KEYS.iter().find(|row| row.section == path && row.key == word) {
                 if (row.set)(&mut self.settings, name, &given(value.get_ref())).is_none() {
-                    self.problem(
-                        value.span(),
-                        format!("`{word}` takes {}", row.takes),
-                        Some(row.doc.to_owned()),
-                    );
+                    self.bad_value(row, value.span());
                 }
             } else if let Some(inner) = self.inner(&below(word), &below("*"), word) {
                 match value.get_ref() {
@@ -320,6 +333,21 @@ impl Reader {
         }
     }
 
+    /// A value that its key doesn't take: what to write instead, made of the value where it only lacks its quotes.
+    fn bad_value(&mut self, row: &Key, span: std::ops::Range<usize>) {
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        let is_bare = row.takes == TEXT
+            && !written.is_empty()
+            && written.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        let instead = if is_bare { format!("\"{written}\"") } else { row.example().to_owned() };
+        let help = format!("write `{} = {instead}`: {}", row.key, first_lower(row.doc));
+        self.problem(span.clone(), format!("`{}` takes {}", row.key, row.takes), Some(help));
+        if let Some(problem) = self.problems.last_mut().filter(|_| is_bare) {
+            let at = problem.primary.at;
+            *problem = problem.clone().fix("add the quotes", at, instead);
+        }
+    }
+
     /// A price of which half is missing would make that half free: it is none.
     fn whole_price(&mut self, key: &Spanned<std::borrow::Cow<str>>, table: &DeTable) {
         let name: &str = key.get_ref();
@@ -329,13 +357,13 @@ impl Reader {
             self.problem(
                 key.span(),
                 message,
-                Some(format!("add `{missing} = …`, in {DOLLARS}; 0.0 is free")),
+                Some(format!("add `{missing} = 0.25`, in {DOLLARS}; 0.0 is free")),
             );
         } else if !name.contains('/') {
             self.problem(
                 key.span(),
                 format!("`{name}` is no model"),
-                Some("write `[prices.\"provider/model\"]`".into()),
+                Some(format!("a model has its provider before it: write `[prices.\"openai/{name}\"]`")),
             );
         }
     }
@@ -372,7 +400,16 @@ impl Reader {
             format!("[{}]", path.replace('*', "…"))
         };
         let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        self.problem(key.span(), format!("{place} has no key `{word}`"), Some(format!("it knows {list}")));
+        let near = flow_check::nearest(word, known.iter().copied());
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`? It knows {list}"),
+            None => format!("take it out; it knows {list}"),
+        };
+        self.problem(key.span(), format!("{place} has no key `{word}`"), Some(help));
+        if let (Some(near), Some(problem)) = (near, self.problems.last_mut()) {
+            let at = problem.primary.at;
+            *problem = problem.clone().fix(format!("replace `{word}` by `{near}`"), at, near);
+        }
     }
 
     fn problem(&mut self, span: std::ops::Range<usize>, message: String, help: Option<String>) {
@@ -381,6 +418,12 @@ impl Reader {
         diagnostic.help = help;
         self.problems.push(diagnostic);
     }
+}
+
+/// A sentence as it goes on after a colon.
+fn first_lower(sentence: &str) -> String {
+    let mut chars = sentence.trim_end_matches('.').chars();
+    chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
 }
 
 fn given<'a>(value: &'a DeValue) -> Given<'a> {

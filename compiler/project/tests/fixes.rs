@@ -111,7 +111,7 @@ fn routes() {
         &format!(
             "{kind}code of(k: Kind) -> int = route k {{ when bug => 2 }}\nflow main(k: Kind) -> int {{ return of(k) }}"
         ),
-        "add the missing arm",
+        "add an arm before the last `}`: `when billing => 2`",
     );
 }
 

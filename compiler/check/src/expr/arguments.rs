@@ -94,6 +94,16 @@ impl Cx<'_> {
         }
         if !missing.is_empty() && !surplus && !misnamed {
             let what = if missing.len() == 1 { "argument" } else { "arguments" };
+            let lacking = params.iter().filter(|param| missing.contains(&param.name));
+            let added: Vec<String> = lacking
+                .take(6)
+                .map(|param| match self.visible.contains_key(&param.name) {
+                    true => format!("`{0}: {0}`", param.name),
+                    // A count of none would be refused in turn.
+                    false if matches!(param.name.as_str(), "max" | "top") => format!("`{}: 10`", param.name),
+                    false => format!("`{}: {}`", param.name, self.sample(&param.ty)),
+                })
+                .collect();
             let signature: Vec<String> =
                 params.iter().map(|param| format!("{}: {}", param.name, param.ty)).collect();
             let diagnostic = self
@@ -103,7 +113,7 @@ impl Cx<'_> {
                     format!("`{name}` needs the {what} {}", super::list_of(&missing)),
                 )
                 .here("called without")
-                .help(format!("it is `{name}({})`", signature.join(", ")));
+                .help(format!("add {}: it is `{name}({})`", added.join(", "), signature.join(", ")));
             self.report(diagnostic);
         }
         values
@@ -132,7 +142,13 @@ impl Cx<'_> {
                     Some(near) => diagnostic
                         .help(format!("a parameter with a similar name exists: `{near}`"))
                         .fix(format!("replace `{}` by `{near}`", named.text), self.at(named.span), near),
-                    None => diagnostic.help(format!("its parameters are {}", super::list_of(&names))),
+                    None if names.is_empty() => {
+                        diagnostic.help(format!("take it out: `{name}` has no parameters"))
+                    }
+                    None => diagnostic.help(format!(
+                        "take it out, or name a parameter there is: {}",
+                        super::list_of(&names)
+                    )),
                 };
                 self.report(diagnostic);
             }
@@ -142,7 +158,16 @@ impl Cx<'_> {
                 let diagnostic = self
                     .error(Code::UnknownArgument, arg.value.span, format!("`{name}` takes {count} {noun}"))
                     .here("one too many")
-                    .help(format!("its parameters are {}", super::list_of(&names)));
+                    .help(match names.is_empty() {
+                        true => {
+                            format!("take `{}` out: `{name}` has no parameters", self.shown(arg.value.span))
+                        }
+                        false => format!(
+                            "take `{}` out: the parameters of `{name}` are {}",
+                            self.shown(arg.value.span),
+                            super::list_of(&names)
+                        ),
+                    });
                 self.report(diagnostic);
             }
             None => {}

@@ -79,7 +79,7 @@ impl Cx<'_> {
             let mut diagnostic = self
                 .error(Code::UnknownFunction, call.name.span, format!("unknown function `{name}`"))
                 .here("not declared or imported in this file")
-                .help(format!("{} is {}", instead.what, instead.shown()));
+                .help(format!("{} is {}", instead.what, instead.shown(self, None, &call.args)));
             if let Some(text) = instead.written(self, &call.args) {
                 diagnostic = diagnostic.fix(format!("write `{text}`"), self.at(expr.span), text);
             }
@@ -176,8 +176,12 @@ impl Cx<'_> {
                 )
             }
             None => diagnostic.help(match code {
-                Code::UnknownNode => "declare it (`prompt`, `tool`, `flow`, …), or import it from another file",
-                _ => "`flowc explain unknown-function` tells which functions there are; your own are declared with `code`",
+                Code::UnknownNode => format!(
+                    "take the call out, declare it, such as `flow {name}(text: string) -> string {{ return text }}`, or import it: `import {{ {name} }} from \"./other.flow\"`"
+                ),
+                _ => format!(
+                    "take it out, or declare it with the parameters it takes, `code {name}(n: int) -> int = n`; `flowc explain unknown-function` lists the functions there are"
+                ),
             }),
         };
         self.report(diagnostic);
@@ -300,7 +304,11 @@ impl Cx<'_> {
             return self.report(diagnostic);
         }
         if let Some(instead) = habits::method(name, ty) {
-            diagnostic = diagnostic.help(format!("{} is {}", instead.what, instead.shown()));
+            diagnostic = diagnostic.help(format!(
+                "{} is {}",
+                instead.what,
+                instead.shown(self, Some(method.receiver.span), &method.args)
+            ));
             let receiver = self.text(method.receiver.span);
             if let Some(text) = instead.written_on(self, receiver, &method.args) {
                 let end = method.args.iter().map(|arg| arg.value.span.end).max().unwrap_or(span.end);

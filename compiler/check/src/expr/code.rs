@@ -204,7 +204,11 @@ impl Cx<'_> {
                             format!("expected `{}`, found `{}`", joined.ty, value.ty),
                         )
                         .here("the arms before it have another type")
-                        .help("give all arms the same type");
+                        .help(format!(
+                            "give a value of `{0}` here, such as `{1}`, or another type in the arms before it",
+                            crate::sample::declared(&joined.ty),
+                            self.sample(&joined.ty)
+                        ));
                     self.report(diagnostic);
                     return Typed::poison();
                 }

@@ -84,7 +84,17 @@ impl Cx<'_> {
                     .help(format!("call `{name}` in the flow, and pass what it gives as an argument"));
             }
             None => {
-                diagnostic = diagnostic.help("effects stand only on the right side of `let`, `=` and `+=`, as a bare call, an arm's body, and after `yield` and `return`");
+                let call = self.shown(span);
+                let value = name.rsplit('.').next().unwrap_or(name);
+                diagnostic = match &self.item.kind {
+                    tree::ItemKind::Const(_) => diagnostic
+                        .here("a constant is known before a run")
+                        .help(format!("take the constant out, and call it in the flow that needs it: `let {value} = {call}`")),
+                    tree::ItemKind::Type(_) => diagnostic
+                        .here("a rule of a type calls nothing")
+                        .help(format!("take it out of the rule, and test it in the flow: `let checked = {call}`, then `fail not_usable(\"…\") if …`")),
+                    _ => diagnostic.help(format!("call it in a step of its own before this one, `let found = {call}`, and use `found` here")),
+                };
             }
         }
         self.report(diagnostic);

@@ -104,9 +104,13 @@ impl Cx<'_> {
                 let diagnostic = match self.program.members_of(&ty) {
                     Some(members) => {
                         let names: Vec<&str> = members.iter().map(|member| short(member)).collect();
-                        self.error(Code::UnknownField, name.span, format!("`{ty}` has no field `{}`", name.text))
-                            .here(format!("it is {}", names.join(" | ")))
-                            .help("find out which it is first: `route v { when Variant{field} => … }`, or `v is Variant`")
+                        self.error(
+                            Code::UnknownField,
+                            name.span,
+                            format!("`{ty}` has no field `{}`", name.text),
+                        )
+                        .here(format!("it is {}", names.join(" | ")))
+                        .help(self.which_member(members, &name.text, written.span))
                     }
                     None => {
                         let diagnostic = self.error(
@@ -123,6 +127,30 @@ impl Cx<'_> {
         }
     }
 
+    /// Says how a member's field is read: after a test, made of the member that has it.
+    fn which_member(&self, members: &[flow_ir::TypeName], field: &str, span: Span) -> String {
+        let text = self.shown(span);
+        let has = |member: &flow_ir::TypeName| {
+            let ty = Type::Named(member.clone());
+            self.program
+                .record_of(&ty)
+                .is_some_and(|record| record.fields.iter().any(|own| own.name == field))
+        };
+        match members.iter().find(|member| has(member)).map(|member| short(member)) {
+            Some(member) if matches!(self.item.kind, tree::ItemKind::Flow(_)) => {
+                format!("only some have it: test first, `if {text} is {member} {{ … {text}.{field} … }}`")
+            }
+            Some(member) => {
+                format!("only some have it: test first, `{text} is {member} ? {text}.{field} : …`")
+            }
+            None => {
+                let names: Vec<String> =
+                    members.iter().take(6).map(|member| format!("`{}`", short(member))).collect();
+                format!("no member has it: take `.{field}` out, or add the field to {}", names.join(" or "))
+            }
+        }
+    }
+
     /// What to do about a field of what has none.
     fn no_fields(
         &self,
@@ -134,11 +162,9 @@ impl Cx<'_> {
         let method = super::habits::property(&name.text);
         let sized = matches!(base, Type::String(_) | Type::List(..) | Type::Map(..) | Type::Bytes);
         match (base, method) {
-            (_, Some(method)) if sized => diagnostic.help(format!("it is a function: `x.{method}`")).fix(
-                format!("write `{method}`"),
-                self.at(name.span),
-                method,
-            ),
+            (_, Some(method)) if sized => diagnostic
+                .help(format!("it is a function: `{}.{method}`", self.shown(written.span)))
+                .fix(format!("write `{method}`"), self.at(name.span), method),
             (Type::Map(key, _), _) => {
                 let key = match &**key {
                     Type::Named(of)
@@ -154,12 +180,22 @@ impl Cx<'_> {
                 diagnostic.help(format!("an entry is read by its key: `{}[{key}]`", self.text(written.span)))
             }
             (Type::List(of, _), _) if self.program.record_of(of).is_some() => {
-                diagnostic.help("its elements have fields: `xs.map(x, x.field)`, or `xs[0].field`")
+                let text = self.shown(written.span);
+                let field = &name.text;
+                diagnostic.help(format!(
+                    "its elements have fields: of all, `{text}.map(x, x.{field})`; of the first, `{text}[0].{field}`"
+                ))
             }
-            _ if functions::lookup(&name.text, true).next().is_some() => {
-                diagnostic.help(format!("`{0}` is a function and is called: `x.{0}(…)`", name.text))
-            }
-            _ => diagnostic.help("only records, maps and `json` have fields"),
+            _ if functions::lookup(&name.text, true).next().is_some() => diagnostic.help(format!(
+                "`{0}` is a function and is called: `{1}.{0}()`",
+                name.text,
+                self.shown(written.span)
+            )),
+            _ => diagnostic.help(format!(
+                "take `.{}` out: only records, maps and `json` have fields, and `{}` is `{base}`",
+                name.text,
+                self.shown(written.span)
+            )),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Functions of other languages, and what is written here.
 
 use flow_ir::Type;
+use flow_source::Span;
 use flow_syntax::tree::Arg;
 
 use crate::cx::Cx;
@@ -174,12 +175,18 @@ pub(super) fn property(name: &str) -> Option<&'static str> {
 }
 
 impl Instead {
-    /// Writes the form with names of its own.
-    pub fn shown(&self) -> String {
+    /// Writes the form with what is called on and what is given; where that is missing, with names of its own.
+    pub fn shown(&self, cx: &Cx, receiver: Option<Span>, args: &[Arg]) -> String {
         if self.form.contains('`') {
             return self.form.to_string();
         }
-        format!("`{}`", self.form.replace("{0}", "x").replace("{1}", "y").replace("{2}", "z"))
+        let mut given = receiver.into_iter().chain(args.iter().map(|arg| arg.value.span));
+        let mut form = self.form.to_string();
+        for (place, other) in [("{0}", "x"), ("{1}", "y"), ("{2}", "z")] {
+            let text = given.next().map_or(other, |span| cx.shown(span));
+            form = form.replace(place, text);
+        }
+        format!("`{form}`")
     }
 
     /// Writes what replaces a call.

@@ -188,7 +188,7 @@ impl Cx<'_> {
             return;
         }
         match base {
-            Type::Nullable(_) | Type::Optional(_) => self.may_be_null(ty, span, "an order"),
+            Type::Nullable(_) | Type::Optional(_) => self.may_be_null(ty, span, "the order"),
             _ => {
                 let diagnostic = self
                     .error(Code::TypeMismatch, span, format!("values of `{ty}` have no order"))

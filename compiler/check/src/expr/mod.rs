@@ -3,6 +3,7 @@
 mod arguments;
 mod call;
 mod code;
+mod conversions;
 mod effects;
 mod fields;
 mod habits;
@@ -240,7 +241,12 @@ impl Cx<'_> {
                 format!("these values have different types: `{}` and `{}`", a.ty, b.ty),
             )
             .here("one of them is taken")
-            .help("give both the same type");
+            .help(format!(
+                "make both one type: instead of `{}` a value of `{}`, such as `{}`",
+                self.shown(b_span),
+                crate::sample::declared(crate::sample::present(&a.ty)),
+                self.sample(crate::sample::present(&a.ty))
+            ));
         self.report(diagnostic);
         (a.expr, b.expr, Type::Error)
     }

@@ -85,6 +85,8 @@ impl Cx<'_> {
             && names.contains(&id)
             && !self.lost
         {
+            let ty = self.bindings[id as usize].ty.clone();
+            let (ty, start) = (crate::sample::declared(&ty), self.sample(&ty));
             let (bound, jump) = (self.at(self.bindings[id as usize].span), self.at(jump));
             let diagnostic = self
                 .error(Code::UnassignedState, span, format!("`{name}` may have no value here"))
@@ -92,7 +94,7 @@ impl Cx<'_> {
                 .label(jump, "leads to the test")
                 .label(bound, "not bound yet on that way")
                 .help(format!(
-                    "bind `{name}` before the `continue`, or make it state of the turn: `state {{ {name}: … = … }}` at the head of the body"
+                    "bind `{name}` before the `continue`, or declare it at the head of the loop's body: `state {{ {name}: {ty} = {start} }}`, and write `{name} = …` instead of the `let`"
                 ));
             self.report(diagnostic);
             self.skipped = None;
@@ -170,11 +172,24 @@ impl Cx<'_> {
                 self.at(span),
                 near,
             ),
-            None if constant_only => diagnostic.help("only constants can be named here"),
-            None if later.is_some() => diagnostic.help(format!("move `let {name}` before this")),
-            None => {
-                diagnostic.help("bind it first with `let`, or declare it as a parameter, state or `const`")
+            None if constant_only => {
+                diagnostic.help(format!("only constants can be named here: declare it, `const {name} = …`"))
             }
+            None if later.is_some() => diagnostic.help(format!("move `let {name}` before this")),
+            // The rule of a type that isn't a record.
+            None if self
+                .visible
+                .get("it")
+                .is_some_and(|id| self.bindings[*id as usize].kind == BindingKind::Implied) =>
+            {
+                diagnostic.help(format!(
+                    "the value that the rule is about is called `it`: write `it` instead of `{name}`"
+                ))
+            }
+            None => diagnostic.help(format!(
+                "bind it before this, `let {name} = …`, or declare it as a parameter: `{name}: {}`",
+                hint.map_or("string".to_string(), crate::sample::declared)
+            )),
         };
         self.report(diagnostic);
     }
@@ -253,7 +268,9 @@ impl Cx<'_> {
             return Typed::poison();
         }
         if diagnostic.help.is_none() {
-            diagnostic = diagnostic.help(format!("declare it: `type {name} {{ … }}`"));
+            diagnostic = diagnostic.help(format!(
+                "declare it, `type {name} {{ name: string }}` with the fields it has, or import it: `import {{ {name} }} from \"./other.flow\"`"
+            ));
         }
         self.report(diagnostic);
         Typed::poison()

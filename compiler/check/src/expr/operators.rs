@@ -148,7 +148,11 @@ impl Cx<'_> {
                     Some((at, value)) => diagnostic
                         .help(format!("a value of an enum is written `{value}`"))
                         .fix(format!("write `{value}`"), self.at(at), value),
-                    None => diagnostic.help("compare values of one type"),
+                    None => diagnostic.help(self.alike(
+                        (&left.ty, binary.left.span),
+                        (&right.ty, binary.right.span),
+                        if matches!(binary.op, tree::BinaryOp::NotEqual) { "!=" } else { "==" },
+                    )),
                 };
             self.report(diagnostic);
         }
@@ -230,10 +234,29 @@ impl Cx<'_> {
         let text = |ty: &Type| matches!(ty.base(), Type::String(_));
         let json = types.iter().any(|ty| matches!(ty, Type::Json));
         match types {
-            _ if json => diagnostic.help("read the `json` first: `… as int`"),
+            _ if json => {
+                let of = args
+                    .iter()
+                    .find(|(arg, _)| matches!(arg.ty, Type::Json))
+                    .map_or("…", |(_, at)| self.shown(*at));
+                let other = types
+                    .iter()
+                    .find(|ty| !matches!(ty, Type::Json))
+                    .map_or("int".into(), crate::sample::declared);
+                diagnostic.help(format!("say which type is expected in the `json`: `({of} as {other})`"))
+            }
             [a, b] if numeric(a) && numeric(b) => {
-                let mut diagnostic =
-                    diagnostic.help("numbers of different kinds do not mix: convert one, `float(n)`");
+                let mut diagnostic = diagnostic.help(
+                    match args.iter().find(|(arg, _)| matches!(arg.ty.base(), Type::Int(_) | Type::Uint)) {
+                        Some((_, at)) => format!(
+                            "numbers of different kinds do not mix: convert one, `float({})`",
+                            self.shown(*at)
+                        ),
+                        None => {
+                            "numbers of different kinds do not mix: convert one with `float(…)`".to_string()
+                        }
+                    },
+                );
                 for (arg, at) in args {
                     if let Some(Value::Int(number)) = arg.constant() {
                         diagnostic = diagnostic.fix(
@@ -249,9 +272,50 @@ impl Cx<'_> {
                 .help(format!("a value of an enum is written `{value}`"))
                 .fix(format!("write `{value}`"), self.at(at), value),
             [a, b] if shown == "+" && (text(a) || text(b)) => {
-                diagnostic.help("put the value into the text: `\"… ${value}\"`")
+                let pieces: Vec<String> = args
+                    .iter()
+                    .map(|(arg, at)| match arg.constant() {
+                        Some(Value::String(text)) => text.to_string(),
+                        _ => format!("${{{}}}", self.shown(*at)),
+                    })
+                    .collect();
+                diagnostic.help(format!("put the values into one text: `\"{}\"`", pieces.concat()))
             }
-            _ => diagnostic.help(format!("`{shown}` takes operands of one fitting type")),
+            [_, _] if let [(a, left), (b, right)] = args => {
+                diagnostic.help(self.alike((&a.ty, *left), (&b.ty, *right), shown))
+            }
+            _ => match args.first() {
+                Some((_, at)) if shown == "-" => diagnostic
+                    .help(format!("only numbers and times are negated: take `-` off `{}`", self.shown(*at))),
+                _ => diagnostic.help(format!("`{shown}` takes a value of another type")),
+            },
+        }
+    }
+
+    /// Says how two operands come to one type.
+    fn alike(&self, left: (&Type, Span), right: (&Type, Span), operator: &str) -> String {
+        let (a, b) = (self.shown(left.1), self.shown(right.1));
+        let number = |ty: &Type| matches!(ty.base(), Type::Int(_) | Type::Float(_) | Type::Uint);
+        let text = |ty: &Type| matches!(ty.base(), Type::String(_));
+        match (operator, left.0, right.0) {
+            ("in", ..) => match right.0.base() {
+                Type::List(of, _) if text(&of) && number(left.0) => {
+                    format!("look for a value of the list's type: `string({a}) in {b}`")
+                }
+                Type::List(of, _) => format!("look for a `{of}` in the list: `{} in {b}`", self.sample(&of)),
+                Type::Map(key, _) => format!("look for a key, a `{key}`: `{} in {b}`", self.sample(&key)),
+                _ => format!(
+                    "`in` looks into a list or a map; whether a text holds another one is `{b}.contains({a})`"
+                ),
+            },
+            (_, x, y) if number(x) && text(y) => format!("make both texts: `string({a}) {operator} {b}`"),
+            (_, x, y) if text(x) && number(y) => format!("make both texts: `{a} {operator} string({b})`"),
+            (_, x, y) => format!(
+                "give both sides one type: a `{}` on the right, such as `{}`, or a `{}` on the left",
+                crate::sample::declared(x),
+                self.sample(x),
+                crate::sample::declared(y)
+            ),
         }
     }
 }

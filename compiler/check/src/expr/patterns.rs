@@ -196,7 +196,10 @@ impl Cx<'_> {
                 let diagnostic = self
                     .error(Code::UnreachableArm, pattern.span, format!("`{shown}` is handled already"))
                     .here("an arm before it takes this value")
-                    .help("remove it");
+                    .help(match patterns.len() {
+                        1 => "take the arm out, with its body".to_string(),
+                        _ => format!("take `{shown}` out of the arm"),
+                    });
                 self.report(diagnostic);
                 continue;
             }
@@ -260,7 +263,7 @@ impl Cx<'_> {
             let diagnostic = self
                 .error(Code::UnreachableArm, span, "nothing is left for `else`")
                 .here("every value has an arm before it")
-                .help("remove it");
+                .help("take the `else` arm out, with its body");
             self.report(diagnostic);
         }
     }
@@ -291,7 +294,7 @@ impl Cx<'_> {
         let diagnostic = match cases.left() {
             Some(left) if left.is_empty() => return false,
             Some(left) => {
-                let missing: Vec<String> = left.into_iter().map(case_text).collect();
+                let missing: Vec<String> = left.iter().copied().map(case_text).collect();
                 let listed = missing.iter().map(|case| format!("`{case}`")).collect::<Vec<_>>().join(", ");
                 let of = strip(&cases.ty);
                 let all: Vec<String> = cases.all.iter().flat_map(|all| all.iter()).map(case_text).collect();
@@ -300,7 +303,7 @@ impl Cx<'_> {
                     .error(Code::NonExhaustiveRoute, head, format!("this route does not handle every `{of}`"))
                     .here(format!("no arm for {listed}"))
                     .label(self.at(subject), format!("`{of}` is {}", all.join(" | ")))
-                    .help("add the missing arm, or `else => …`");
+                    .help(self.arms_help(&left, arm_of(self.text(route), in_flow)));
                 match in_flow {
                     true => {
                         diagnostic.fix("add an `else` arm that fails", at, "else => fail unhandled(\"\") ")
@@ -314,11 +317,20 @@ impl Cx<'_> {
                     head,
                     format!("this route does not handle every `{}`", cases.ty),
                 )
-                .here("no `else` arm")
-                .help("add `else => …`"),
+                .here("no `else` arm: its values can't all be listed")
+                .help(format!("add an arm for the rest, `else => {}`", arm_of(self.text(route), in_flow))),
         };
         self.report(diagnostic);
         true
+    }
+
+    /// Writes the arms that are missing, each with a body for the user to replace.
+    fn arms_help(&self, left: &[&Case], body: &str) -> String {
+        let all: Vec<String> = left.iter().copied().take(8).map(case_text).collect();
+        let arm = all.join(" | ");
+        format!(
+            "add an arm before the last `}}`: `when {arm} => {body}`, or `else => …` for all that is left"
+        )
     }
 
     /// Returns a pattern as a coordinate names it.
@@ -591,6 +603,31 @@ fn strip(ty: &Type) -> Type {
         Type::Nullable(of) | Type::Optional(of) => strip(of),
         Type::Where(rule) => strip(&rule.base),
         other => other.clone(),
+    }
+}
+
+/// The body of a route's last arm, as a model for another one; `…` where it is no short value.
+pub(crate) fn arm_of(route: &str, in_flow: bool) -> &str {
+    let last =
+        route.trim_end_matches(|c: char| c == '}' || c.is_whitespace()).rsplit("=>").next().unwrap_or("");
+    let body = last.trim();
+    let simple = !body.is_empty()
+        && body.len() <= 40
+        && route.contains("=>")
+        && !body.contains(['{', '}', '\n'])
+        && body.matches('(').count() == body.matches(')').count()
+        && body.matches('"').count() % 2 == 0;
+    // What another arm binds isn't known in a new one.
+    let value = body.strip_prefix("return ").or(body.strip_prefix("fail ")).unwrap_or(body);
+    let known = matches!(body, "break" | "continue" | "return")
+        || body.starts_with("fail ") && !body.contains('$')
+        || matches!(value, "true" | "false" | "null")
+        || value.parse::<f64>().is_ok()
+        || value.starts_with('"') && value.len() > 1 && value.ends_with('"') && !value.contains("${");
+    match (simple && known, in_flow) {
+        (true, _) => body,
+        (false, true) => "fail unhandled(\"…\")",
+        (false, false) => "…",
     }
 }
 

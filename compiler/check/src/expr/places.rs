@@ -1,7 +1,7 @@
 //! Values go into places: as they are, converted, cast, or not at all.
 
 use flow_diagnostics::{Code, Diagnostic};
-use flow_ir::types::Size;
+use flow_ir::types::{Size, TypeBody};
 use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
 use flow_syntax::tree;
@@ -10,6 +10,7 @@ use smol_str::SmolStr;
 use crate::cx::{Cx, Typed};
 use crate::fit::{Fit, constant_fits, fit};
 use crate::program::{Entry, short};
+use crate::sample::{in_words, nearest_number};
 
 impl Cx<'_> {
     /// Checks a condition.
@@ -63,7 +64,7 @@ impl Cx<'_> {
     pub fn stored(&mut self, typed: Typed, span: Span) -> (Expr, Type) {
         let Some(inner) = only_inside(&typed.ty) else { return self.storable(typed) };
         let help = match inner {
-            Type::Uint => "convert it: `int(…)`",
+            Type::Uint => "write an int: `3` instead of `3u`, or convert it with `int(…)`",
             _ => "compare it where it is made: `type(x) == int`",
         };
         let diagnostic = self
@@ -95,15 +96,24 @@ impl Cx<'_> {
                     let diagnostic = self
                         .error(Code::TypeMismatch, span, format!("expected `{to}`, found `{shown}`"))
                         .here(format!("{what} is `{to}`"))
-                        .help("use one of the values that the type lists");
+                        .help(format!("write a value that the type lists, such as `{}`", self.sample(to)));
                     self.report(diagnostic);
                     typed.expr
                 }
                 Some(false) => {
+                    let help = match (nearest_number(&value, to), in_words(to)) {
+                        (Some(near), _) => {
+                            format!("write a number from its range, such as `{near}`, or widen the range")
+                        }
+                        (None, Some(words)) => format!("write {words}, or widen the type"),
+                        (None, None) => {
+                            format!("write a value that `{to}` takes, such as `{}`", self.sample(to))
+                        }
+                    };
                     let diagnostic = self
                         .error(Code::BadRefinement, span, format!("this value is outside of `{to}`"))
                         .here(format!("{what} is `{to}`"))
-                        .help("use a value that the type allows, or a wider type");
+                        .help(help);
                     self.report(diagnostic);
                     typed.expr
                 }
@@ -119,16 +129,26 @@ impl Cx<'_> {
             .error(Code::TypeMismatch, span, format!("expected `{name}`, found `{found}`"))
             .here(format!("{what} is narrower than this value"));
         diagnostic = match to {
-            Type::Literals(_) => diagnostic.help("test the value first with `route`, or read it with `as`"),
+            Type::Literals(_) => {
+                let alias = format!("type Choice = {name}");
+                let text = self.shown(span);
+                diagnostic.help(format!(
+                    "give the type a name, `{alias}`, and check the value when it runs: `{text} as Choice`"
+                ))
+            }
             // What is read with `as` has a name or a short form (G6).
             _ if !self.short_type(&name) => {
-                diagnostic.help("give the type a name, and read the value with `as`")
+                let text = self.shown(span);
+                diagnostic.help(format!(
+                    "give the type a name, `type Checked = {name}`, and check the value when it runs: `{text} as Checked`"
+                ))
             }
             _ => {
                 let fix = self.cast_edit(span, &name);
+                let text = cast_text(self.shown(span), &name);
                 diagnostic
                     .help(format!(
-                        "check it when it runs: `… as {name}`; it fails with `bad_shape` if it doesn't fit"
+                        "check it when it runs: `{text}`; a value that doesn't fit fails with `bad_shape`"
                     ))
                     .fix_all(format!("check it with `as {name}`"), fix)
             }
@@ -143,16 +163,33 @@ impl Cx<'_> {
             && error.is_absorbed()
         {
             let name = self.type_text(ty);
+            let rule = match ty {
+                Type::Where(rule) => Some(rule.text.to_string()),
+                Type::Named(named) => match self.program.types.get(named).map(|def| &def.body) {
+                    Some(TypeBody::Record { rule: Some(rule), .. }) => Some(rule.text.to_string()),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let help =
+                match (rule, self.folded(made).and_then(|value| nearest_number(&value, ty)), in_words(ty)) {
+                    (Some(rule), ..) => format!("write a value for which the type's rule, `{rule}`, holds"),
+                    (None, Some(near), _) => format!("write a number from its range, such as `{near}`"),
+                    (None, None, Some(words)) => format!("write {words}"),
+                    (None, None, None) => {
+                        format!("write a value that the type takes, such as `{}`", self.sample(ty))
+                    }
+                };
             let diagnostic = self
                 .error(Code::BadRefinement, span, format!("this value is outside of `{name}`"))
-                .here(error.message)
-                .help("use a value that the rule of the type allows");
+                .here(error.message.strip_prefix("$: ").unwrap_or(&error.message).to_string())
+                .help(help);
             self.report(diagnostic);
         }
     }
 
     /// Writes a type as this file can: an alias with a rule by its name.
-    fn type_text(&self, ty: &Type) -> String {
+    pub(super) fn type_text(&self, ty: &Type) -> String {
         match ty {
             Type::Where(_) => {
                 let named = |(name, entry): (&SmolStr, &Entry)| match entry {
@@ -186,11 +223,29 @@ impl Cx<'_> {
             Type::Optional(_) => self
                 .error(Code::NullableUse, span, "this value may be absent")
                 .here(format!("`{ty}`, but {what} needs a value"))
-                .help("give a value for that case: `… ?? other`"),
+                .help(format!("give a value for that case: `{}`", self.or_else(ty, span, what))),
+            // A step can't stand before `??`.
+            _ if self.is_step_text(span) => self
+                .error(Code::NullableUse, span, "this value may be null")
+                .here(format!("`{ty}`, but {what} needs a value"))
+                .help(format!(
+                    "bind it first, `let found = {}`, and give a value for that case: `found ?? {}`",
+                    self.shown(span),
+                    self.sample(crate::sample::present(ty))
+                )),
+            // What isn't in a flow has no steps.
+            _ if !matches!(self.item.kind, tree::ItemKind::Flow(_) | tree::ItemKind::Test(_)) => self
+                .error(Code::NullableUse, span, "this value may be null")
+                .here(format!("`{ty}`, but {what} needs a value"))
+                .help(format!("give a value for that case: `{}`", self.or_else(ty, span, what))),
             _ => self
                 .error(Code::NullableUse, span, "this value may be null")
                 .here(format!("`{ty}`, but {what} needs a value"))
-                .help("test it with `!= null` first, or give a value for that case: `… ?? other`"),
+                .help(format!(
+                    "give a value for that case, `{}`, or use it only where it isn't null: `if {} != null {{ … }}`",
+                    self.or_else(ty, span, what),
+                    self.shown(span)
+                )),
         };
         self.report(diagnostic);
     }
@@ -203,12 +258,19 @@ impl Cx<'_> {
                 format!("expected `{}`, found `{}`", self.type_text(to), self.type_text(&typed.ty)),
             )
             .here(format!("{what} is `{}`", self.type_text(to)));
-        diagnostic = self.mismatch_help(diagnostic, typed, to, span);
+        diagnostic = self.mismatch_help(diagnostic, typed, to, span, what);
         self.report(diagnostic);
     }
 
     /// What to do about a value of another type.
-    fn mismatch_help(&self, diagnostic: Diagnostic, typed: &Typed, to: &Type, span: Span) -> Diagnostic {
+    fn mismatch_help(
+        &self,
+        diagnostic: Diagnostic,
+        typed: &Typed,
+        to: &Type,
+        span: Span,
+        what: &str,
+    ) -> Diagnostic {
         let is_enum = |ty: &Type| match ty {
             Type::Named(name) => self.program.enum_values(name).is_some(),
             _ => false,
@@ -226,7 +288,10 @@ impl Cx<'_> {
                 let Some(Value::String(text)) = typed.constant() else {
                     let fix = self.cast_edit(span, enum_name);
                     return diagnostic
-                        .help(format!("read the text as a value of the enum: `… as {enum_name}`"))
+                        .help(format!(
+                            "read the text as a value of the enum: `{} as {enum_name}`",
+                            self.shown(span)
+                        ))
                         .fix_all(format!("read it with `as {enum_name}`"), fix);
                 };
                 let near = values.iter().find(|own| ***own == **text).copied();
@@ -244,7 +309,7 @@ impl Cx<'_> {
             }
             (ty, Type::String(_)) if is_enum(ty) => {
                 let text = format!("string({})", self.text(span));
-                diagnostic.help("an enum is no text: `string(…)` is its name, and so is `\"${…}\"`").fix(
+                diagnostic.help(format!("an enum is no text; its name is one: `{text}`")).fix(
                     format!("write `{text}`"),
                     self.at(span),
                     text,
@@ -252,7 +317,13 @@ impl Cx<'_> {
             }
             (Type::Json, _) => {
                 let name = self.type_text(to);
-                let diagnostic = diagnostic.help(format!("read it with `as {name}`"));
+                let shown = self.shown(span);
+                let diagnostic = diagnostic.help(match self.short_type(&name) {
+                    true => format!("say which type is expected in it: `{shown} as {name}`"),
+                    false => format!(
+                        "give the type a name, `type Expected = {name}`, and say that it is expected: `{shown} as Expected`"
+                    ),
+                });
                 match self.short_type(&name) {
                     true => {
                         diagnostic.fix_all(format!("read it with `as {name}`"), self.cast_edit(span, &name))
@@ -260,33 +331,12 @@ impl Cx<'_> {
                     false => diagnostic,
                 }
             }
-            (Type::Int(_), Type::Float(_)) => {
-                let text = format!("float({})", self.text(span));
-                diagnostic.help("convert it: `float(…)`").fix(format!("write `{text}`"), self.at(span), text)
-            }
-            (Type::Float(_), Type::Int(_)) => diagnostic.help("convert it: `int(math.round(…))`"),
-            (Type::String(_), Type::Int(_)) => diagnostic.help("read the number: `int(…)`"),
-            (Type::String(_), Type::Float(_)) => diagnostic.help("read the number: `float(…)`"),
-            (Type::Uint, Type::Int(_)) => diagnostic.help("convert it: `int(…)`"),
-            (Type::Int(_) | Type::Float(_), Type::Bool) => {
-                diagnostic.help("write a comparison, such as `n > 0`")
-            }
-            (Type::String(_), Type::Bool) => diagnostic.help("write a comparison, such as `text != \"\"`"),
-            (Type::Null, _) => {
-                diagnostic.help(format!("only a nullable place takes null: `{}?`", self.type_text(to)))
-            }
-            (Type::Nullable(_), _) => diagnostic,
-            (_, Type::String(_)) => diagnostic.help("make it a text: `\"${…}\"`"),
-            (ty, Type::List(of, _)) if fit(self.program, ty, of) <= Fit::Widen => {
-                let text = format!("[{}]", self.text(span));
-                diagnostic.help(format!("make it a list: `{text}`"))
-            }
-            _ => diagnostic,
+            _ => self.conversion_help(diagnostic, typed, to, span, what),
         }
     }
 
     /// Whether `as` takes a type as it is written here: a name or a short form (G6).
-    fn short_type(&self, name: &str) -> bool {
+    pub(super) fn short_type(&self, name: &str) -> bool {
         !["{", " where ", " | "].iter().any(|long| name.contains(long))
     }
 
@@ -320,7 +370,7 @@ impl Cx<'_> {
                 }
                 (Type::Int(_) | Type::Float(_) | Type::String(_), made @ (Type::Int(_) | Type::Float(_)))
                 | (Type::Int(_) | Type::Float(_) | Type::Bool, made @ Type::String(_)) => {
-                    format!("`as` converts nothing; write `{made}(…)`")
+                    format!("`as` converts nothing; write `{made}({})`", self.shown(span))
                 }
                 _ => {
                     "`as` reads `json`, and narrows a value to a type that its own type contains".to_string()
@@ -366,6 +416,14 @@ impl Cx<'_> {
             _ => false,
         };
         fits || reads_enum || inside
+    }
+}
+
+/// `n as int(1..5)`, with parentheses around what isn't simple.
+pub(super) fn cast_text(text: &str, to: &str) -> String {
+    match text.chars().all(|c| c.is_alphanumeric() || "_.()[]\"…".contains(c)) {
+        true => format!("{text} as {to}"),
+        false => format!("({text}) as {to}"),
     }
 }
 

@@ -139,10 +139,13 @@ impl Cx<'_> {
             let at = record.name.as_ref().map_or(span, |name| name.span);
             let listed = super::list_of(&missing);
             let what = if missing.len() == 1 { "field" } else { "fields" };
+            let lacking = fields.fields.iter().filter(|field| missing.contains(&field.name));
+            let added: Vec<String> =
+                lacking.take(6).map(|field| format!("{}: {}", field.name, self.sample(&field.ty))).collect();
             let diagnostic = self
                 .error(Code::MissingField, at, format!("`{ty}` needs the {what} {listed}"))
                 .here("left out here")
-                .help("give each field a value; only nullable ones may be left out");
+                .help(format!("add the {what} between the braces: `{}`", added.join(", ")));
             self.report(diagnostic);
         }
         let expr = match self.has_rule(ty) {
@@ -221,9 +224,9 @@ impl Cx<'_> {
     }
 
     fn late_spread(&mut self, span: Span) {
-        let diagnostic = self
-            .error(Code::UnexpectedToken, span, "`...` stands first in a record")
-            .help("write `{...r, a: 1}`: what follows replaces its fields");
+        let diagnostic = self.error(Code::UnexpectedToken, span, "`...` stands first in a record").help(
+            format!("move `...{}` to the front, before the fields that replace its own", self.shown(span)),
+        );
         self.report(diagnostic);
     }
 
@@ -248,7 +251,14 @@ impl Cx<'_> {
             let diagnostic = self
                 .error(Code::TypeMismatch, first.span, format!("which member of `{}` is this?", of.ty))
                 .here(format!("it is {}", names.join(" | ")))
-                .help("find out first: `if v is Member { … {...v, field: value} … }`");
+                .help({
+                    let text = self.shown(first.span);
+                    let entries = record.entries.get(1).map_or("…", |_| "…");
+                    format!(
+                        "find out first: `if {text} is {} {{ … {{...{text}, {entries}}} … }}`",
+                        names.first().copied().unwrap_or("Member")
+                    )
+                });
             self.report(diagnostic);
             return Typed::poison();
         }
@@ -263,7 +273,10 @@ impl Cx<'_> {
             let diagnostic = self
                 .error(Code::TypeMismatch, first.span, format!("expected `{ty}`, found `{}`", of.ty))
                 .here("its fields are taken over")
-                .help("`...` takes a record of the same type");
+                .help(format!(
+                    "`...` takes a record of the same type: spread a `{ty}`, or make one: `{}`",
+                    self.sample(&ty)
+                ));
             self.report(diagnostic);
             return Typed::new(Typed::poison().expr, ty);
         }

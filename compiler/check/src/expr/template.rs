@@ -100,7 +100,11 @@ impl Cx<'_> {
             Type::Bytes | Type::Media(_) | Type::Type => {
                 let diagnostic = self
                     .error(Code::TypeMismatch, expr.span, format!("`{}` cannot stand in a text", typed.ty))
-                    .help("splice a text, a number, an enum, a record or a list");
+                    .help(match typed.ty {
+                        Type::Bytes => format!("read it as a text: `string({})`", self.shown(expr.span)),
+                        _ => "take it out: a text takes texts, numbers, values of enums, records and lists"
+                            .to_string(),
+                    });
                 self.report(diagnostic);
             }
             _ => {}
@@ -118,17 +122,33 @@ impl Cx<'_> {
             Type::Map(key, value) if with_index => ((*key).clone(), (*value).clone()),
             Type::Map(key, _) => (Type::Error, (*key).clone()),
             Type::Nullable(_) | Type::Optional(_) => {
-                self.may_be_null(over, span, "a walk");
+                self.may_be_null(over, span, "what is walked");
                 (Type::Error, Type::Error)
             }
             other => {
                 let diagnostic = self
                     .error(Code::NotIterable, span, format!("`{other}` cannot be walked"))
                     .here("neither a list nor a map")
-                    .help(match other {
-                        Type::Json => "read it first: `… as [json]`",
-                        Type::Int(_) => "walk the numbers: `lists.range(n)`",
-                        _ => "walk a list or a map",
+                    .help({
+                        let text = self.shown(span);
+                        match other {
+                            Type::Json => format!("say that it is a list: `{text} as [json]`"),
+                            Type::Int(_) => format!("walk the numbers: `lists.range({text})`"),
+                            Type::String(_) => {
+                                format!(
+                                    "walk the parts of the text: `{text}.lines()`, or `{text}.split(\",\")`"
+                                )
+                            }
+                            other => match self.program.record_of(&other).and_then(|record| {
+                                record
+                                    .fields
+                                    .iter()
+                                    .find(|field| matches!(field.ty.base(), Type::List(..) | Type::Map(..)))
+                            }) {
+                                Some(field) => format!("walk a field of it: `{text}.{}`", field.name),
+                                None => format!("walk a list, such as `[{text}]`, or take the walk out"),
+                            },
+                        }
                     });
                 self.report(diagnostic);
                 (Type::Error, Type::Error)

@@ -43,7 +43,10 @@ impl FlowCheck<'_> {
                             format!("`{root}` is not declared"),
                         )
                         .here("no state of this name is in scope")
-                        .help("declare it at the head of a block, and assign it as a whole");
+                        .help(format!(
+                            "a part is assigned with its whole: declare `{root}` in `state {{ … }}` at the head of the flow, and write `{root} = {{...{root}, {}}}`",
+                            self.part(&assign.target, &assign.value)
+                        ));
                     self.report(diagnostic);
                 }
                 return None;
@@ -56,12 +59,30 @@ impl FlowCheck<'_> {
                 let state = self
                     .path(root_name(&assign.target))
                     .is_some_and(|(id, _)| self.bindings[id as usize].kind == BindingKind::State);
-                let help = match (&assign.target.kind, state) {
-                    (ExprKind::Member(_), true) => {
-                        "assign the whole state: `state = {...state, field: value}`"
-                    }
-                    (_, true) => "assign the whole state: `state = …`",
-                    _ => "only state is assigned, and as a whole; make a new value: `let changed = …`",
+                let (whole, text) = match &assign.target.kind {
+                    ExprKind::Member(member) => (Some(&member.object), self.text(member.object.span)),
+                    ExprKind::Index(index) => (None, self.text(index.object.span)),
+                    _ => (None, "it"),
+                };
+                let part = self.part(&assign.target, &assign.value);
+                let is_name = whole.is_some_and(|whole| matches!(whole.kind, ExprKind::Name(_)));
+                let is_entry = matches!(&assign.target.kind, ExprKind::Index(index) if self
+                    .path(&index.object)
+                    .is_some_and(|(id, fields)| fields.is_empty()
+                        && matches!(self.bindings[id as usize].ty.base(), Type::Map(..))));
+                let help = match state {
+                    true if is_name => format!("assign the whole state: `{text} = {{...{text}, {part}}}`"),
+                    true if is_entry => format!("add the entry to the whole state: `{text} += {{{part}}}`"),
+                    true => format!(
+                        "a part is not assigned by itself: make the whole value anew, and assign that to `{}`",
+                        self.text(root_name(&assign.target).span)
+                    ),
+                    false if whole.is_some() => format!(
+                        "only state is assigned; make a new value: `let changed = {{...{text}, {part}}}`"
+                    ),
+                    false => format!(
+                        "only state is assigned, and as a whole; make a new value of `{text}`: `let changed = …`"
+                    ),
                 };
                 let diagnostic = self
                     .error(
@@ -86,12 +107,34 @@ impl FlowCheck<'_> {
         if binding.clash {
             return None;
         }
+        let binding_is_param = binding.kind == BindingKind::Param;
         let what = match binding.kind {
             BindingKind::Param => "a parameter",
             BindingKind::Let => "a `let`",
             _ => "a variable of its block",
         };
         let declared = self.at(binding.span);
+        let (is_let, ty) = (binding.kind == BindingKind::Let, binding.ty.clone());
+        let written = crate::sample::declared(&ty);
+        let known = !matches!(ty, Type::Error | Type::Never | Type::Null);
+        let other = self.other_name(name);
+        let head = if binding_is_param { "the flow" } else { "this block" };
+        let op = if assign.op == AssignOp::Add { "+=" } else { "=" };
+        let help = match is_let {
+            true if known => format!(
+                "what changes is state: take `let {name} = …` out, declare `state {{ {name}: {written} }}` at the head of the flow, and write `{name} = …` there"
+            ),
+            true => format!(
+                "what changes is state: declare `{name}` in `state {{ … }}` at the head of the flow, instead of by `let`"
+            ),
+            false if known => format!(
+                "what changes is state of another name: declare `state {{ {other}: {written} = {} }}` at the head of {head}, and write `{other} {op} …`",
+                name
+            ),
+            false => format!(
+                "what changes is state of another name: declare `{other}` in `state {{ … }}`, and write `{other} {op} …`"
+            ),
+        };
         let diagnostic = self
             .error(
                 Code::ImmutableAssignment,
@@ -100,7 +143,7 @@ impl FlowCheck<'_> {
             )
             .here("assigned here")
             .label(declared, "declared here")
-            .help(format!("declare it as state at the head of a block: `state {{ {name}: … }}`"));
+            .help(help);
         self.report(diagnostic);
         None
     }
@@ -120,7 +163,13 @@ impl FlowCheck<'_> {
                     format!("`{name}` is a constant and keeps its value"),
                 )
                 .here("assigned here")
-                .help("declare state of another name at the head of a block: `state { … }`");
+                .help({
+                    let (ty, other) = match self.sig_of(name) {
+                        Some(Sig::Const(ty, ..)) => (crate::sample::declared(ty), self.other_name(name)),
+                        _ => ("int".to_string(), self.other_name(name)),
+                    };
+                    format!("declare state of another name at the head of the flow, `state {{ {other}: {ty} = {name} }}`, and assign that: `{other} = …`")
+                });
             self.report(diagnostic);
             return;
         }
@@ -139,10 +188,33 @@ impl FlowCheck<'_> {
                 self.at(assign.target.span),
                 near,
             ),
-            None if assign.op == AssignOp::Set => diagnostic
-                .help(format!("bind it with `let {name} = …`, or declare it: `state {{ {name}: … }}`"))
-                .fix("write `let`", self.at(Span::at(span.start)), "let "),
-            None => diagnostic.help(format!("declare it at the head of a block: `state {{ {name}: … }}`")),
+            None if assign.op == AssignOp::Set => {
+                let after = self.item.text.get(assign.value.span.end as usize..).unwrap_or_default();
+                let mut words = after.split(|c: char| !c.is_alphanumeric() && c != '_');
+                // A value that nothing reads is better not bound.
+                let is_read = self.diagnostics.len() <= crate::sample::SEARCHES_MAX
+                    && words.any(|word| word == name)
+                    && !self.module.scope.contains_key(name);
+                let diagnostic = diagnostic
+                .help({
+                    let value = self.value_text(&assign.value);
+                    let ty = self.guessed(&assign.value);
+                    format!("a value that stays is bound: `let {name} = {value}`; one that changes is declared at the head of the flow: `state {{ {name}: {ty} }}`")
+                });
+                match is_read {
+                    true => diagnostic.fix("write `let`", self.at(Span::at(span.start)), "let "),
+                    false => diagnostic,
+                }
+            }
+            None => {
+                let (ty, start) = match self.guessed(&assign.value) {
+                    "int" => ("int", "0"),
+                    "float" => ("float", "0.0"),
+                    "string" => ("string", "\"\""),
+                    _ => ("[string]", "[]"),
+                };
+                diagnostic.help(format!("declare it at the head of the flow, with the value it starts with: `state {{ {name}: {ty} = {start} }}`"))
+            }
         };
         self.report(diagnostic);
         // What follows may rely on it.
@@ -151,6 +223,47 @@ impl FlowCheck<'_> {
         let id = self.bind_unchecked(&written, Type::Error, BindingKind::State, Place::Slot(slot));
         self.cx.point.assigned.insert(id);
         self.cx.bindings[id as usize].read = true;
+    }
+
+    /// `score: 5`, or `["a"]: 5`: the part that an assignment means, as an entry.
+    fn part(&self, target: &tree::Expr, value: &tree::Value) -> String {
+        let value = self.value_text(value);
+        match &target.kind {
+            ExprKind::Member(member) => format!("{}: {value}", member.name.text),
+            ExprKind::Index(index) => format!("[{}]: {value}", self.shown(index.index.span)),
+            _ => value,
+        }
+    }
+
+    fn value_text(&self, value: &tree::Value) -> String {
+        match &value.kind {
+            tree::ValueKind::Expr(expr) => self.shown(expr.span).to_string(),
+            _ => "…".to_string(),
+        }
+    }
+
+    /// The type that an assigned value looks to have; what it is for sure isn't known before it is declared.
+    fn guessed(&self, value: &tree::Value) -> &'static str {
+        let text = match &value.kind {
+            tree::ValueKind::Expr(expr) => self.text(expr.span),
+            _ => "",
+        };
+        match text.chars().next() {
+            Some('"') => "string",
+            Some('[') => "[string]",
+            Some('0'..='9' | '-') if text.contains('.') => "float",
+            Some('0'..='9' | '-') => "int",
+            _ if matches!(text, "true" | "false") => "bool",
+            _ => {
+                let named = self.visible.get(text).map(|id| self.bindings[*id as usize].ty.base());
+                match named {
+                    Some(Type::Int(_)) => "int",
+                    Some(Type::Float(_)) => "float",
+                    Some(Type::Bool) => "bool",
+                    _ => "string",
+                }
+            }
+        }
     }
 
     fn slot_of(&self, id: u32) -> u32 {
@@ -169,7 +282,7 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::BadMergeRule, span, format!("a branch writes `{name}` with `+=` only"))
                 .here("the state merges")
-                .help(format!("write `{name} += …`"));
+                .help(format!("write `{name} += {}`", self.value_text(&assign.value)));
             self.report(diagnostic);
         }
         let got = match self.value_of(&assign.value, Some(&name), Some(&ty), Some(slot)) {
@@ -228,7 +341,7 @@ impl FlowCheck<'_> {
                 let diagnostic = self
                     .error(Code::TypeMismatch, span, format!("`+=` does not take `{other}`"))
                     .here(format!("`{name}` is `{ty}`"))
-                    .help("`+=` adds numbers, and grows texts, lists and maps; use `=`");
+                    .help(format!("`+=` adds numbers, and grows texts, lists and maps; a new value is assigned: `{name} = {}`", self.value_text(&assign.value)));
                 self.report(diagnostic);
                 // Nothing that is added could fit.
                 self.value_of(&assign.value, None, None, None);

@@ -51,12 +51,13 @@ impl Cx<'_> {
         }
         let binding = &self.bindings[read.binding as usize];
         let (name, declared) = (binding.name.clone(), self.at(binding.span));
+        let (ty, start) = (binding.ty.to_string(), self.sample(&binding.ty));
         let diagnostic = self
             .error(Code::UnassignedState, read.span, format!("`{name}` may have no value here"))
             .here(read.here)
             .label(declared, "declared without an initial value")
             .help(format!(
-                "give it an initial value (`{name}: … = …`), or assign it on every way that leads here"
+                "give it the value it starts with, `{name}: {ty} = {start}`, or assign it on every way that leads here"
             ));
         self.report(diagnostic);
     }

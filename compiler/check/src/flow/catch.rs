@@ -180,7 +180,7 @@ impl FlowCheck<'_> {
                     if closed {
                         let diagnostic = self
                             .error(Code::UnreachableArm, arm.span, "nothing is left for this arm")
-                            .help("remove it");
+                            .help("take the arm out, with its body");
                         self.report(diagnostic);
                     }
                     closed = true;
@@ -218,7 +218,9 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::UnreachableCatch, kind.span, format!("`{}` cannot be caught", kind.text))
                 .here("passes every `catch`")
-                .help("use `finally` or `on error` for what must happen then");
+                .help(format!(
+                    "take the arm out; what must happen in any case stands in `try {{ … }} finally {{ … }}`, what happens when the flow fails in `on error as e {{ … }}` at its end"
+                ));
             self.report(diagnostic);
             return;
         }
@@ -226,7 +228,7 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::UnreachableArm, kind.span, format!("`{}` is handled already", kind.text))
                 .here("an arm before it takes this kind")
-                .help("remove it");
+                .help(format!("take `{}` out here, or out of the arm before it", kind.text));
             self.report(diagnostic);
         }
     }
@@ -241,7 +243,7 @@ impl FlowCheck<'_> {
                     let diagnostic = self
                         .error(Code::MissingReturn, end, "this arm can end without a value")
                         .here("a way leads here")
-                        .help("end every way with `yield …`");
+                        .help("write the arm's value before this `}`: `yield` and the value");
                     let diagnostic = self.not_dropped(diagnostic, block.span, "yield");
                     self.report(diagnostic);
                     self.cx.point.vague = true;

@@ -47,13 +47,14 @@ impl<'a> FlowCheck<'a> {
         }
         let mut diagnostic = self
             .error(Code::StepNameClash, at, format!("two steps have the coordinate `{coordinate}`"))
-            .here("the second one")
+            .here("the second step of this name: results are kept by it")
             .label(self.at(first), "the first one")
-            .help("give one of them a name of its own: `… as name`");
+            .help("give one of the calls a name of its own, behind its arguments: `f(x) as other`");
         if let Some((place, before)) = naming.place() {
             let name = self.fresh(segment);
-            diagnostic =
-                diagnostic.fix(format!("name it `{name}`"), self.at(place), format!("{before}{name}"));
+            diagnostic = diagnostic
+                .help(format!("name this one by itself: `… as {name}` behind the call"))
+                .fix(format!("name it `{name}`"), self.at(place), format!("{before}{name}"));
         }
         self.report(diagnostic);
         false

@@ -116,7 +116,10 @@ impl FlowCheck<'_> {
                         )
                         .here("which one a `goto` means isn't known")
                         .label(first, "first declared here")
-                        .help("rename one of the two");
+                        .help(format!(
+                            "give one of the two another name, such as `{}`, here and in the `goto` that means it",
+                            self.other_name(&stage.name.text)
+                        ));
                     self.report(diagnostic);
                 }
                 None => {
@@ -263,6 +266,18 @@ impl FlowCheck<'_> {
         if self.point.reachable && !self.point.vague && !self.lost && !self.lost_way {
             let body = stage.body.span;
             let end = Span::new(body.end.saturating_sub(1), body.end);
+            let following = match &self.frames[own] {
+                Frame::Graph(frame) => {
+                    let wanted = frame.current + 1;
+                    let takes =
+                        frame.params.get(wanted).and_then(|params| params.as_ref()).map_or(0, Vec::len);
+                    let name =
+                        frame.names.iter().find(|(_, index)| **index == wanted).map(|(name, _)| name.clone());
+                    name.map(|name| if takes == 0 { name.to_string() } else { format!("{name}(…)") })
+                }
+                _ => None,
+            };
+            let next = following;
             let ends = match is_value {
                 true => "`goto`, `yield …`, `return` or `fail`",
                 false => "`goto`, `break`, `return` or `fail`",
@@ -275,7 +290,12 @@ impl FlowCheck<'_> {
                 )
                 .here("the next stage doesn't follow by itself")
                 .label(self.at(end), "a way leads here")
-                .help(format!("end every way with {ends}"));
+                .help(match &next {
+                    Some(next) => format!(
+                        "write `goto {next}` before this stage's `}}` if that comes next; else {ends}"
+                    ),
+                    None => format!("write before this stage's `}}` where it leads: {ends}"),
+                });
             self.report(diagnostic);
             // Whoever leaves it out means the stage that is written next.
             if let Frame::Graph(frame) = &mut self.frames[own] {
@@ -445,8 +465,11 @@ impl FlowCheck<'_> {
         diagnostic = match self.stage_elsewhere(&name.text) {
             Some(stage) => diagnostic
                 .label(self.at(stage), "a stage, but this step isn't in its graph")
-                .help("a graph is entered at its first stage; put this step into a stage of it"),
-            None => diagnostic.help("repeat steps with `loop`, choose among them with `route`, or put them into the stages of a `graph`"),
+                .help(format!(
+                    "move `{}` into a stage of that graph, before the stage's `}}`, or take it out: a graph is entered at its first stage only",
+                    self.shown(span)
+                )),
+            None => diagnostic.help("repeat steps with `loop max 10 { … }`, leave out steps with `if c { … }`, or make the steps stages: `graph work max 10 { stage first { … goto second } stage second { … break } }`"),
         };
         self.report(diagnostic);
     }
@@ -479,7 +502,10 @@ impl FlowCheck<'_> {
                 .error(Code::GotoOutsideGraph, name.span, format!("`{}` is a stage of another graph", name.text))
                 .here("not in the graph around this `goto`")
                 .label(self.at(stage), "declared here")
-                .help("a `goto` stays in its graph: leave it with `break` first, or put the stages into one graph");
+                .help(format!(
+                    "a `goto` stays in its graph: write `break` to leave this graph, or move the stage `{}` into it",
+                    name.text
+                ));
             self.report(diagnostic);
             if let Frame::Graph(graph) = &mut self.frames[frame] {
                 graph.astray = true;

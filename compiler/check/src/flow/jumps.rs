@@ -59,10 +59,19 @@ impl FlowCheck<'_> {
         self.cx.point.vague = true;
         let help = match (word, what) {
             ("return", "a branch of `parallel for`") | ("continue", "a branch of `parallel for`") => {
-                "give the branch's value with `yield`"
+                "a branch ends with its value: write `yield` and the value instead"
             }
-            ("return" | "yield", _) => "bind the value in the branch, and leave after the block",
-            _ => "leave after the block instead",
+            ("return" | "yield", _) => {
+                "give the value a name in the branch, `let found = …`, and write `return found` after the block"
+            }
+            _ => "take it out, or put it after the block",
+        };
+        let given = self.shown(span).strip_prefix(word).unwrap_or(" …").trim().to_string();
+        let help = match (word, what) {
+            ("return", "a branch of `parallel for`") if !given.is_empty() => {
+                format!("a branch ends with its value: write `yield {given}` instead")
+            }
+            _ => help.to_string(),
         };
         let diagnostic = self
             .error(Code::JumpOutsideBlock, span, format!("`{word}` cannot leave {what}"))
@@ -84,7 +93,7 @@ impl FlowCheck<'_> {
                     let diagnostic = check
                         .error(Code::TypeMismatch, span, format!("expected `{ty}`, found nothing"))
                         .here("the flow returns a value")
-                        .help("write `return …`");
+                        .help(format!("write a `{ty}`: `return {}`", check.sample(ty)));
                     check.report(diagnostic);
                     None
                 }
@@ -150,7 +159,10 @@ impl FlowCheck<'_> {
                 let diagnostic = check
                     .error(Code::JumpOutsideBlock, span, "nothing here takes a value")
                     .here("`yield` outside of a block with a value")
-                    .help("`yield` belongs into `do`, a value arm or `parallel for`; a flow's result is given with `return`");
+                    .help(format!(
+                        "a flow's result is given with `return{}`; `yield` gives the value of a `do`, `route` or `parallel for` that stands behind `=`",
+                        check.text(span).strip_prefix("yield").filter(|rest| rest.len() < 60 && !rest.contains('\n')).unwrap_or(" …")
+                    ));
                 if !check.lost_any(&["let", "do", "route", "race", "parallel", "catch", "graph"]) {
                     check.report(diagnostic);
                 }
@@ -162,7 +174,7 @@ impl FlowCheck<'_> {
                 None => {
                     let diagnostic = check
                         .error(Code::TypeMismatch, span, "`yield` gives a value")
-                        .help("write `yield …`");
+                        .help("write the value behind it, such as `yield \"done\"`");
                     check.report(diagnostic);
                     check.yielded(Typed::poison(), span);
                 }
@@ -240,7 +252,7 @@ impl FlowCheck<'_> {
                 let diagnostic = self
                     .error(Code::MissingReturn, span, "this leaves the graph without a value")
                     .here("the graph stands where a value is needed")
-                    .help("end the stage with `yield …`");
+                    .help("write `yield` and the value instead of `break`");
                 self.report(diagnostic);
             }
             _ => self.lead(Exit { frame, way: Way::Break }, point),
@@ -257,7 +269,9 @@ impl FlowCheck<'_> {
                 let diagnostic = self
                     .error(Code::JumpOutsideBlock, span, format!("there is no loop around this `{word}`"))
                     .here("outside of `loop` and `for`")
-                    .help("leave a flow with `return`, a block with `yield`");
+                    .help(
+                        "take it out; a flow is left with `return`, a block that gives a value with `yield`",
+                    );
                 if !self.lost_any(&["loop", "for", "graph"]) {
                     self.report(diagnostic);
                 }
@@ -276,7 +290,10 @@ impl FlowCheck<'_> {
                 let diagnostic = check
                     .error(Code::BadErrorKind, kind.span, format!("`{}` is a built-in kind", kind.text))
                     .here("raised by the runtime only")
-                    .help("use a kind of your own, such as `not_converged`; a caught error goes on with `fail e`");
+                    .help(format!(
+                        "use a kind of your own, such as `fail {}(…)`; a caught error goes on with `fail e`",
+                        own_kind(&kind.text)
+                    ));
                 check.report(diagnostic);
             }
             let message = match args.as_slice() {
@@ -325,5 +342,19 @@ impl FlowCheck<'_> {
     /// A point that no way leads to.
     pub fn nowhere() -> Point {
         Point::default()
+    }
+}
+
+/// A kind of one's own that says much the same as a built-in one.
+fn own_kind(kind: &str) -> &'static str {
+    match kind {
+        "timeout" => "too_slow",
+        "rate_limited" => "too_many",
+        "refused" | "denied" => "not_allowed",
+        "exhausted" => "not_converged",
+        "budget" => "too_expensive",
+        "unavailable" => "not_there",
+        "cancelled" => "stopped",
+        _ => "not_usable",
     }
 }

@@ -84,7 +84,7 @@ impl FlowCheck<'_> {
                 let diagnostic = self
                     .error(Code::EmptyRange, expr.span, "a loop of no turn")
                     .here(format!("`max` is at least {}", i64::from(at_least_one)))
-                    .help("give it a turn, or remove the loop");
+                    .help("write how many turns it has at most, such as `10`, or take the loop out");
                 self.report(diagnostic);
             }
             return Expr::Const(Value::Int(number));

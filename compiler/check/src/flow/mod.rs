@@ -230,8 +230,11 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::MissingReturn, end, format!("`{}` can end without a result", flow.name.text))
                 .here("a way leads here")
-                .label(self.at(flow.name.span), format!("returns `{returns}`"))
-                .help("end every way with `return …` or `fail …`");
+                .label(self.at(flow.name.span), format!("returns `{returns}`, on every way"))
+                .help(format!(
+                    "write a result before this `}}`, such as `return {}`, or give up there: `fail not_done(\"…\")`",
+                    self.sample(&returns)
+                ));
             let diagnostic = self.not_dropped(diagnostic, flow.body_span, "return");
             self.report(diagnostic);
         }
@@ -529,7 +532,18 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::BadMergeRule, rule.span, format!("`merge {}` does not fit `{ty}`", rule.text))
                 .here(format!("it merges {needed}"))
-                .help("lists merge with `append` or `union`, numbers with `sum`, `min` or `max`, times and enums with `min` or `max`, maps with `entries`");
+                .help(match &base {
+                    Type::List(..) => "a list merges with `merge append` or `merge union`".to_string(),
+                    Type::Int(_) | Type::Float(_) | Type::Duration => {
+                        "a number merges with `merge sum`, `merge min` or `merge max`".to_string()
+                    }
+                    Type::Named(name) if self.program.enum_values(name).is_some() => {
+                        "values of an enum merge with `merge min` or `merge max`".to_string()
+                    }
+                    Type::Timestamp => "a time merges with `merge min` or `merge max`".to_string(),
+                    Type::Map(..) => "a map merges with `merge entries`".to_string(),
+                    _ => format!("nothing merges a `{ty}`: make it a list, `[{ty}] = [] merge append`"),
+                });
             self.report(diagnostic);
             return None;
         }

@@ -165,7 +165,7 @@ impl FlowCheck<'_> {
                     .here("written here")
                     .label(self.at(*first), "and here, at the same time")
                     .label(declared, "declared without a merge rule")
-                    .help("give each branch a `let` of its own, or declare how writes merge: `merge append`");
+                    .help(self.merge_help(id, "bind a value of its own in each branch, `let a = …`, and put them together after the block"));
                 self.report(diagnostic);
                 continue;
             }
@@ -183,7 +183,9 @@ impl FlowCheck<'_> {
                     )
                     .here("read here")
                     .label(self.at(write), "written here, at the same time")
-                    .help("read it after the block, or do both in one branch");
+                    .help(format!(
+                        "read `{name}` behind the `}}` of the block, or put both steps into one branch: `do {{ … }}`"
+                    ));
                 self.report(diagnostic);
             }
         }
@@ -293,7 +295,7 @@ impl FlowCheck<'_> {
             if crate::fit::fit(self.program, &ty, expected) > crate::fit::Fit::Same {
                 let slot = into.unwrap_or_default();
                 let typed = crate::cx::Typed::new(flow_ir::Expr::Slot(slot), typed.ty);
-                let value = self.coerce(typed, expected, span, "the place");
+                let value = self.coerce(typed, expected, span, "what takes it");
                 self.emit(Statement::Set { slot, value });
             }
             return Got::Stored(expected.clone());
@@ -322,10 +324,27 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::EmptyRange, jobs.span, "no branch could ever run")
                 .here("`jobs` is at least 1")
-                .help("write how many run at once");
+                .help("write how many run at once, such as `4`");
             self.report(diagnostic);
         }
         self.coerce(typed, &Type::INT, jobs.span, "`jobs`")
+    }
+
+    /// Says how the writes of branches to a state come together.
+    fn merge_help(&self, id: u32, instead: &str) -> String {
+        let binding = &self.bindings[id as usize];
+        let (name, ty) = (&binding.name, &binding.ty);
+        let rule = match ty.base() {
+            Type::List(..) => "append",
+            Type::Int(_) | Type::Float(_) | Type::Duration => "sum",
+            Type::Timestamp => "max",
+            Type::Map(..) => "entries",
+            _ => return instead.to_string(),
+        };
+        format!(
+            "{instead}; or declare how the writes merge, `{name}: {ty} = {} merge {rule}`, and write with `{name} += …`",
+            self.sample(ty)
+        )
     }
 
     /// The state outside that a branch writes; without a merge rule it is a race.
@@ -347,7 +366,7 @@ impl FlowCheck<'_> {
                     .error(Code::ParallelWriteRace, access.span, format!("every branch writes `{name}`"))
                     .here("written by many at the same time")
                     .label(declared, "declared without a merge rule")
-                    .help("collect values with `yield`, or declare how writes merge: `merge append`, `merge sum`, …");
+                    .help(self.merge_help(access.binding, "give a value of each branch, `yield …`, and take the list: `let all = parallel for …`"));
                 self.report(diagnostic);
             }
             self.add_write(access, &mut writes);

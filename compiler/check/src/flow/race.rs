@@ -66,10 +66,13 @@ impl FlowCheck<'_> {
     fn too_few(&mut self, race: &tree::Race, keyword: Span) {
         let lost = race.arms.iter().any(|arm| matches!(arm.body, ArmBody::Error));
         let (message, help) = match race.arms.len() {
-            0 => ("this race has no arm", "nothing could ever win: add arms, `when wait 3d => …`"),
+            0 => (
+                "this race has no arm",
+                "nothing could ever win: take the race out, or add arms: `when let x = f(…) => x` and `when wait 30s => …`",
+            ),
             1 => (
                 "this race has one arm only",
-                "write the step without `race`, or add what it races against: `when wait 3d => …`",
+                "write the step without `race`, or add an arm that it races against: `when wait 30s => fail too_slow(\"no answer\")`",
             ),
             _ => return,
         };
@@ -100,7 +103,7 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::BadRace, step.span, "this arm waits for nothing")
                 .here("calls no node and no flow, so it always wins")
-                .help("race what takes time: `when let x = f(…) => …`, `when wait 3d => …`");
+                .help("take this arm out and compute the value after the race; an arm waits for a call, `when let x = f(…) => …`, or for a time, `when wait 30s => …`");
             self.report(diagnostic);
         }
     }

@@ -127,7 +127,10 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::NonExhaustiveRoute, route.span, "this route has no `else` arm")
                 .here("all conditions may be false")
-                .help("add `else => …`, or use `if` for a step that may be skipped");
+                .help(format!(
+                    "add an arm before the last `}}`: `else => {}`",
+                    crate::expr::patterns::arm_of(self.text(route.span), true)
+                ));
             self.report(diagnostic);
             lost = true;
         }

@@ -28,7 +28,10 @@ impl FlowCheck<'_> {
     pub fn no_undo(&mut self, value: &tree::Value) {
         let Some(undo) = &value.undo else { return };
         let (what, help) = match &value.kind {
-            ValueKind::Expr(_) => ("a pure value", "remove it: nothing happens here that could be undone"),
+            ValueKind::Expr(_) => (
+                "a pure value",
+                "take the `undo` out, with its call: nothing happens here that could be undone",
+            ),
             ValueKind::Do(_) => ("a `do`", "give each call in it an `undo` of its own"),
             ValueKind::Race(_) => ("a `race`", "give the calls in it an `undo` of their own"),
             ValueKind::ParallelFor(_) => ("a `parallel for`", "give the calls in it an `undo` of their own"),
@@ -72,7 +75,10 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::UndoOutsideSaga, undo.span, "there is no saga around this `undo`")
                 .here("nothing would ever run it")
-                .help("put the steps that belong together into `saga { … }`");
+                .help(format!(
+                    "put the steps that belong together into a block: `saga {{ … undo {} … }}`; what uses their results stands in it, too",
+                    self.shown(undo.span)
+                ));
             self.report(diagnostic);
         }
         self.hoist = None;
@@ -99,7 +105,10 @@ impl FlowCheck<'_> {
                 .error(Code::DuplicateName, span, "`result` is two things here")
                 .here("in `undo` it is what the step gave")
                 .label(first, "and this is one, too")
-                .help("rename yours: nothing is shadowed inside a flow");
+                .help(format!(
+                    "give yours another name, such as `{}`: `result` in `undo` is always what the step gave",
+                    self.other_name("result")
+                ));
             self.report(diagnostic);
             ty = Type::Error;
         }
@@ -149,7 +158,7 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::BadCompensation, end, "nothing takes the result of a compensation")
                 .here("read and dropped")
-                .help("call it, and no more")
+                .help(format!("take `{}` out", self.shown(end)))
                 .fix("remove it", self.at(end), "");
             self.report(diagnostic);
         }
@@ -200,7 +209,7 @@ impl FlowCheck<'_> {
         let diagnostic = self
             .error(Code::BadCompensation, undo.span, "this compensation does nothing")
             .here("calls no node and no flow")
-            .help("undo a step by another one: `undo void_payment(order.id)`");
+            .help("call a tool or flow that takes the step back, `undo cancel(id)`, or take the `undo` out");
         self.report(diagnostic);
     }
 }

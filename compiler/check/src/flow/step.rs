@@ -250,7 +250,7 @@ impl FlowCheck<'_> {
         let raw = self.slot("$raw", returns.clone());
         let made = self.unwrap(expr, root, Typed::new(Expr::Slot(raw), returns));
         let (value, ty) = match expected {
-            Some(to) => (self.coerce(made, to, expr.span, "the place"), to.clone()),
+            Some(to) => (self.coerce(made, to, expr.span, "what takes it"), to.clone()),
             None => self.storable(made),
         };
         (Some(Extract { raw, value }), ty)
@@ -390,7 +390,15 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::MissingReturn, end, "this block can end without a value")
                 .here("a way leads here")
-                .help("end every way with `yield …`");
+                .help(match &ty {
+                    Type::Error | Type::Never | Type::Null => {
+                        "write the block's value before this `}`: `yield` and the value".to_string()
+                    }
+                    ty => format!(
+                        "write the block's value before this `}}`, such as `yield {}`",
+                        self.sample(ty)
+                    ),
+                });
             let diagnostic = self.not_dropped(diagnostic, span, "yield");
             self.report(diagnostic);
             // As if the value were given there.
@@ -436,7 +444,11 @@ impl FlowCheck<'_> {
                                     format!("expected `{}`, found `{}`", before.ty, typed.ty),
                                 )
                                 .here("values given before have another type")
-                                .help("give values of one type on every way");
+                                .help(format!(
+                                    "give a value of `{0}` here, such as `{1}`, or another type in the places before it",
+                                    crate::sample::declared(&before.ty),
+                                    self.sample(&before.ty)
+                                ));
                             self.report(diagnostic);
                             Typed::new(Expr::Slot(0), Type::Error)
                         }

@@ -120,7 +120,7 @@ impl Cx<'_> {
             let diagnostic = self
                 .error(Code::UnsupportedByProvider, key.span, format!("`{provider}/{model}` calls no tools"))
                 .here("given to a model that can't call them")
-                .help("choose a model that calls tools: `flowc models` shows which do");
+                .help("name a model that calls tools, such as `model: \"openai/gpt-4.1-mini\"`; `flowc models` shows which do");
             self.report(diagnostic);
         }
     }
@@ -342,7 +342,10 @@ impl Cx<'_> {
                     format!("the {kind} `{name}` says nowhere what it is for"),
                 )
                 .here("the model sees a name without a description")
-                .help(format!("write a doc comment above it: `/// …` before `{kind} {name}`"));
+                .help(format!(
+                    "write a line above `{kind} {name}` that says it, such as `/// Use this to {}.`",
+                    name.replace('_', " ")
+                ));
             self.report(diagnostic);
         }
         let free = sig.params.iter().enumerate().filter(|(index, _)| !bound.contains(index));
@@ -361,7 +364,10 @@ impl Cx<'_> {
                     format!("the model would write `{own}` of `{tool}`, which must be trusted"),
                 )
                 .here(format!("`{own}: trusted {}` is not bound", param.ty))
-                .help(format!("bind it in the list, `{tool}({own}: …)`, or give it a narrow type: a bool, an enum, or a number with both bounds"));
+                .help(format!(
+                    "say in the list what it is, `{tool}({own}: x)`, where `x` is a parameter of the agent declared `x: trusted {}`, or a constant: the model then doesn't see it",
+                    param.ty
+                ));
             self.report(diagnostic);
             return;
         }
@@ -490,7 +496,7 @@ impl Cx<'_> {
                         )
                     }
                     None => diagnostic.help(format!(
-                        "declare it, `tool {name}(…) -> … {{ … }}`, or import it from another file"
+                        "take it out of the list, declare it, such as `flow {name}(text: string) -> string {{ return text }}`, or import it: `import {{ {name} }} from \"./other.flow\"`"
                     )),
                 }
             }

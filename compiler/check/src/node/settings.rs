@@ -324,11 +324,15 @@ impl Cx<'_> {
                 .fix(format!("replace `{}` by `{near}`", key.text), self.at(key.span), near),
             (None, Some(owner)) => {
                 let kinds: Vec<&str> = owner.kinds.iter().map(|kind| kind.as_str()).collect();
-                diagnostic.help(format!("`{}` belongs to {}", key.text, kinds.join(", ")))
+                diagnostic.help(format!("take it out: `{}` belongs to {}", key.text, kinds.join(", ")))
             }
             (None, None) => {
                 let names: Vec<SmolStr> = names.into_iter().map(SmolStr::from).collect();
-                diagnostic.help(format!("its settings are {}", crate::expr::list_of(&names)))
+                diagnostic.help(format!(
+                    "take `{}` out, or write one of its settings: {}",
+                    key.text,
+                    crate::expr::list_of(&names)
+                ))
             }
         };
         self.report(diagnostic);

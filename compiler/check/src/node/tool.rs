@@ -130,7 +130,13 @@ impl Cx<'_> {
         let diagnostic = self
             .error(Code::RetryOfUnsafeWriter, span, format!("`{name}` writes, and a retry may write twice"))
             .here("tried again after a failure")
-            .help("say what makes a call unique, `idempotent: by x`, or remove `retry`");
+            .help(format!(
+                "say in `{name}` what makes a call unique, {}, so that a second one is no second write; or take `retry` out",
+                crate::writers::idempotent_by(match self.sig_of(name) {
+                    Some(Sig::Call(sig)) => Some(sig.as_ref()),
+                    _ => None,
+                })
+            ));
         self.report(diagnostic);
     }
 
@@ -192,7 +198,7 @@ impl Cx<'_> {
             value => {
                 let mut diagnostic = self
                     .error(Code::BadSetting, field.span, "`idempotent` says what makes a call unique")
-                    .help("write `idempotent: by x`");
+                    .help("name a parameter of the tool: `idempotent: by id`");
                 if let FieldValue::Expr(expr) = value {
                     self.use_names(expr);
                     if let ExprKind::Name(name) = &expr.kind {

@@ -346,7 +346,9 @@ impl Cx<'_> {
                             near,
                         )
                     }
-                    None => diagnostic.help("declare the flow, or import it from another file"),
+                    None => diagnostic.help(format!(
+                        "declare it, such as `flow {name}() {{ … }}`, or import it: `import {{ {name} }} from \"./other.flow\"`"
+                    )),
                 }
             }
         };

@@ -59,7 +59,18 @@ pub(super) fn endless(program: &Program, diagnostics: &mut Vec<Diagnostic>) {
                     format!("type `{}` contains itself without end", short(name)),
                 )
                 .here("no value of it can be made")
-                .help("make the field nullable (`T?`) or a list (`[T]`)"),
+                .help(format!(
+                    "let it end: make what leads back to `{0}` nullable, `{0}?`, or a list, `[{0}]`",
+                    short(
+                        path[from..]
+                            .iter()
+                            .cycle()
+                            .skip_while(|own| **own != name)
+                            .nth(1)
+                            .copied()
+                            .unwrap_or(name)
+                    )
+                )),
             );
         }
     }

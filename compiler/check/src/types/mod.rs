@@ -198,7 +198,10 @@ impl TypeReader<'_> {
                 diagnostic.help(help).fix(format!("replace `{}` by `{near}`", name.text), at, near)
             }
             (None, None) => {
-                diagnostic.help(format!("declare it: `type {} {{ … }}`, or import it", name.text))
+                diagnostic.help(format!(
+                    "declare it, `type {0} {{ name: string }}` with the fields it has, or import it: `import {{ {0} }} from \"./other.flow\"`",
+                    name.text
+                ))
             }
         };
         self.diagnostics.push(diagnostic);
@@ -372,12 +375,14 @@ impl TypeReader<'_> {
     }
 
     fn empty(&mut self, range: &tree::Range) -> Type {
-        self.report(
-            Code::EmptyRange,
-            range.span,
-            "no value lies in this range",
-            "write the smaller bound first",
-        );
+        let text = self.item.slice(range.span).trim_start_matches('(').trim_end_matches(')');
+        let swapped = match text.split_once("..") {
+            Some((low, high)) => {
+                format!("write the smaller bound first: `({}..{})`", high.trim(), low.trim())
+            }
+            None => "write the smaller bound first".to_string(),
+        };
+        self.report(Code::EmptyRange, range.span, "no value lies in this range", &swapped);
         Type::Error
     }
 }

@@ -118,8 +118,13 @@ pub(crate) fn unclosed(
             .help(format!("write `{closing}`"))
             .fix(format!("write `{closing}`"), other, repair.text.clone());
     }
+    let before = match (repair.found, next) {
+        (Some(found), _) => format!(" before the `{}`", text.get(found.range()).unwrap_or("")),
+        (None, Some(_)) => String::from(" before the next declaration"),
+        (None, None) => String::new(),
+    };
     let diagnostic = Diagnostic::new(Code::UnclosedDelimiter, at, format!("`{opening}` is never closed"))
-        .help(format!("add `{closing}`"))
+        .help(format!("add `{closing}`{before}"))
         .fix(format!("add `{closing}`"), Span::at(repair.at).shift(base).within(file), repair.text.clone());
     match (repair.found, next) {
         (Some(found), _) => {

@@ -297,16 +297,97 @@ fn general(place: &Place<'_>) -> Diagnostic {
     {
         let end = place.region.map_or(first + 1, |r| r.end.min(place.at));
         let text = place.text(first, end);
-        return place
-            .error(place.span(first, end), format!("`{}` is no step", clipped(text)))
-            .help("a step is a call `f(x)`, an assignment `name = value`, or starts with a keyword such as `let` or `return`");
+        return place.error(place.span(first, end), format!("`{}` is no step", clipped(text))).help(format!(
+            "take `{0}` out, or make it a step: a call, `{1}(…)`, an assignment, `{1} = …`, or `return {0}`",
+            clipped(text),
+            place.word(first)
+        ));
     }
     let expected = expected(place);
     let diagnostic = unexpected(place, &expected);
     if expected == "`{`" && place.kind() == Some(BlockKind::Steps) {
         return diagnostic.help("the steps stand in braces: `if c { … }`, `for x in xs { … }`");
     }
-    diagnostic
+    match what_to_write(place, &expected) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}
+
+/// Says what is written where something else stands, by what the language expects there.
+fn what_to_write(place: &Place<'_>, expected: &str) -> Option<String> {
+    let found = clipped(place.word(place.at));
+    let (what, out) = match place.outline.kind(place.at) {
+        None => ("the end".to_owned(), "complete it".to_owned()),
+        Some(TokenKind::QuoteOpen | TokenKind::Plain | TokenKind::Text | TokenKind::QuoteClose) => {
+            ("the text".to_owned(), "take the text out".to_owned())
+        }
+        Some(_) => (format!("`{found}`"), format!("take `{found}` out")),
+    };
+    let instead = match expected {
+        "a pattern" => {
+            Some("a value to match, then `=>`: `when \"done\" => …`, or of an enum `when billing => …`")
+        }
+        "a condition" => Some("what must hold: `expect text == \"done\"`"),
+        "a type" => Some("a type: `string`, `int`, `float`, `bool`, a list `[string]`, or one of your own"),
+        "a name" | "a name in lower case" => Some("a name, a word in lower case such as `found`"),
+        "a name that starts with a capital letter" => {
+            Some("a name that starts with a capital letter, such as `Review`")
+        }
+        "a field or a function" => Some("the name of a field, or a function such as `size()`"),
+        "`->` and a type, or `{`" => Some("what the flow gives, `-> int`, and then `{`"),
+        "`->` and the type it returns" => Some("`->` and the type of what it gives: `-> string`"),
+        _ if expected.starts_with("a value") => {
+            Some("a value: a name, a number such as `3`, a text such as `\"a\"`, or a call")
+        }
+        _ => None,
+    };
+    if let Some(instead) = instead {
+        return Some(match place.outline.kind(place.at) {
+            None => format!("write here {instead}"),
+            Some(_) => format!("write instead of {what} {instead}"),
+        });
+    }
+    let example = match expected {
+        "a declaration" => "`flow main(topic: string) -> string { return topic }` declares a flow",
+        "`{` or `if`" => {
+            "after `else` stand steps in braces, `else { … }`, or another test, `else if c { … }`"
+        }
+        "`{`" => "what belongs to it stands in braces: `{ … }`",
+        "`,` or `)`" => "values are parted by `,`, and the list ends with `)`: `f(a, b)`",
+        "`,` or `]`" => "values are parted by `,`, and the list ends with `]`: `[a, b]`",
+        "`,` or `}`" => "entries are parted by `,`, and end with `}`: `{a: 1, b: 2}`",
+        "`}` at the end of the splice" => "a splice ends with `}`: `${name}`",
+        "its parameters: `(…)`" => {
+            "behind the name stand its parameters, if only `()`: `name(text: string)`"
+        }
+        "`{` and its fields" => "fields stand in braces: `{ user: \"…\" }`",
+        "`|` or the end of this declaration" => {
+            "fields of a record stand in braces, `type Review { score: int }`; members of a union are parted by `|`"
+        }
+        "`=` or `:`" => "a value follows behind `=`: `name = value`",
+        "`=>` and the answer" => "a mock is a node and its answer: `mock draft => \"text\"`",
+        "`=>`" => "behind what an arm matches stands `=>`, then what it does: `when billing => …`",
+        "`:`" => "a field is a name, `:` and a value: `name: value`",
+        "a step or `}`" => {
+            "a step is a call, `f(x)`, an assignment, `total = 3`, or starts with a keyword: `return total`"
+        }
+        "a field (`name: value`) or `}`" => "a field is a name, `:` and one value: `timeout: 30s`",
+        "a field (`name: type`) or `}`" => "a field is a name, `:` and a type: `score: int`",
+        "an arm (`when … => …` or `else => …`) or `}`" => {
+            "an arm is `when billing => f(x)` or `else => f(x)`; several steps stand in braces"
+        }
+        "a value in lower case or `}`" => {
+            "values of an enum are words in lower case: `enum Kind { billing bug }`"
+        }
+        "a stage (`stage name { … }`) or `}`" => "in a graph stand stages only: `stage start { … }`",
+        "a parameter (`name: type`) or `)`" => "a parameter is a name, `:` and a type: `text: string`",
+        "the end of this declaration" => {
+            "nothing more belongs to this declaration; the next one starts with a keyword, such as `flow`"
+        }
+        _ => return Some(format!("{out}, or complete what stands before it")),
+    };
+    Some(format!("{out}: {example}"))
 }
 
 fn unexpected(place: &Place<'_>, expected: &str) -> Diagnostic {

@@ -238,9 +238,10 @@ pub(super) fn no_value(place: &Place<'_>) -> Option<Diagnostic> {
     let bare = end == first + 2 || place.word(first + 2) == ":" && end > first + 3;
     let has_value = (first..end).any(|i| place.word(i) == "=");
     (bare && !has_value && place.word(end) != "=").then(|| {
-        place.error(place.span(first, end), "this `let` binds no value").help(
-            "write `let name = value`; what is assigned later is declared in `state { name: type }` at the head of the block",
-        )
+        let name = place.word(first + 1);
+        place.error(place.span(first, end), "this `let` binds no value").help(format!(
+            "give it a value, `let {name} = …`; what is assigned later is declared at the head of the block instead: `state {{ {name}: string }}`, or another type"
+        ))
     })
 }
 
