@@ -53,6 +53,38 @@ fn raised_on_page(code: Code, files: &[(String, Vec<u8>)]) -> Vec<compile::Found
     found
 }
 
+/// The rules of the language that are held before a run: grammar, types, statements, coordinates, maps and names.
+const RULES: &[&str] = &[
+    "G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8", "G9", "G10", "G11", "G12", "G13", "T1", "T2", "T3", "T4",
+    "T5", "T6", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12", "C1", "C8", "F1",
+    "F4",
+];
+
+#[test]
+fn every_rule_has_a_right_and_a_wrong_program() {
+    let cases = cases();
+    let mut gaps = Vec::new();
+    for rule in RULES {
+        let of_rule = || {
+            let own = |case: &&Case| {
+                case.title.rsplit(" / ").next().and_then(|own| own.split(' ').next()) == Some(rule)
+            };
+            let checked =
+                |case: &&Case| ["diagnostics", "plan", "trace"].iter().any(|kind| case.block(kind).is_some());
+            cases.iter().filter(own).filter(checked)
+        };
+        // What a right program of a form that this version can't run yet raises isn't about the rule.
+        let wrong = |case: &Case| expected(case).iter().any(|code| *code != Code::NotRunnable);
+        if !of_rule().any(|case| !wrong(case)) {
+            gaps.push(format!("{rule}: no right program"));
+        }
+        if !of_rule().any(wrong) {
+            gaps.push(format!("{rule}: no wrong program"));
+        }
+    }
+    none(gaps);
+}
+
 #[test]
 fn every_page_tells_the_truth() {
     let mut wrong = Vec::new();
