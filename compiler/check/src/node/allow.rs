@@ -145,6 +145,7 @@ pub fn covers(grant: &Grant, need: &Grant) -> bool {
 /// Reports what the declarations of each module need and its `allow` doesn't list. One edit mends all of a module.
 pub(crate) fn missing(program: &Program, items: &Items, diagnostics: &mut Vec<Diagnostic>) {
     let below = Below::new(items);
+    let elsewhere = reached_elsewhere(program, items);
     for module in program.modules.values().filter(|module| !module.allow_broken) {
         let mut needs: Vec<(&tree::Item, &Grant, Span)> = Vec::new();
         for (index, item) in module.tree.items.iter().enumerate() {
@@ -153,6 +154,9 @@ pub(crate) fn missing(program: &Program, items: &Items, diagnostics: &mut Vec<Di
                 continue;
             }
             let symbol = Symbol { module: module.name.clone(), name: name.text.clone() };
+            if module.allow_at.is_none() && elsewhere.contains(&symbol) {
+                continue;
+            }
             let of_item = items.get(&symbol).into_iter().flat_map(|checked| &checked.needs);
             needs.extend(
                 of_item
@@ -170,8 +174,11 @@ pub(crate) fn missing(program: &Program, items: &Items, diagnostics: &mut Vec<Di
             found.push(unmet(module, item, need, span));
         }
         // Where all is allowed nobody has to be told of the way there.
-        let reached =
-            if below.is_allowed(items, module) { Vec::new() } else { reached(program, items, module) };
+        let reached = if below.is_allowed(items, module) {
+            Vec::new()
+        } else {
+            reached(program, items, module, &elsewhere)
+        };
         for (symbol, need, at, call) in reached {
             let text = grant_text(need);
             if !listed.contains(&text) && !module.allow.iter().any(|(grant, _)| covers(grant, need)) {
@@ -238,18 +245,51 @@ impl<'a> Below<'a> {
     }
 }
 
+/// Returns what flows of another file lead to: those files rule over it, unless its own says what it needs.
+fn reached_elsewhere<'a>(program: &Program, items: &'a Items) -> HashSet<&'a Symbol> {
+    let uses = |symbol: &'a Symbol| {
+        items.get(symbol).into_iter().flat_map(|checked| &checked.uses).filter_map(|(what, _)| match what {
+            Use::Node(next) | Use::Flow(next) | Use::Code(next) | Use::Model(next) => Some(next),
+            _ => None,
+        })
+    };
+    let closure = |mut open: Vec<&'a Symbol>| {
+        let mut seen: HashSet<&'a Symbol> = HashSet::new();
+        while let Some(symbol) = open.pop() {
+            if seen.insert(symbol) {
+                open.extend(uses(symbol));
+            }
+        }
+        seen
+    };
+    let is_flow = |symbol: &Symbol| {
+        program.item(symbol).is_some_and(|(_, item)| matches!(item.kind, ItemKind::Flow(_)))
+    };
+    let led_to = closure(items.keys().filter(|symbol| is_flow(symbol)).collect());
+    let crossed = led_to.iter().flat_map(|symbol| uses(symbol).filter(|next| next.module != symbol.module));
+    closure(crossed.collect())
+}
+
 /// Something of another file that a flow reaches: what it is, what it needs, where it says so, and where the flow's file
 /// calls what leads there.
 type Reached<'a> = (&'a Symbol, &'a Grant, FileSpan, FileSpan);
 
 /// Returns the needs of other files that the flows of a module reach: where a flow is started its own file's `allow` rules.
-fn reached<'a>(program: &'a Program, items: &'a Items, module: &'a Module) -> Vec<Reached<'a>> {
+fn reached<'a>(
+    program: &'a Program,
+    items: &'a Items,
+    module: &'a Module,
+    elsewhere: &HashSet<&Symbol>,
+) -> Vec<Reached<'a>> {
     let mut found = Vec::new();
     let mut seen: HashSet<&Symbol> = HashSet::new();
     let mut open: Vec<(&Symbol, Option<FileSpan>)> = Vec::new();
     for item in module.tree.items.iter().rev() {
         let ItemKind::Flow(flow) = &item.kind else { continue };
         let symbol = Symbol { module: module.name.clone(), name: flow.name.text.clone() };
+        if module.allow_at.is_none() && elsewhere.contains(&symbol) {
+            continue;
+        }
         open.extend(items.get_key_value(&symbol).map(|(symbol, _)| (symbol, None)));
     }
     while let Some((symbol, call)) = open.pop() {
