@@ -218,9 +218,10 @@ impl FlowCheck<'_> {
             let diagnostic = self
                 .error(Code::UnreachableCatch, kind.span, format!("`{}` cannot be caught", kind.text))
                 .here("passes every `catch`")
-                .help(format!(
-                    "take the arm out; what must happen in any case stands in `try {{ … }} finally {{ … }}`, what happens when the flow fails in `on error as e {{ … }}` at its end"
-                ));
+                .help(
+                    "take the arm out; what must happen in any case stands in `try { … } finally { … }`, what happens when \
+                     the flow fails in `on error as e { … }` at its end",
+                );
             self.report(diagnostic);
             return;
         }
