@@ -7,6 +7,7 @@ use flow_diagnostics::{Code, Diagnostic, Severity};
 use flow_ir::Plan;
 use flow_project::bounds::Bound;
 use flow_project::{Library, MemoryWorld, PlanError, Project};
+use flow_source::FileSpan;
 
 /// Where the files of a case lie.
 const ROOT: &str = "/project";
@@ -53,6 +54,52 @@ pub fn check_alone(files: &[(String, Vec<u8>)]) -> Vec<Found> {
     let mut found: Vec<_> = project.check().iter().map(|one| placed(&project, one)).collect();
     found.sort();
     found
+}
+
+/// A fix that a problem of a program offers, and what comes of it.
+#[derive(Clone, Debug)]
+pub struct Mended {
+    /// The problem.
+    pub problem: Told,
+    /// What the fix says it does.
+    pub title: String,
+    /// The program with the fix in it.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// A problem, its place and its message.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Where it is and what it is.
+    pub found: Found,
+    /// What it says.
+    pub message: String,
+}
+
+/// Checks a program, and plans nothing: what is found and what it says.
+pub fn messages(files: &[(String, Vec<u8>)]) -> Vec<Told> {
+    let project = open(files);
+    project.check().iter().map(|one| worded(&project, one)).collect()
+}
+
+/// Applies each fix that is offered for a program, one at a time.
+pub fn mended(files: &[(String, Vec<u8>)]) -> Vec<Mended> {
+    let project = open(files);
+    let mut all = Vec::new();
+    for one in project.check() {
+        for fix in &one.fixes {
+            let mut files = files.to_vec();
+            let mut edits = fix.edits.clone();
+            edits.sort_by_key(|edit| std::cmp::Reverse((edit.at.span.start, edit.at.span.end)));
+            for edit in edits {
+                let name = user_name(&project, edit.at);
+                let Some((_, bytes)) = files.iter_mut().find(|(own, _)| *own == name) else { continue };
+                bytes.splice(edit.at.span.range(), edit.text.bytes());
+            }
+            all.push(Mended { problem: worded(&project, one), title: fix.title.clone(), files });
+        }
+    }
+    all
 }
 
 /// Writes a line per problem.
@@ -136,7 +183,15 @@ fn placed(project: &Project, one: &Diagnostic) -> Found {
     let sources = project.sources();
     let at = one.primary.at;
     let place = sources.position(at.file, at.span.start);
-    let name = PathBuf::from(sources.name(at.file));
-    let name = name.strip_prefix(ROOT).unwrap_or(&name);
-    Found { file: name.display().to_string(), line: place.line, column: place.column, code: one.code }
+    Found { file: user_name(project, at), line: place.line, column: place.column, code: one.code }
+}
+
+fn worded(project: &Project, one: &Diagnostic) -> Told {
+    Told { found: placed(project, one), message: one.message.clone() }
+}
+
+/// The name of a place's file as the user sees it.
+fn user_name(project: &Project, at: FileSpan) -> String {
+    let name = PathBuf::from(project.sources().name(at.file));
+    name.strip_prefix(ROOT).unwrap_or(&name).display().to_string()
 }

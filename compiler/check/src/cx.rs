@@ -288,6 +288,8 @@ pub(crate) struct Cx<'a> {
     pub hoist: Option<Span>,
     /// ` as name with {…}` of a step that calls nothing itself: it belongs to the call that is moved.
     pub clauses: Option<Span>,
+    /// The expression that stands alone as a step.
+    pub bare: Option<Span>,
     /// Names that fixes have chosen.
     pub fresh: HashSet<String>,
     /// Whether this is the body of a macro, which is done once for each element.
@@ -350,6 +352,7 @@ impl<'a> Cx<'a> {
             counts: HashMap::new(),
             hoist: None,
             clauses: None,
+            bare: None,
             fresh: HashSet::new(),
             in_macro: false,
             constant_only: false,

@@ -524,7 +524,7 @@ impl FileParser<'_> {
                     && self.reread < REREAD_BYTES_MAX
                     && explain::as_meant(&diagnostic).is_some_and(|edits| patch.mend(&edits, base, text));
                 if !told {
-                    self.diagnostics.push(diagnostic);
+                    self.diagnostics.push(explain::offered(diagnostic));
                 }
                 if mends {
                     mended.push((region, at));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flow_diagnostics::Code;
+use flow_diagnostics::{Code, Diagnostic};
 use flow_expr::functions;
 use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use super::operators::{choose, shown};
 use super::{habits, sizes};
-use crate::cx::{Cx, Typed, Use};
+use crate::cx::{BindingKind, Cx, Typed, Use};
 use crate::program::{CallKind, CallSig, Entry, Sig, Symbol};
 
 /// Whether a call of this name, where no node has it, means a function: one of the language that is called otherwise, or
@@ -70,7 +70,15 @@ impl Cx<'_> {
             return Typed::poison();
         }
         for arg in &call.args {
-            self.expr(&arg.value, None);
+            match &arg.value.kind {
+                // `calls(draft)` with a slip in its name.
+                ExprKind::Name(node) if self.in_expect && self.callable(node).is_some() => {
+                    self.quietly(&arg.value);
+                }
+                _ => {
+                    self.expr(&arg.value, None);
+                }
+            }
         }
         if self.declared_later(name, call.name.span, expr.span) {
             return Typed::poison();
@@ -150,13 +158,18 @@ impl Cx<'_> {
         let is_own = |own: &str| matches!(self.sig_of(own), Some(Sig::Call(_)));
         let near = match module.alias_of(name).filter(|alias| is_own(alias)) {
             Some(alias) => Some(alias.to_string()),
+            // A step calls what the program declares before what the language has.
             None => {
                 let own = module.names_like(name).into_iter().filter(|own| is_own(own));
                 let mut all: Vec<&str> = own.collect();
-                for function in functions::names() {
-                    all.push(function);
+                let first =
+                    if code == Code::UnknownNode { self.nearest(name, all.iter().copied()) } else { None };
+                if first.is_none() {
+                    for function in functions::names() {
+                        all.push(function);
+                    }
                 }
-                self.nearest(name, all).map(String::from)
+                first.or_else(|| self.nearest(name, all)).map(String::from)
             }
         };
         // What was meant is called.
@@ -310,13 +323,14 @@ impl Cx<'_> {
                 instead.shown(self, Some(method.receiver.span), &method.args)
             ));
             let receiver = self.text(method.receiver.span);
-            if let Some(text) = instead.written_on(self, receiver, &method.args) {
-                let end = method.args.iter().map(|arg| arg.value.span.end).max().unwrap_or(span.end);
-                let rest = self.item.text.get(end as usize..).and_then(|rest| rest.find(')'));
-                if let Some(close) = rest {
-                    let all = Span::new(method.receiver.span.start, end + close as u32 + 1);
-                    diagnostic = diagnostic.fix(format!("write `{text}`"), self.at(all), text);
-                }
+            let end = method.args.iter().map(|arg| arg.value.span.end).max().unwrap_or(span.end);
+            let close = self.item.text.get(end as usize..).and_then(|rest| rest.find(')'));
+            let all = close.map(|close| Span::new(method.receiver.span.start, end + close as u32 + 1));
+            if all.is_some() && self.bare == all {
+                return self.grown(diagnostic, method);
+            }
+            if let (Some(text), Some(all)) = (instead.written_on(self, receiver, &method.args), all) {
+                diagnostic = diagnostic.fix(format!("write `{text}`"), self.at(all), text);
             }
             return self.report(diagnostic);
         }
@@ -335,6 +349,29 @@ impl Cx<'_> {
                     .fix(format!("replace `{name}` by `{near}`"), self.at(span), near),
                 None => diagnostic.help("your own functions are declared with `code` and called `f(x)`"),
             };
+        self.report(diagnostic);
+    }
+
+    /// `names.push(x)` as a step: what a state holds is assigned.
+    fn grown(&mut self, mut diagnostic: Diagnostic, method: &tree::Method) {
+        if !matches!(method.name.as_str(), "push" | "append" | "add") {
+            return self.report(diagnostic);
+        }
+        let state = match &method.receiver.kind {
+            ExprKind::Name(own) => {
+                self.visible.get(own).is_some_and(|&id| self.bindings[id as usize].kind == BindingKind::State)
+            }
+            _ => false,
+        };
+        let (Some(all), [arg], true) = (self.bare, &method.args[..], state) else {
+            let help = "a value never changes: declare the list in `state { … }` and write `names += [x]`";
+            return self.report(diagnostic.help(help));
+        };
+        let text = format!("{} += [{}]", self.text(method.receiver.span), self.text(arg.value.span));
+        diagnostic = diagnostic.help(format!("a list in a state grows by `{text}`"));
+        if arg.name.is_none() {
+            diagnostic = diagnostic.fix(format!("write `{text}`"), self.at(all), text);
+        }
         self.report(diagnostic);
     }
 

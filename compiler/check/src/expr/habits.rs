@@ -59,7 +59,7 @@ const CALLS: [(&str, Instead); 31] = [
     ("enumerate", instead("a walk with an index", "`for i, x in xs { … }`", 0)),
     ("zip", instead("two lists together", "`xs.transformList(i, x, … ys[i] …)`", 0)),
     ("isinstance", instead("which member of a union a value is", "`v is Member`", 0)),
-    ("typeof", instead("the type of a value", "type({0})", 1)),
+    ("typeof", instead("which member of a union a value is", "`v is Member`", 0)),
     ("json_dumps", instead("a value as JSON", "to_json({0})", 1)),
     ("dumps", instead("a value as JSON", "to_json({0})", 1)),
     ("is_null", instead("whether a value is null", "{0} == null", 1)),

@@ -245,7 +245,7 @@ impl Cx<'_> {
                     .map_or("int".into(), crate::sample::declared);
                 diagnostic.help(format!("say which type is expected in the `json`: `({of} as {other})`"))
             }
-            [a, b] if numeric(a) && numeric(b) => {
+            [a, b] if shown != "in" && numeric(a) && numeric(b) => {
                 let mut diagnostic = diagnostic.help(
                     match args.iter().find(|(arg, _)| matches!(arg.ty.base(), Type::Int(_) | Type::Uint)) {
                         Some((_, at)) => format!(

@@ -54,7 +54,9 @@ impl FlowCheck<'_> {
                 return;
             }
         }
+        self.cx.bare = Some(expr.span);
         let typed = self.expr(expr, None);
+        self.cx.bare = None;
         if let Some(undo) = &value.undo {
             return match typed.ty {
                 Type::Error => self.mention(undo),

@@ -40,7 +40,7 @@ impl Cx<'_> {
     }
 
     /// Checks an expression of which nothing is told: what it names counts as used.
-    pub(super) fn quietly(&mut self, expr: &tree::Expr) -> Typed {
+    pub(crate) fn quietly(&mut self, expr: &tree::Expr) -> Typed {
         let found = self.diagnostics.len();
         let typed = self.expr(expr, None);
         self.diagnostics.truncate(found);

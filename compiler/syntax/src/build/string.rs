@@ -185,13 +185,8 @@ impl Builder<'_> {
                 }
             }
             _ if pieces.frames.is_empty() => {
-                let file_span = self.at(at);
-                let diagnostic = self.report(Code::BadDirective, at, "`${end}` closes nothing");
-                diagnostic.help = Some("take it out; a value named `end` is written `${(end)}`".to_owned());
-                diagnostic.fixes.push(flow_diagnostics::Fix {
-                    title: "write the value".to_owned(),
-                    edits: vec![flow_diagnostics::Edit { at: file_span, text: "${(end)}".to_owned() }],
-                });
+                self.report(Code::BadDirective, at, "`${end}` closes nothing").help =
+                    Some("take it out; a value named `end` is written `${(end)}`".to_owned());
             }
             _ => pieces.end(span),
         }

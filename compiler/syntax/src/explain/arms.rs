@@ -18,12 +18,13 @@ pub(super) fn of_route(place: &Place<'_>) -> Option<Diagnostic> {
     match word {
         "else" if place.word(first + 1) == "if" => {
             let both = place.span(first, first + 2);
-            Some(
-                place
-                    .error(both, "an arm takes no `else if`")
-                    .help("write `when`; only `if` has `else if`")
-                    .fix("write `when`", both, "when"),
-            )
+            let diagnostic = place.error(both, "an arm takes no `else if`");
+            let open = place.region.map_or(0, |region| place.outline.blocks[region.block].open);
+            Some(if open > 0 && place.word(open - 1) == "route" {
+                diagnostic.help("write `when`; only `if` has `else if`").fix("write `when`", both, "when")
+            } else {
+                diagnostic.help("an arm compares with a pattern: `when billing => …`; conditions take `route { when c => …  else => … }`")
+            })
         }
         "else" if place.word(first + 1) == "when" => {
             let both = place.span(first, first + 2);
@@ -161,6 +162,14 @@ fn in_arm(place: &Place<'_>, region: std::ops::Range<usize>) -> Option<Diagnosti
                 .error(place.span(place.at, place.at + 1), "patterns don't nest")
                 .help("bind the field and use `route` on it inside the arm"),
         ),
+        (None, "as") => {
+            let end = if place.is_name(place.at + 1) { place.at + 2 } else { place.at + 1 };
+            Some(
+                place
+                    .error(place.span(place.at, end), "an arm of `route` names no value")
+                    .help("take `as` and the name out: the fields of a member are bound in braces, `when Done{reply} => …`, and in the arm the value itself has the member's type"),
+            )
+        }
         (None, _)
             if place.at == region.start + 2
                 && place.outline.ends_operand(region.start + 1)
@@ -192,8 +201,16 @@ fn second_step(place: &Place<'_>, arrow: usize, end: usize) -> Option<Diagnostic
             place.outline.kind(i) == Some(TokenKind::Word)
                 && place.outline.ends_operand(i - 1)
                 && place.word(i - 1) != "."
+                // A prefix of a string is told as that.
+                && !(place.outline.attached(i + 1)
+                    && matches!(place.outline.kind(i + 1), Some(TokenKind::QuoteOpen | TokenKind::Plain)))
         })?;
-    if crate::outline::is_reserved(place.word(next)) || place.word(arrow + 1) == "{" {
+    let step = place.outline.starts_line(next)
+        && matches!(
+            place.word(next),
+            "return" | "let" | "fail" | "break" | "continue" | "yield" | "goto" | "emit"
+        );
+    if crate::outline::is_reserved(place.word(next)) && !step || place.word(arrow + 1) == "{" {
         return None;
     }
     let body = place.text(arrow + 1, end);

@@ -2,7 +2,7 @@
 
 use flow_diagnostics::{Code, Diagnostic, Edit};
 
-use super::{Place, arms, declarations, foreign, rules, statements, switch, types, values};
+use super::{Place, arms, declarations, foreign, help, rules, statements, switch, types, values};
 use crate::lexer::TokenKind;
 use crate::outline::{BlockKind, is_reserved};
 
@@ -12,6 +12,9 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
         directive_in_line,
         foreign::declared_otherwise,
         foreign::enum_of_values,
+        help::enum_texts,
+        help::gate,
+        help::of_tests,
         declarations::import,
         declarations::void,
         declarations::header,
@@ -52,6 +55,7 @@ pub(super) fn find(place: &Place<'_>) -> Option<Diagnostic> {
         foreign::late_head,
         no_condition,
         no_in,
+        values::two_colons,
         statements::block_without_braces,
         thin_arrow,
         lone_else,
@@ -445,7 +449,8 @@ fn equals(place: &Place<'_>) -> Option<Diagnostic> {
                 || matches!(
                     place.word(first),
                     "if" | "when" | "return" | "loop" | "let" | "expect" | "emit" | "yield"
-                );
+                )
+                || (first..place.at).any(|i| place.word(i) == "if" && place.is_word(i));
             (place.outline.ends_operand(place.at - 1) && asks && place.kind() != Some(BlockKind::Fields))
                 .then(|| {
                     place.error(at, "`=` assigns, it compares nothing").help("`==` compares").fix(
@@ -618,6 +623,14 @@ pub(crate) fn as_meant(diagnostic: &Diagnostic) -> Option<Vec<Edit>> {
         GUESSED_TYPE => Some(fix.edits.iter().map(lost).collect()),
         _ => Some(fix.edits.clone()),
     }
+}
+
+/// The diagnostic without fixes that only guess: they serve to read on, and are no certain edits.
+pub(crate) fn offered(mut diagnostic: Diagnostic) -> Diagnostic {
+    diagnostic.fixes.retain(|fix| {
+        fix.title != GUESSED_TYPE || !fix.edits.iter().any(|edit| edit.text.contains("string"))
+    });
+    diagnostic
 }
 
 /// `prompt p(x: int) { … }`

@@ -6,6 +6,7 @@ mod declarations;
 mod fault;
 mod foreign;
 mod habits;
+mod help;
 mod rules;
 mod statements;
 mod switch;
@@ -19,7 +20,7 @@ use crate::lexer::TokenKind;
 use crate::outline::{BlockKind, Outline, Region, is_reserved};
 
 pub(crate) use fault::{fault, instead, stray_doc, too_deep, unclosed};
-pub(crate) use habits::as_meant;
+pub(crate) use habits::{as_meant, offered};
 
 /// Where reading stopped.
 pub(crate) struct Place<'a> {
@@ -105,7 +106,11 @@ pub(crate) fn expression(file: FileId, outline: &Outline<'_>, at: usize) -> Diag
             None => "an operator or the end".to_owned(),
         },
     };
-    unexpected(&place, &expected)
+    let diagnostic = unexpected(&place, &expected);
+    match what_to_write(&place, &expected) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
 }
 
 /// The diagnostic of text that starts no item.
@@ -308,7 +313,7 @@ fn general(place: &Place<'_>) -> Diagnostic {
     if expected == "`{`" && place.kind() == Some(BlockKind::Steps) {
         return diagnostic.help("the steps stand in braces: `if c { … }`, `for x in xs { … }`");
     }
-    match what_to_write(place, &expected) {
+    match help::of(place).or_else(|| what_to_write(place, &expected)) {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
@@ -329,7 +334,9 @@ fn what_to_write(place: &Place<'_>, expected: &str) -> Option<String> {
             Some("a value to match, then `=>`: `when \"done\" => …`, or of an enum `when billing => …`")
         }
         "a condition" => Some("what must hold: `expect text == \"done\"`"),
-        "a type" => Some("a type: `string`, `int`, `float`, `bool`, a list `[string]`, or one of your own"),
+        "a type" | "a type after `=`" | "a type after `|`" => {
+            Some("a type: `string`, `int`, `float`, `bool`, a list `[string]`, or one of your own")
+        }
         "a name" | "a name in lower case" => Some("a name, a word in lower case such as `found`"),
         "a name that starts with a capital letter" => {
             Some("a name that starts with a capital letter, such as `Review`")
@@ -451,6 +458,9 @@ fn expected(place: &Place<'_>) -> String {
         "->" | "emits" => return "a type".to_owned(),
         ":" if matches!(place.kind(), Some(BlockKind::Slots | BlockKind::Params)) => {
             return "a type".to_owned();
+        }
+        "=" | "|" if place.word(0) == "type" && place.region.is_none() => {
+            return format!("a type after `{last}`");
         }
         "." => return "a field or a function".to_owned(),
         "else" => return "`{` or `if`".to_owned(),

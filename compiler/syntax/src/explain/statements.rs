@@ -98,7 +98,7 @@ impl Place<'_> {
         end > first && self.operand_start(end - 1) == first && self.outline.ends_operand(end - 1)
     }
 
-    fn steps(&self) -> Option<usize> {
+    pub(super) fn steps(&self) -> Option<usize> {
         (self.kind() == Some(BlockKind::Steps)).then(|| self.tokens().start)
     }
 
@@ -526,6 +526,9 @@ pub(super) fn catch_block(place: &Place<'_>) -> Option<Diagnostic> {
         return None;
     }
     let close = place.closing(open)?;
+    if let Some(diagnostic) = arms_of_catch(place, i, open, close) {
+        return Some(diagnostic);
+    }
     let text = match binding {
         Some(name) => format!("catch {{ else as {name} => {{"),
         None => "catch { else => {".to_owned(),
@@ -538,6 +541,54 @@ pub(super) fn catch_block(place: &Place<'_>) -> Option<Diagnostic> {
             .help("write `catch { when timeout => …  else as e => … }`")
             .fix_all("make it an arm", vec![place.edit(i, open + 1, text), place.insert_after(close, " }")]),
     )
+}
+
+/// `except { when timeout => … }`, `catch { denied => … }`: the block holds arms already.
+fn arms_of_catch(place: &Place<'_>, i: usize, open: usize, close: usize) -> Option<Diagnostic> {
+    let mut depth = 0usize;
+    let mut edits = Vec::new();
+    let (mut arms, mut guess) = (false, open > i + 1);
+    for j in open..close {
+        match place.outline.kind(j) {
+            Some(TokenKind::Open | TokenKind::SpliceOpen) => depth += 1,
+            Some(TokenKind::Close | TokenKind::SpliceClose) => depth = depth.saturating_sub(1),
+            _ if depth == 1 && place.word(j) == "=>" => {
+                arms = true;
+                // Back over `a | b` and `as e`.
+                let mut first = j - 1;
+                while matches!(place.word(first - 1), "|" | "as") && first > open + 2 {
+                    first -= 2;
+                }
+                let head = place.word(first);
+                match place.word(first - 1) {
+                    "when" => {}
+                    _ if head == "else" => {}
+                    _ if place.is_name(first) && head != "_" && head != "default" => {
+                        edits.push(place.insert_before(first, "when "));
+                    }
+                    _ => guess = true,
+                }
+            }
+            _ => {}
+        }
+    }
+    if !arms {
+        return None;
+    }
+    if place.word(i) != "catch" {
+        edits.insert(0, place.edit(i, i + 1, "catch"));
+    }
+    let diagnostic = if place.word(i) == "catch" {
+        place.error(place.span(i, open + 1), "an arm of `catch` starts with `when` or `else`")
+    } else {
+        place.error(place.span(i, open + 1), format!("there is no `{}` here", place.word(i)))
+    }
+    .help("write `catch { when timeout => …  else as e => … }`");
+    Some(if guess || edits.is_empty() {
+        diagnostic
+    } else {
+        diagnostic.fix_all("write the arms of a `catch`", edits)
+    })
 }
 
 /// `pass`

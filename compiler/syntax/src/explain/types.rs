@@ -35,6 +35,9 @@ pub(super) fn lower_type(place: &Place<'_>) -> Option<Diagnostic> {
     if matches!(word, "list" | "array") {
         return Some(diagnostic.help("a list of `T` is written `[T]`"));
     }
+    if word == "number" {
+        return Some(diagnostic.help("write `int` for whole numbers, `float` for others"));
+    }
     let near = || BUILT_IN.into_iter().find(|known| distance(known, word) <= 1 + known.len() / 6);
     let (target, help) = match (declarations::type_named(word), near()) {
         (Some(known), _) => (known.to_owned(), format!("write `{known}`")),

@@ -250,6 +250,14 @@ pub(super) fn other_operators(place: &Place<'_>) -> Option<Diagnostic> {
     }
 }
 
+/// `if kind == Kind::bug { … }`
+pub(super) fn two_colons(place: &Place<'_>) -> Option<Diagnostic> {
+    let i = [place.at, place.at.checked_sub(1)?].into_iter().find(|&i| {
+        i > 0 && place.word(i) == ":" && place.word(i + 1) == ":" && place.outline.attached(i + 1)
+    })?;
+    place.outline.ends_operand(i - 1).then(|| double_colon(place, i)).flatten()
+}
+
 fn double_colon(place: &Place<'_>, i: usize) -> Option<Diagnostic> {
     let both = place.span(i, i + 2);
     let diagnostic = place.error(both, "there is no `::`").help("write `.`: `Kind.billing`");
@@ -438,7 +446,12 @@ pub(super) fn missing_comma(place: &Place<'_>) -> Option<Diagnostic> {
                 && place.is_word(open - 1)
                 && !place.is_name_after_word(i)
         }
-        ("[", None) => true,
+        // `[search mx 3]` has a slip in its `max`.
+        ("[", None) => {
+            !(place.is_name(before)
+                && place.is_name(i)
+                && place.outline.kind(i + 1) == Some(TokenKind::Number))
+        }
         ("{", None) => pair,
         _ => false,
     };
