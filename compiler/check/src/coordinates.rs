@@ -1,12 +1,13 @@
 //! Coordinates across flows: the steps of a called flow stand beneath the step that calls it, where a named block of the
 //! caller may have put steps of its own (C8).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_source::Span;
 use flow_syntax::tree::Name;
 
+use crate::hash::HashSet;
 use crate::items::Items;
 use crate::program::{Program, Symbol};
 
@@ -70,7 +71,7 @@ pub(crate) fn clashes(program: &Program, items: &Items, diagnostics: &mut Vec<Di
                 let clash = match &step.calls {
                     _ if all.has(called, rest) => Some(String::new()),
                     Some(other) => all
-                        .overlap((other, String::new()), (called, rest.to_string()), &mut HashSet::new())
+                        .overlap((other, String::new()), (called, rest.to_string()), &mut HashSet::default())
                         .map(|inner| format!("/{inner}")),
                     None => None,
                 }?;
@@ -152,7 +153,7 @@ impl<'a> All<'a> {
     /// Whether a flow, with the flows that it calls, has a step of this coordinate.
     fn has(&self, flow: &'a Symbol, path: &str) -> bool {
         let mut open = vec![(flow, path.to_string())];
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         while let Some(at) = open.pop() {
             if at.1.is_empty() || !seen.insert(at.clone()) {
                 continue;
@@ -174,7 +175,7 @@ impl<'a> All<'a> {
     /// The flows, and places in them, whose steps stand at a place.
     fn resolve(&self, at: At<'a>) -> Vec<At<'a>> {
         let mut open = vec![at];
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         let mut found = Vec::new();
         while let Some(at) = open.pop() {
             if !seen.insert(at.clone()) {

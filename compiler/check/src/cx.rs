@@ -1,6 +1,5 @@
 //! What the check of one item carries along: names in scope, what is known at this point, slots, and what was found.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -13,6 +12,7 @@ use flow_syntax::tree;
 use smol_str::SmolStr;
 
 use crate::fit::{Fit, fit};
+use crate::hash::{HashMap, HashSet};
 use crate::program::{CallKind, CallSig, Entry, Module, Program, Sig, Symbol, short};
 use crate::types::TypeReader;
 use crate::writers::WriterCall;
@@ -339,21 +339,21 @@ impl<'a> Cx<'a> {
             module,
             item,
             diagnostics: Vec::new(),
-            used: HashSet::new(),
+            used: HashSet::default(),
             uses: Uses::default(),
             bindings: Vec::new(),
-            visible: HashMap::new(),
+            visible: HashMap::default(),
             hidden: Vec::new(),
             point: Point { reachable: true, ..Point::default() },
             slots: Vec::new(),
             locals: 0,
             accesses: Vec::new(),
             counters: Vec::new(),
-            counts: HashMap::new(),
+            counts: HashMap::default(),
             hoist: None,
             clauses: None,
             bare: None,
-            fresh: HashSet::new(),
+            fresh: HashSet::default(),
             in_macro: false,
             constant_only: false,
             branch_depth: 0,
@@ -361,19 +361,19 @@ impl<'a> Cx<'a> {
             writer_calls: Vec::new(),
             not_runnable: Vec::new(),
             lost: false,
-            lost_words: HashSet::new(),
+            lost_words: HashSet::default(),
             lost_jumps: Vec::new(),
             skipped: None,
             read_early: None,
             lost_way: false,
-            siblings: HashMap::new(),
+            siblings: HashMap::default(),
             needs: Vec::new(),
             in_expect: false,
             test: crate::test::TestFacts::default(),
             names_broken: false,
             absent: Vec::new(),
-            enums: HashMap::new(),
-            shapes: HashMap::new(),
+            enums: HashMap::default(),
+            shapes: HashMap::default(),
         }
     }
 
@@ -648,7 +648,7 @@ impl<'a> Cx<'a> {
             name: name.clone(),
             values: values.iter().map(|value| value.name.clone()).collect(),
         });
-        let mut index = HashMap::with_capacity(values.len());
+        let mut index = HashMap::with_capacity_and_hasher(values.len(), Default::default());
         for (at, value) in values.iter().enumerate() {
             index.entry(value.name.clone()).or_insert(at as u32);
         }

@@ -1,13 +1,13 @@
 //! Imports: what a file brings in, from where, and in which circles.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, ItemKind};
 use smol_str::SmolStr;
 
+use crate::hash::HashMap;
 use crate::program::{Entry, ImportedName, LostImport, Module, NoModule, Program, Unit, duplicate};
 use crate::suggest::nearest;
 
@@ -21,7 +21,7 @@ impl Declared {
     /// Returns the modules that declare a name.
     fn of(&self, name: &str, program: &Program) -> &[SmolStr] {
         let all = self.by_name.get_or_init(|| {
-            let mut all: HashMap<SmolStr, Vec<SmolStr>> = HashMap::new();
+            let mut all: HashMap<SmolStr, Vec<SmolStr>> = HashMap::default();
             for module in program.modules.values() {
                 for (name, index) in &module.items {
                     if importable(&module.tree.items[*index].kind) {
@@ -80,7 +80,7 @@ pub(crate) fn resolve(
     let file = unit.tree.file;
     let mut links = Links::default();
     let own = &program.modules[&unit.name];
-    let mut first: HashMap<SmolStr, First> = HashMap::new();
+    let mut first: HashMap<SmolStr, First> = HashMap::default();
     for item in &unit.tree.items {
         let import = match &item.kind {
             ItemKind::Import(import) => import,

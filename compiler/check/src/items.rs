@@ -1,6 +1,5 @@
 //! One item: a function of it and the signatures it names.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -8,11 +7,11 @@ use flow_ir::expr::Code as CodePlan;
 use flow_ir::plan::{Flow, Grant, Model, ModelRef, Node, NodeKind as PlanKind};
 use flow_source::Span;
 use flow_syntax::tree::{self, ItemKind, NodeKind};
-use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use crate::coordinates::Coordinates;
 use crate::cx::{Cx, Use};
+use crate::hash::{HashSet, IndexMap};
 use crate::node::agent::Agent;
 use crate::node::settings::{Kind, setting};
 use crate::program::{Entry, Module, Program, Symbol};
@@ -223,12 +222,12 @@ fn is_function(name: &str) -> bool {
 /// Warns of imports, nodes and `allow` entries that nothing needs.
 pub(crate) fn unused(
     module: &Module,
-    used: &HashSet<SmolStr>,
+    is_used: &dyn Fn(&SmolStr) -> bool,
     is_called: &dyn Fn(&SmolStr) -> bool,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for import in &module.imported {
-        if used.contains(&import.local) {
+        if is_used(&import.local) {
             continue;
         }
         let mut diagnostic = Diagnostic::new(

@@ -1,12 +1,13 @@
 //! The kinds of error that each flow can fail with, and arms of `catch` for kinds that can't come (S7).
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_source::{FileSpan, Span};
 use smol_str::SmolStr;
 
+use crate::hash::{HashMap, HashSet};
 use crate::items::{Body, Items};
 use crate::program::{Program, Symbol};
 use crate::suggest::nearest;
@@ -85,13 +86,13 @@ impl Kinds {
 
 /// Reports arms for kinds that what is caught can't fail with.
 pub(crate) fn unreachable(program: &Program, items: &Items, diagnostics: &mut Vec<Diagnostic>) {
-    let mut known: HashMap<&Symbol, Kinds> = HashMap::new();
+    let mut known: HashMap<&Symbol, Kinds> = HashMap::default();
     for symbol in callees_first(items) {
         let Some(checked) = items.get(symbol) else { continue };
         if let Work::Model(_) = checked.work {
             continue;
         }
-        let mut fold = Fold { known: &known, caught: HashMap::new(), found: Vec::new() };
+        let mut fold = Fold { known: &known, caught: HashMap::default(), found: Vec::new() };
         // Code is pure; as an agent's tool it fails as expressions do.
         let kinds = match checked.body {
             Body::Code(_) => Kinds::built_in(PURE),
@@ -252,7 +253,7 @@ impl Fold<'_> {
         let can = Rc::new(self.of(&catches.body));
         let mut left = Kinds::clone(&can);
         let mut all = Kinds::default();
-        let mut named: HashSet<&SmolStr> = HashSet::new();
+        let mut named: HashSet<&SmolStr> = HashSet::default();
         let mut closed = false;
         let mut free = None;
         for arm in &catches.arms {

@@ -14,7 +14,9 @@ mod cx;
 mod expr;
 mod fit;
 mod flow;
+mod front;
 mod graph;
+mod hash;
 mod imports;
 mod items;
 mod kinds;
@@ -33,6 +35,8 @@ mod types;
 mod whole;
 mod work;
 mod writers;
+
+use std::sync::Arc;
 
 use flow_diagnostics::Diagnostic;
 
@@ -56,9 +60,9 @@ pub use writers::{Danger, WriterCall};
 #[derive(Debug, Default)]
 pub struct CheckedProgram {
     /// Modules, types and signatures.
-    pub program: Program,
+    pub program: Arc<Program>,
     /// What each declaration gives to a plan.
-    pub items: Items,
+    pub items: Arc<Items>,
     /// All problems but those of syntax, in the order of files and places.
     pub diagnostics: Vec<Diagnostic>,
 }

@@ -6,7 +6,6 @@
 //! edit inside one changes no sight. What a check reads beyond that, the tree of another item, goes through
 //! [`Program::item`], which notes it, and is compared too.
 
-use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use flow_syntax::tree::{self, Item, ItemKind, NodeKind, TypeKind, UnionMember};
 use smol_str::SmolStr;
 
 use crate::graph;
+use crate::hash::{HashMap, HashSet};
 use crate::items::Checked;
 use crate::program::{Look, Module, Program, Unit};
 
@@ -43,7 +43,7 @@ struct Kept {
     interface: Interface,
     sight: Digest,
     /// The items of which a part could not be read: text after an item may be to blame.
-    broken: HashSet<usize>,
+    broken: std::collections::HashSet<usize>,
     /// Of each item, by index; `None` is checked again.
     items: Vec<Option<Found>>,
 }
@@ -99,12 +99,53 @@ impl Memo {
         self.modules = std::mem::take(&mut self.next);
         for (module, found) in program.modules.values().zip(found) {
             let Some(kept) = self.modules.get_mut(&module.name) else { continue };
-            let items = module.tree.items.iter().enumerate().zip(found);
-            kept.items = items
-                .map(|((index, item), found)| {
-                    (is_first(module, item, index) && stands(module, item, found)).then(|| found.clone())
-                })
-                .collect();
+            kept.items = kept_items(module, found);
+        }
+    }
+
+    /// Returns the items that must be checked, by module and index, if the trees of some modules have changed and nothing of
+    /// what they show has. Of these modules `found` takes over what is known.
+    pub fn recall_changed(
+        &self,
+        program: &Program,
+        changed: &[usize],
+        found: &mut [Vec<Found>],
+    ) -> Vec<(usize, usize)> {
+        let names: HashSet<&str> =
+            changed.iter().map(|number| program.modules[*number].name.as_str()).collect();
+        let mut unknown = Vec::new();
+        for (number, (module, found)) in program.modules.values().zip(found).enumerate() {
+            let Some(kept) = self.modules.get(&module.name) else {
+                unknown.extend((0..module.tree.items.len()).map(|index| (number, index)));
+                continue;
+            };
+            if names.contains(module.name.as_str()) {
+                for (index, known) in kept.items_of(module, program).into_iter().enumerate() {
+                    match known {
+                        Some(known) => found[index] = known,
+                        None => unknown.push((number, index)),
+                    }
+                }
+                continue;
+            }
+            let holds = |look: &Look| !names.contains(look.module().as_str()) || look.holds(program);
+            let open =
+                kept.items.iter().enumerate().filter(|(_, known)| {
+                    known.as_ref().is_none_or(|known| !known.looked_at.iter().all(holds))
+                });
+            unknown.extend(open.map(|(index, _)| (number, index)));
+        }
+        unknown
+    }
+
+    /// Keeps what was found in some modules, while nothing of what any module shows has changed.
+    pub fn keep_changed(&mut self, program: &Program, touched: &[usize], found: &[Vec<Found>]) {
+        for number in touched {
+            let module = &program.modules[*number];
+            if let Some(kept) = self.modules.get_mut(&module.name) {
+                kept.tree = module.tree.clone();
+                kept.items = kept_items(module, &found[*number]);
+            }
         }
     }
 
@@ -120,7 +161,7 @@ impl Kept {
     fn items_of(&self, module: &Module, program: &Program) -> Vec<Option<Found>> {
         let same = Arc::ptr_eq(&self.tree, &module.tree);
         let by_text: HashMap<&str, usize> = match same {
-            true => HashMap::new(),
+            true => HashMap::default(),
             false => self.tree.items.iter().enumerate().map(|(index, item)| (&*item.text, index)).collect(),
         };
         let items = module.tree.items.iter().enumerate();
@@ -164,6 +205,16 @@ fn within((file, item): (FileId, &Item), at: FileSpan) -> Option<Span> {
     let end = item.start + item.text.len() as u32;
     let inside = at.file == file && item.start <= at.span.start && at.span.end <= end;
     inside.then(|| Span::new(at.span.start - item.start, at.span.end - item.start))
+}
+
+/// Returns what can be kept of what was found in a module.
+fn kept_items(module: &Module, found: &[Found]) -> Vec<Option<Found>> {
+    let items = module.tree.items.iter().enumerate().zip(found);
+    items
+        .map(|((index, item), found)| {
+            (is_first(module, item, index) && stands(module, item, found)).then(|| found.clone())
+        })
+        .collect()
 }
 
 /// Whether every place that is told of lies in the item, or in one that was looked at and so is known not to have moved.

@@ -1,7 +1,6 @@
 //! Modules, what they declare and import, and the symbols of a whole program.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -9,9 +8,9 @@ use flow_ir::types::Literal;
 use flow_ir::{Type, TypeDefs, TypeName, Value};
 use flow_source::{FileId, FileSpan, Span};
 use flow_syntax::tree::{self, ItemKind};
-use indexmap::IndexMap;
 use smol_str::SmolStr;
 
+use crate::hash::{HashMap, IndexMap};
 use crate::imports;
 use crate::suggest::Names;
 
@@ -24,9 +23,9 @@ pub struct Unit {
     /// The tree.
     pub tree: Arc<tree::File>,
     /// The items of which a part could not be read, by index: what hangs on the lost part stays silent.
-    pub broken: HashSet<usize>,
+    pub broken: std::collections::HashSet<usize>,
     /// The module that each import path denotes; an `Err` says why there is none.
-    pub imports: HashMap<SmolStr, Result<SmolStr, NoModule>>,
+    pub imports: std::collections::HashMap<SmolStr, Result<SmolStr, NoModule>>,
 }
 
 /// Why an import's path denotes no module.
@@ -162,7 +161,7 @@ pub enum Entry {
 }
 
 /// A module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Module {
     /// Its name.
     pub name: SmolStr,
@@ -171,7 +170,7 @@ pub struct Module {
     /// Its tree.
     pub tree: Arc<tree::File>,
     /// The items of which a part could not be read.
-    pub broken: HashSet<usize>,
+    pub broken: std::collections::HashSet<usize>,
     /// All names it sees, its own and imported.
     pub scope: HashMap<SmolStr, Entry>,
     /// Its own declarations by name: the index of the item.
@@ -195,7 +194,7 @@ pub struct Module {
 }
 
 /// What is looked up of a scope where something is wrong.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Lookup {
     names: Names,
     /// The local name of what is imported under another name, by the declared one.
@@ -205,7 +204,7 @@ struct Lookup {
 }
 
 /// A name brought in by an import.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ImportedName {
     /// The name it has here.
     pub local: SmolStr,
@@ -220,7 +219,7 @@ pub struct ImportedName {
 }
 
 /// A name that an import asks for in vain.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LostImport {
     /// The name that was asked for; empty if that can't be read.
     pub name: SmolStr,
@@ -235,7 +234,7 @@ impl LostImport {
 }
 
 /// All modules of a project and their types.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Program {
     /// By name.
     pub modules: IndexMap<SmolStr, Module>,
@@ -278,11 +277,11 @@ impl Module {
     /// Asked for only once all modules are linked.
     fn lookup(&self) -> &Lookup {
         self.lookup.get_or_init(|| {
-            let mut aliases = HashMap::new();
+            let mut aliases = HashMap::default();
             for name in self.imported.iter().filter(|name| name.local != name.declared) {
                 aliases.entry(name.declared.clone()).or_insert_with(|| name.local.clone());
             }
-            let mut types: HashMap<TypeName, SmolStr> = HashMap::new();
+            let mut types: HashMap<TypeName, SmolStr> = HashMap::default();
             for (local, entry) in &self.scope {
                 if let Entry::Type(declared) = entry {
                     let known = types.entry(declared.clone()).or_insert_with(|| local.clone());
@@ -378,6 +377,11 @@ struct Seen {
 }
 
 impl Look {
+    /// The module of the declaration.
+    pub fn module(&self) -> &SmolStr {
+        &self.symbol.module
+    }
+
     /// Whether the same would be seen in this program.
     pub fn holds(&self, program: &Program) -> bool {
         self.seen == program.seen(&self.symbol)
@@ -394,7 +398,7 @@ impl Look {
 
 /// Runs something and returns with its result which items it asked for by [`Program::item`].
 pub(crate) fn looking<T>(run: impl FnOnce() -> T) -> (T, Vec<Look>) {
-    LOOKS.set(Some(HashMap::new()));
+    LOOKS.set(Some(HashMap::default()));
     let result = run();
     let looks = LOOKS.take().unwrap_or_default();
     (result, looks.into_iter().map(|(symbol, seen)| Look { symbol, seen }).collect())
@@ -423,7 +427,7 @@ pub fn literal_type(literal: &tree::Literal) -> Option<Literal> {
 /// Declares and links all modules: duplicates, imports, cycles. Types and signatures come next.
 pub fn link(units: &[Unit], diagnostics: &mut Vec<Diagnostic>) -> Program {
     let mut program = Program::default();
-    let mut taken = HashMap::new();
+    let mut taken = HashMap::default();
     for unit in units {
         let module = declare(unit, diagnostics, &mut taken);
         program.modules.insert(unit.name.clone(), module);
@@ -472,9 +476,9 @@ fn declare(unit: &Unit, diagnostics: &mut Vec<Diagnostic>, taken: &mut HashMap<S
         file,
         tree: unit.tree.clone(),
         broken: unit.broken.clone(),
-        scope: HashMap::new(),
-        items: HashMap::new(),
-        sigs: HashMap::new(),
+        scope: HashMap::default(),
+        items: HashMap::default(),
+        sigs: HashMap::default(),
         imported: Vec::new(),
         lost: Vec::new(),
         requires: Vec::new(),

@@ -1,12 +1,11 @@
 //! Flows, agents and code that call themselves, and models made of themselves.
 
-use std::collections::HashMap;
-
 use flow_diagnostics::{Code, Diagnostic};
 use flow_source::Span;
 use flow_syntax::tree::ItemKind;
 
 use crate::cx::Use;
+use crate::hash::HashMap;
 use crate::items::Items;
 use crate::program::{Program, Symbol};
 
@@ -32,7 +31,7 @@ pub(crate) fn circles(program: &Program, items: &Items, diagnostics: &mut Vec<Di
     };
     let mut roots: Vec<&Symbol> = items.keys().collect();
     roots.sort();
-    let mut marks: HashMap<&Symbol, Mark> = HashMap::new();
+    let mut marks: HashMap<&Symbol, Mark> = HashMap::default();
     for root in roots {
         if marks.contains_key(root) {
             continue;

@@ -1,6 +1,5 @@
 //! What callers and readers see of a declaration: parameters, results, constants.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -11,6 +10,7 @@ use flow_syntax::tree::{self, ExprKind, ItemKind, NodeKind};
 use smol_str::SmolStr;
 
 use crate::cx::{Cx, Typed};
+use crate::hash::{HashMap, HashSet};
 use crate::node::settings::{Kind, setting};
 use crate::program::{CallKind, CallSig, Entry, ModelSig, Module, ParamSig, Program, Sig, Symbol};
 use crate::suggest::nearest;
@@ -127,7 +127,7 @@ pub(crate) fn says_idempotent(fields: &[tree::Field]) -> bool {
 
 fn params(cx: &mut Cx, written: &[tree::Param]) -> Vec<ParamSig> {
     let mut params: Vec<ParamSig> = Vec::with_capacity(written.len());
-    let mut places: HashMap<SmolStr, Span> = HashMap::new();
+    let mut places: HashMap<SmolStr, Span> = HashMap::default();
     for param in written {
         if let Some(first) = places.insert(param.name.text.clone(), param.name.span) {
             let diagnostic =
@@ -206,7 +206,7 @@ fn constant(cx: &mut Cx, expr: Expr, span: Span) -> Option<Value> {
 /// Evaluates the program's constants, those that others name first.
 pub(crate) fn constants(program: &mut Program, diagnostics: &mut Vec<Diagnostic>, used: &mut Used) {
     let mut order: Vec<Symbol> = Vec::new();
-    let mut marks: HashMap<Symbol, bool> = HashMap::new();
+    let mut marks: HashMap<Symbol, bool> = HashMap::default();
     let all: Vec<Symbol> = program
         .modules
         .values()

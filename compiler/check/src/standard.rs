@@ -1,11 +1,10 @@
 //! Modules of the standard library: users can't change them, so what concerns a user is told where the user calls.
 
-use std::collections::HashSet;
-
 use flow_diagnostics::{Code, Diagnostic, Severity};
 use flow_source::{FileId, FileSpan};
 
 use crate::cx::Use;
+use crate::hash::HashSet;
 use crate::items::Items;
 use crate::program::{Program, Symbol};
 
@@ -41,7 +40,7 @@ pub(crate) fn without_model(program: &Program, items: &Items, diagnostics: &mut 
 /// Whether something leads to a prompt without a model.
 fn asks(symbol: &Symbol, items: &Items) -> bool {
     let mut open = vec![symbol];
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     while let Some(symbol) = open.pop() {
         let Some(checked) = items.get(symbol).filter(|_| seen.insert(symbol)) else { continue };
         if checked.no_model.is_some() {

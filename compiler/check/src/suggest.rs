@@ -9,7 +9,7 @@ const AROUND: usize = 48;
 
 /// The names of a scope, so that those like another one are found without a look at each: what is misspelt begins or ends
 /// like what was meant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Names {
     /// By their letters.
     forward: Vec<(String, SmolStr)>,

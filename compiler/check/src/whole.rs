@@ -1,41 +1,68 @@
 //! What only the whole program shows. Each pass reads what the items' checks have summed up and looks into no tree of an
 //! item that it has nothing to say about, so that all of them together take a few milliseconds for 100,000 lines.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_source::FileSpan;
 use flow_syntax::tree::ItemKind;
 use smol_str::SmolStr;
 
-use crate::items::{self, Items};
+use crate::hash::HashSet;
+use crate::items::{self, Checked, Items};
 use crate::program::{Module, Program};
 use crate::sig::Used;
 use crate::{coordinates, kinds, node, recursion, standard, test, writers};
 
-/// What was noted while the items were gathered.
+/// What was noted of the program.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noted<'a> {
+    /// The names of its scope that each module uses outside of bodies.
+    pub used: &'a Used,
+    /// What was noted of each module, in their order.
+    pub parts: &'a [Part],
+}
+
+/// What was noted while the items of a module were gathered.
 #[derive(Debug, Default)]
-pub(crate) struct Noted {
-    /// The names of its scope that each module uses.
-    pub used: Used,
-    /// The declarations that something other than themselves uses: module and name.
-    pub called: HashSet<(SmolStr, SmolStr)>,
-    /// For each module of the user's the first place that asks a model and names none.
-    pub no_model: Vec<FileSpan>,
-    /// The tests that say something of the program: module, index of the item, and what they say.
-    pub mentions: test::coordinates::Mentions,
+pub(crate) struct Part {
+    /// The names of its scope that its items use.
+    pub used: HashSet<SmolStr>,
+    /// The declarations that its items use other than themselves: module and name.
+    pub called: Vec<(SmolStr, SmolStr)>,
+    /// In a module of the user's the first place that asks a model and names none.
+    pub no_model: Option<FileSpan>,
+    /// The tests that say something of the program: index of the item, and what they say.
+    pub tests: Vec<(usize, Arc<Checked>)>,
+}
+
+impl<'a> Noted<'a> {
+    /// Whether a module uses a name of its scope, by the module's number and name.
+    fn uses(self, number: usize, module: &Module, name: &SmolStr) -> bool {
+        self.parts.get(number).is_some_and(|part| part.used.contains(name))
+            || self.used.get(&module.name).is_some_and(|used| used.contains(name))
+    }
+
+    fn tests(self, program: &'a Program) -> test::coordinates::Mentions<'a> {
+        let modules = program.modules.values().zip(self.parts);
+        modules
+            .flat_map(|(module, part)| {
+                part.tests.iter().map(move |(index, checked)| (module, *index, &**checked))
+            })
+            .collect()
+    }
 }
 
 /// Runs every pass.
 pub(crate) fn run(
     program: &Program,
     items: &Items,
-    noted: &Noted,
+    noted: Noted,
     has_default_model: bool,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     if !has_default_model {
-        diagnostics.extend(noted.no_model.iter().map(|at| no_model(*at)));
+        diagnostics.extend(noted.parts.iter().filter_map(|part| part.no_model).map(no_model));
         standard::without_model(program, items, diagnostics);
     }
     unused(program, noted, diagnostics);
@@ -45,8 +72,9 @@ pub(crate) fn run(
     coordinates::clashes(program, items, diagnostics);
     kinds::unreachable(program, items, diagnostics);
     writers::unsafe_calls(program, items, diagnostics);
-    test::coordinates::judge(program, items, &noted.mentions, diagnostics);
-    test::kinds::judge(program, items, &noted.mentions, diagnostics);
+    let tests = noted.tests(program);
+    test::coordinates::judge(program, items, &tests, diagnostics);
+    test::kinds::judge(items, &tests, diagnostics);
     standard::quiet(program, diagnostics);
 }
 
@@ -57,18 +85,20 @@ fn no_model(at: FileSpan) -> Diagnostic {
 }
 
 /// Warns of what nothing uses, in programs that have a flow: a file of types alone is there for others.
-fn unused(program: &Program, noted: &Noted, diagnostics: &mut Vec<Diagnostic>) {
+fn unused(program: &Program, noted: Noted, diagnostics: &mut Vec<Diagnostic>) {
     if !has_flow(program) {
         return;
     }
-    let nothing = HashSet::new();
-    let used_of = |module: &Module| noted.used.get(&module.name).unwrap_or(&nothing);
-    let asked = Asked::of(program, used_of);
-    for module in program.modules.values() {
+    let called = noted.parts.iter().flat_map(|part| &part.called);
+    let called: HashSet<(&str, &str)> =
+        called.map(|(module, name)| (module.as_str(), name.as_str())).collect();
+    let asked = Asked::of(program, noted);
+    for (number, module) in program.modules.values().enumerate() {
         let is_called = |name: &SmolStr| {
-            noted.called.contains(&(module.name.clone(), name.clone())) || asked.has(module, name)
+            called.contains(&(module.name.as_str(), name.as_str())) || asked.has(module, name)
         };
-        items::unused(module, used_of(module), &is_called, diagnostics);
+        let is_used = |name: &SmolStr| noted.uses(number, module, name);
+        items::unused(module, &is_used, &is_called, diagnostics);
     }
 }
 
@@ -84,11 +114,10 @@ struct Asked<'p> {
 }
 
 impl<'p> Asked<'p> {
-    fn of(program: &'p Program, used_of: impl Fn(&Module) -> &'p HashSet<SmolStr>) -> Asked<'p> {
+    fn of(program: &'p Program, noted: Noted) -> Asked<'p> {
         let mut asked = Asked::default();
-        for module in program.modules.values() {
-            let used = used_of(module);
-            let unused = module.imported.iter().filter(|import| !used.contains(&import.local));
+        for (number, module) in program.modules.values().enumerate() {
+            let unused = module.imported.iter().filter(|import| !noted.uses(number, module, &import.local));
             asked.imported.extend(unused.filter_map(|import| items::home(module, &import.local)));
             for lost in &module.lost {
                 match &lost.module {

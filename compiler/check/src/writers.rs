@@ -1,13 +1,12 @@
 //! Calls that must not write twice or by halves: what races, and what compensates. A flow or an agent writes what it calls
 //! writes, so this takes the whole program.
 
-use std::collections::HashMap;
-
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::Type;
 use flow_source::Span;
 
 use crate::cx::Use;
+use crate::hash::HashMap;
 use crate::items::Items;
 use crate::program::{CallSig, Program, Sig, Symbol};
 
@@ -90,7 +89,7 @@ pub(crate) fn idempotent_by(sig: Option<&CallSig>) -> String {
 
 /// Returns what writes, by itself or through what it calls, with the tool that does: the first by name.
 fn writers<'a>(program: &'a Program, items: &'a Items) -> HashMap<&'a Symbol, &'a Symbol> {
-    let mut callers: HashMap<&Symbol, Vec<&Symbol>> = HashMap::new();
+    let mut callers: HashMap<&Symbol, Vec<&Symbol>> = HashMap::default();
     for (caller, checked) in items {
         for (what, _) in &checked.uses {
             if let Use::Node(called) | Use::Flow(called) = what {
@@ -102,7 +101,7 @@ fn writers<'a>(program: &'a Program, items: &'a Items) -> HashMap<&'a Symbol, &'
         |symbol: &Symbol| matches!(program.sig(symbol), Some(Sig::Call(sig)) if sig.unsafe_writer);
     let mut tools: Vec<&Symbol> = items.keys().filter(|symbol| is_unsafe(symbol)).collect();
     tools.sort();
-    let mut writes: HashMap<&Symbol, &Symbol> = HashMap::new();
+    let mut writes: HashMap<&Symbol, &Symbol> = HashMap::default();
     for tool in tools {
         let mut open = vec![tool];
         while let Some(symbol) = open.pop() {

@@ -5,12 +5,11 @@
 mod explain;
 mod number;
 
-use std::collections::HashMap;
-
 use flow_source::FileSpan;
 use smol_str::SmolStr;
 
 use crate::CheckedProgram;
+use crate::hash::HashMap;
 use crate::program::Symbol;
 use crate::work::{
     Agent, Call, Callee, MODEL_RETRY, Model, ModelUse, Node, Sort, Turn, With, Work, callees_first,
@@ -152,7 +151,7 @@ pub struct Factor {
 /// Returns the bounds of every flow of a program without errors, in the order of files and places; those of the standard
 /// library aside, which count where they are called.
 pub fn bounds(checked: &CheckedProgram) -> Vec<Bound> {
-    let mut all = Bounds { checked, known: HashMap::new(), factors: HashMap::new() };
+    let mut all = Bounds { checked, known: HashMap::default(), factors: HashMap::default() };
     for symbol in callees_first(&checked.items) {
         if let Some(item) = checked.items.get(symbol)
             && !matches!(item.work, Work::Model(_))

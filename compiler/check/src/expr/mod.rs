@@ -17,7 +17,6 @@ mod record;
 mod sizes;
 mod template;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -33,6 +32,7 @@ pub(crate) use call::{CallTarget, is_function_habit};
 
 use crate::cx::{BindingKind, Cx, Place, Typed};
 use crate::fit::{Fit, constant_fits, fit, join};
+use crate::hash::HashSet;
 use crate::program::{Module, Program};
 
 /// Checks the rule of a `where`: slot 0 is `it`, slot 1 + i the record's field i.

@@ -1,13 +1,12 @@
 //! What a condition says about the names in it (T5): `== null`, `!= null`, `has`, `is` through `&& || !`.
 
-use std::collections::HashSet;
-
 use flow_ir::expr::Expr;
 use flow_ir::{Type, TypeName};
 use flow_syntax::tree::{self, BinaryOp, ExprKind, Literal, UnaryOp};
 use smol_str::SmolStr;
 
 use crate::cx::{Cx, Narrowed, Typed};
+use crate::hash::HashSet;
 use crate::program::{Entry, qualified, short};
 
 /// What a condition says of a path.

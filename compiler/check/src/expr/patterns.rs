@@ -1,7 +1,6 @@
 //! The patterns of a `route` over a value: what each matches, and what is left over.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -15,6 +14,7 @@ use smol_str::SmolStr;
 
 use super::{list_of, literal_value};
 use crate::cx::{Cx, Narrowed};
+use crate::hash::HashSet;
 use crate::program::{Entry, short};
 
 /// The fields that a pattern binds: index, name and type.
@@ -131,7 +131,7 @@ impl Cx<'_> {
             ty: ty.clone(),
             left: all.iter().flatten().map(Case::key).collect(),
             all: all.map(Arc::from),
-            seen: HashSet::new(),
+            seen: HashSet::default(),
             gone: Vec::new(),
             null_gone: false,
             null_left,
@@ -150,7 +150,7 @@ impl Cx<'_> {
         let mut gone: Vec<Case> = Vec::new();
         if let Some(members) = self.program.members_of(declared.non_null()) {
             let left: Option<HashSet<&TypeName>> = match (known.ty.non_null(), &known.left) {
-                (Type::Named(only), _) if members.contains(only) => Some(HashSet::from([only])),
+                (Type::Named(only), _) if members.contains(only) => Some(HashSet::from_iter([only])),
                 (_, left) => left.as_ref().map(|left| left.iter().collect()),
             };
             if let Some(left) = left {

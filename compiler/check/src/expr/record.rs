@@ -1,6 +1,5 @@
 //! Records and maps in braces.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use flow_diagnostics::Code;
@@ -16,6 +15,7 @@ use smol_str::SmolStr;
 use super::literal_value;
 use crate::cx::{Cx, Typed};
 use crate::fit::join;
+use crate::hash::HashMap;
 use crate::program::{Entry as ScopeEntry, short};
 
 impl Cx<'_> {
@@ -181,7 +181,7 @@ impl Cx<'_> {
         broken: &mut bool,
     ) -> Vec<(usize, Expr)> {
         let mut values: Vec<(usize, Expr)> = Vec::with_capacity(record.entries.len());
-        let mut places: HashMap<usize, Span> = HashMap::new();
+        let mut places: HashMap<usize, Span> = HashMap::default();
         let names: Vec<SmolStr> = fields.fields.iter().map(|field| field.name.clone()).collect();
         for entry in &record.entries {
             let Entry::Pair { optional, key, value } = entry else {
@@ -336,7 +336,7 @@ impl Cx<'_> {
         let mut value_type = wanted.as_ref().map_or(Type::Never, |(_, value)| value.clone());
         let mut entries = Vec::with_capacity(record.entries.len());
         let mut failed = false;
-        let mut given: HashMap<MapKey, Span> = HashMap::new();
+        let mut given: HashMap<MapKey, Span> = HashMap::default();
         for entry in &record.entries {
             match entry {
                 Entry::Spread(map) => {

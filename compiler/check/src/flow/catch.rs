@@ -1,7 +1,5 @@
 //! `catch` of a step or block, and `try`.
 
-use std::collections::HashSet;
-
 use flow_diagnostics::Code;
 use flow_ir::Type;
 use flow_ir::plan::{BlockId, Catch, CatchArm, Statement};
@@ -13,6 +11,7 @@ use super::step::Got;
 use super::ways::Ways;
 use super::{FlowCheck, Frame, ValueFrame, arm_blocks, assigned_in};
 use crate::cx::{BindingKind, Place, Point, error_type};
+use crate::hash::HashSet;
 use crate::work::UNCAUGHT;
 
 impl FlowCheck<'_> {
@@ -165,7 +164,7 @@ impl FlowCheck<'_> {
     ) -> (Vec<CatchArm>, Point) {
         let mut plan = Vec::with_capacity(arms.len());
         let mut end = Point::default();
-        let mut seen: HashSet<SmolStr> = HashSet::new();
+        let mut seen: HashSet<SmolStr> = HashSet::default();
         let mut closed = false;
         for arm in arms {
             let (label, kinds) = match &arm.head {
@@ -301,7 +300,7 @@ impl FlowCheck<'_> {
     fn finally(&mut self, tried: &tree::Try, block: &tree::Block, mut start: Point) -> BlockId {
         let Some(Frame::Try(ways)) = self.frames.pop() else { return 0 };
         for arm in &tried.arms {
-            let mut assigned = HashSet::new();
+            let mut assigned = HashSet::default();
             arm_blocks(&arm.body, &mut |steps| assigned_in(steps, &mut assigned));
             start.facts.retain(|fact| !assigned.contains(&self.bindings[fact.root as usize].name));
         }

@@ -1,12 +1,11 @@
 //! Where a step stands (C8): the segments around it, and what happens when a place is taken.
 
-use std::collections::{HashMap, HashSet};
-
 use flow_diagnostics::Code;
 use flow_source::Span;
 
 use super::FlowCheck;
 use crate::coordinates::{Coordinate, Naming};
+use crate::hash::{HashMap, HashSet};
 use crate::program::Symbol;
 
 /// The names that were offered to steps of a flow.

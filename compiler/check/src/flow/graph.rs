@@ -3,7 +3,7 @@
 //! Stages are checked one by one, in written order. What is surely assigned where a stage starts hangs on every `goto` that
 //! leads there, so reads that hang on it are put off, and settled when all stages are known: `assigned.rs`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 use flow_diagnostics::Code;
 use flow_ir::Type;
@@ -17,6 +17,7 @@ use super::ways::{Exit, Way, Ways};
 use super::{FlowCheck, Frame, ValueFrame};
 use crate::cx::{BindingKind, Place, Point};
 use crate::expr::Param;
+use crate::hash::{HashMap, HashSet};
 
 /// A graph that is checked.
 pub(crate) struct GraphFrame {
@@ -102,7 +103,7 @@ impl FlowCheck<'_> {
 
     /// Reads what the stages take, and reports what can't be a stage of the graph.
     fn stage_heads(&mut self, graph: &tree::Graph) -> (HashMap<SmolStr, usize>, Vec<Option<Vec<Param>>>) {
-        let mut names: HashMap<SmolStr, usize> = HashMap::new();
+        let mut names: HashMap<SmolStr, usize> = HashMap::default();
         let mut params = Vec::with_capacity(graph.stages.len());
         for (index, stage) in graph.stages.iter().enumerate() {
             match names.get(&stage.name.text) {
@@ -178,7 +179,7 @@ impl FlowCheck<'_> {
         // Any stage may run before, but for an entry that nothing leads back to.
         let mut again = before.clone();
         again.facts.retain(|fact| assigned.binary_search(&fact.root).is_err());
-        let mut gotos = HashSet::new();
+        let mut gotos = HashSet::default();
         graph.stages.iter().for_each(|stage| named_in(&stage.body.steps, &mut gotos));
         let is_met_again = graph.stages.first().is_some_and(|entry| gotos.contains(&entry.name.text));
         let own = self.frames.len();

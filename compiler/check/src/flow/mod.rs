@@ -16,7 +16,6 @@ mod step;
 mod wait;
 mod ways;
 
-use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 
 use flow_diagnostics::Code;
@@ -28,6 +27,7 @@ use smol_str::SmolStr;
 
 use crate::coordinates::{Coordinate, Coordinates};
 use crate::cx::{BindingKind, Cx, Place, Point, Typed, error_type};
+use crate::hash::{HashMap, HashSet};
 use crate::node::settings::Kind;
 use crate::types::docs;
 
@@ -167,7 +167,7 @@ impl<'a> FlowCheck<'a> {
             open: Vec::new(),
             frames: Vec::new(),
             path: String::new(),
-            coordinates: HashMap::new(),
+            coordinates: HashMap::default(),
             offers: coordinate::Offers::default(),
             redeclared: false,
             dropped: None,
@@ -561,7 +561,7 @@ impl FlowCheck<'_> {
 
     /// What is assigned in these statements ends what is known of it.
     fn forget_assigned(&mut self, block: &tree::Block) {
-        let mut names = HashSet::new();
+        let mut names = HashSet::default();
         assigned_in(&block.steps, &mut names);
         for name in names {
             if let Some(&id) = self.visible.get(name) {

@@ -1,6 +1,5 @@
 //! Branches: `parallel` and `parallel for`, and what they may write and read (S10).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use flow_diagnostics::Code;
@@ -14,6 +13,7 @@ use smol_str::SmolStr;
 use super::step::Got;
 use super::{FlowCheck, Frame, ValueFrame};
 use crate::cx::{Access, BindingKind, Place, error_type};
+use crate::hash::HashMap;
 
 impl FlowCheck<'_> {
     pub fn parallel(&mut self, block: &tree::Block) {
@@ -21,7 +21,7 @@ impl FlowCheck<'_> {
         let state = self.state(&block.state);
         // Values that branches bind come first, so that each branch's own slots are one range.
         let mut slots: Vec<Option<u32>> = Vec::with_capacity(block.steps.len());
-        let mut lets: HashMap<SmolStr, (usize, Span)> = HashMap::new();
+        let mut lets: HashMap<SmolStr, (usize, Span)> = HashMap::default();
         for (index, step) in block.steps.iter().enumerate() {
             slots.push(match &step.kind {
                 StepKind::Let(binding) => {
@@ -131,7 +131,7 @@ impl FlowCheck<'_> {
 
     /// Reports state that two branches write, and state that one writes and another reads.
     fn races(&mut self, branches: &[Vec<Access>]) {
-        let mut writers: HashMap<u32, Vec<(usize, Span)>> = HashMap::new();
+        let mut writers: HashMap<u32, Vec<(usize, Span)>> = HashMap::default();
         for (index, accesses) in branches.iter().enumerate() {
             for access in accesses.iter().filter(|access| access.write) {
                 let binding = &self.bindings[access.binding as usize];
@@ -145,7 +145,7 @@ impl FlowCheck<'_> {
             }
         }
         // The first read of each name, and the first one in another branch.
-        let mut reads: HashMap<u32, (usize, Span, Option<Span>)> = HashMap::new();
+        let mut reads: HashMap<u32, (usize, Span, Option<Span>)> = HashMap::default();
         for (index, accesses) in branches.iter().enumerate() {
             for access in accesses.iter().filter(|access| !access.write) {
                 let (branch, _, other) = reads.entry(access.binding).or_insert((index, access.span, None));

@@ -74,7 +74,7 @@ impl FlowCheck<'_> {
 
     /// The state around that these steps assign.
     pub fn assigned_state(&self, steps: &[flow_syntax::tree::Step]) -> Vec<u32> {
-        let mut names = std::collections::HashSet::new();
+        let mut names = crate::hash::HashSet::default();
         super::assigned_in(steps, &mut names);
         let mut ids: Vec<u32> = names
             .into_iter()

@@ -1,7 +1,5 @@
 //! Agents: a model with tools, in a loop of at most `max_turns`.
 
-use std::collections::{HashMap, HashSet};
-
 use flow_diagnostics::Code;
 use flow_ir::catalogue::{self, Capability};
 use flow_ir::plan::ModelRef;
@@ -14,6 +12,7 @@ use smol_str::SmolStr;
 use super::prompt::history_type;
 use super::settings::{Fields, Kind, setting};
 use crate::cx::{Cx, Use};
+use crate::hash::{HashMap, HashSet};
 use crate::program::{CallKind, CallSig, ParamSig, Program, Sig};
 
 /// What is known of an agent's loop.
@@ -147,7 +146,8 @@ impl Cx<'_> {
             FieldValue::By(_) | FieldValue::Trusted(_) | FieldValue::Python(_) => return Vec::new(),
         };
         let mut tools: Vec<AgentTool> = Vec::with_capacity(written.len());
-        let mut places: HashMap<SmolStr, Span> = HashMap::with_capacity(written.len());
+        let mut places: HashMap<SmolStr, Span> =
+            HashMap::with_capacity_and_hasher(written.len(), Default::default());
         for (at, tool) in written.iter().enumerate() {
             // `search mx 4`: that a comma is missing is told already.
             let before = at.checked_sub(1).and_then(|before| written.get(before));
@@ -372,7 +372,7 @@ impl Cx<'_> {
             return;
         }
         let optional = param.default.is_some() || param.ty.allows_null();
-        if !optional && has_media(self.program, &param.ty, &mut HashSet::new()) {
+        if !optional && has_media(self.program, &param.ty, &mut HashSet::default()) {
             let diagnostic = self
                 .error(
                     Code::BadSetting,

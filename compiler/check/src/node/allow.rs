@@ -1,6 +1,6 @@
 //! Authority: what a file's tools reach is held against its `allow`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -10,6 +10,7 @@ use flow_syntax::tree::{self, ExprKind, ItemKind, Literal};
 
 use crate::cx::Use;
 use crate::graph::gathered;
+use crate::hash::{HashMap, HashSet};
 use crate::items::{Checked, Items};
 use crate::program::{Module, Program, Symbol};
 
@@ -202,7 +203,7 @@ struct Below<'a> {
 impl<'a> Below<'a> {
     fn new(items: &'a Items) -> Below<'a> {
         let mut grants: Vec<&Grant> = Vec::new();
-        let mut numbers: HashMap<String, usize> = HashMap::new();
+        let mut numbers: HashMap<String, usize> = HashMap::default();
         let mut number = |need: &'a Grant| {
             *numbers.entry(grant_text(need)).or_insert_with(|| {
                 grants.push(need);
@@ -254,7 +255,7 @@ fn reached_elsewhere<'a>(program: &Program, items: &'a Items) -> HashSet<&'a Sym
         })
     };
     let closure = |mut open: Vec<&'a Symbol>| {
-        let mut seen: HashSet<&'a Symbol> = HashSet::new();
+        let mut seen: HashSet<&'a Symbol> = HashSet::default();
         while let Some(symbol) = open.pop() {
             if seen.insert(symbol) {
                 open.extend(uses(symbol));
@@ -282,7 +283,7 @@ fn reached<'a>(
     elsewhere: &HashSet<&Symbol>,
 ) -> Vec<Reached<'a>> {
     let mut found = Vec::new();
-    let mut seen: HashSet<&Symbol> = HashSet::new();
+    let mut seen: HashSet<&Symbol> = HashSet::default();
     let mut open: Vec<(&Symbol, Option<FileSpan>)> = Vec::new();
     for item in module.tree.items.iter().rev() {
         let ItemKind::Flow(flow) = &item.kind else { continue };

@@ -1,7 +1,5 @@
 //! The one table of the fields of declarations: which kinds have them, and what they accept.
 
-use std::collections::HashSet;
-
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
@@ -9,6 +7,7 @@ use flow_syntax::tree::{self, ExprKind, FieldValue};
 use smol_str::SmolStr;
 
 use crate::cx::Cx;
+use crate::hash::HashSet;
 
 /// A kind of declaration with fields, and `with {…}` of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,7 +294,7 @@ impl Cx<'_> {
 
     /// Reports a field that its kind doesn't have.
     pub fn unknown_setting(&mut self, kind: Kind, key: &tree::Name) {
-        self.unknown_setting_beside(kind, key, &HashSet::new());
+        self.unknown_setting_beside(kind, key, &HashSet::default());
     }
 
     /// Reports a field that its kind doesn't have. What is `given` beside it can't have been meant.

@@ -1,6 +1,5 @@
 //! Triggers: `trigger t = webhook("/tickets", body: Ticket) => triage(body) { verify: hmac(secret.KEY) }`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -14,6 +13,7 @@ use super::cron;
 use super::settings::{Fields, Kind};
 use crate::cx::{BindingKind, Cx, Place, Use};
 use crate::expr::Param;
+use crate::hash::HashMap;
 use crate::program::{CallKind, Sig};
 
 /// Where a trigger listens.
@@ -475,7 +475,7 @@ fn type_of(expr: &tree::Expr) -> Option<tree::TypeExpr> {
 
 /// Reports paths that two webhooks of a file listen to.
 pub(crate) fn paths(file: &tree::File, diagnostics: &mut Vec<Diagnostic>) {
-    let mut first: HashMap<&SmolStr, FileSpan> = HashMap::new();
+    let mut first: HashMap<&SmolStr, FileSpan> = HashMap::default();
     for item in &file.items {
         let ItemKind::Trigger(trigger) = &item.kind else { continue };
         let ExprKind::Call(call) = &trigger.source.kind else { continue };

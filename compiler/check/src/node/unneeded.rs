@@ -1,6 +1,6 @@
 //! Entries of `allow` that nothing needs.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::plan::Grant;
@@ -8,6 +8,7 @@ use flow_source::FileId;
 
 use super::allow::{covers, grant_text};
 use crate::graph::gathered;
+use crate::hash::{HashMap, HashSet};
 use crate::items::Items;
 use crate::program::Program;
 
@@ -24,7 +25,7 @@ pub(crate) fn unneeded(program: &Program, items: &Items, diagnostics: &mut Vec<D
         .collect();
     // What is needed has the number of a grant from 1; 0 stands for something that isn't known from the text.
     let mut grants: Vec<&Grant> = Vec::new();
-    let mut numbers: HashMap<String, usize> = HashMap::new();
+    let mut numbers: HashMap<String, usize> = HashMap::default();
     let mut own: Vec<BTreeSet<usize>> = program
         .modules
         .values()
@@ -52,7 +53,7 @@ pub(crate) fn unneeded(program: &Program, items: &Items, diagnostics: &mut Vec<D
         let complete = !below.contains(&0);
         let all: Vec<&Grant> =
             below.iter().filter_map(|number| grants.get(number.checked_sub(1)?).copied()).collect();
-        let mut listed = HashMap::new();
+        let mut listed = HashMap::default();
         for (grant, at) in &module.allow {
             let text = grant_text(grant);
             if let Some(first) = listed.get(&text) {

@@ -1,7 +1,6 @@
 //! Coordinates that tests name, held against the steps of all flows.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::Type;
@@ -35,13 +34,12 @@ pub(crate) enum MockValue {
     Typed { ty: Type, span: Span },
 }
 
-/// A test whose coordinates are judged: its module, its index there, and what it names.
-pub(crate) type Mentions = Vec<(SmolStr, usize, Arc<Checked>)>;
+/// Tests whose coordinates are judged: the module, the index there, and what it names.
+pub(crate) type Mentions<'a> = Vec<(&'a Module, usize, &'a Checked)>;
 
 /// Reports coordinates that no step has, and mocks of another type than their step.
 pub(crate) fn judge(program: &Program, items: &Items, tests: &Mentions, diagnostics: &mut Vec<Diagnostic>) {
     for (module, index, checked) in tests {
-        let Some(module) = program.modules.get(module) else { continue };
         let Some(item) = module.tree.items.get(*index) else { continue };
         for mention in &checked.test.mentioned {
             let place = Place { program, items, module, item, mention };

@@ -1,6 +1,6 @@
 //! Evals: `eval quality of write_article { cases: "…"  measure score = …  gate "good" score.mean >= 4.0 else fail }`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use flow_diagnostics::Code;
@@ -12,6 +12,7 @@ use smol_str::SmolStr;
 
 use crate::cx::{BindingKind, Cx, Place};
 use crate::flow::{FlowCheck, Got};
+use crate::hash::HashMap;
 use crate::node::settings::Kind;
 use crate::program::{CallKind, CallSig, Sig};
 
@@ -43,14 +44,14 @@ pub(crate) fn check<'a>(mut cx: Cx<'a>, eval: &tree::Eval) -> Cx<'a> {
         let help = "name the file of cases, a JSON object per line: `cases: \"cases.jsonl\"`";
         cx.missing_setting(eval.name.span, "an eval", "cases", help);
     }
-    let mut measures: HashMap<SmolStr, Span> = HashMap::new();
+    let mut measures: HashMap<SmolStr, Span> = HashMap::default();
     for measure in &eval.measures {
         let first = measures.get(&measure.name.text).copied();
         cx.measure_name(&measure.name, first);
         measures.entry(measure.name.text.clone()).or_insert(measure.name.span);
         cx = check_measure(cx, measure, sig.as_deref());
     }
-    let mut titles: HashMap<SmolStr, Span> = HashMap::new();
+    let mut titles: HashMap<SmolStr, Span> = HashMap::default();
     for gate in &eval.gates {
         if let Some(first) = titles.insert(gate.title.text.clone(), gate.title.span) {
             let (at, first) = (cx.at(gate.title.span), cx.at(first));

@@ -1,29 +1,26 @@
 //! Kinds of error that expectations name, held against those that the program knows.
 
-use std::collections::HashSet;
-
 use flow_diagnostics::{Code, Diagnostic};
 
 use super::coordinates::Mentions;
+use crate::hash::HashSet;
 use crate::items::Items;
-use crate::program::Program;
 use crate::suggest::nearest;
 use crate::work::{KINDS, UNCAUGHT, Work};
 
 /// Reports kinds that nothing fails with: no `fail` of the program, no mock of the test, and not the runtime.
-pub(crate) fn judge(program: &Program, items: &Items, tests: &Mentions, diagnostics: &mut Vec<Diagnostic>) {
+pub(crate) fn judge(items: &Items, tests: &Mentions, diagnostics: &mut Vec<Diagnostic>) {
     let built_in = |kind: &str| KINDS.contains(&kind) || UNCAUGHT.contains(&kind);
     if !tests.iter().any(|(_, _, checked)| checked.test.fails.iter().any(|(kind, _)| !built_in(kind))) {
         return;
     }
-    let mut own = HashSet::new();
+    let mut own = HashSet::default();
     let whole = items.values().all(|checked| raised(&checked.work, &mut own));
     // What could not be read may fail with anything.
     if !whole {
         return;
     }
     for (module, index, checked) in tests {
-        let Some(module) = program.modules.get(module) else { continue };
         let Some(item) = module.tree.items.get(*index) else { continue };
         let mocked = || checked.test.mocked_kinds.iter().map(|kind| kind.as_str());
         for (kind, span) in &checked.test.fails {

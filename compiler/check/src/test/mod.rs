@@ -10,8 +10,6 @@ pub(crate) mod kinds;
 mod mock;
 mod variant;
 
-use std::collections::HashMap;
-
 use flow_diagnostics::{Code, Diagnostic};
 use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, ExprKind, ItemKind, StepKind, TestPart, ValueKind};
@@ -22,6 +20,7 @@ pub(crate) use expect::is_function;
 
 use crate::cx::Cx;
 use crate::flow::{FlowCheck, root_of};
+use crate::hash::HashMap;
 use crate::program::{CallKind, Sig};
 use crate::suggest::nearest;
 
@@ -162,7 +161,7 @@ impl Cx<'_> {
 
 /// Reports titles that two tests of a file have.
 pub(crate) fn titles(file: &tree::File, diagnostics: &mut Vec<Diagnostic>) {
-    let mut first: HashMap<&SmolStr, FileSpan> = HashMap::new();
+    let mut first: HashMap<&SmolStr, FileSpan> = HashMap::default();
     for item in &file.items {
         let ItemKind::Test(test) = &item.kind else { continue };
         let at = item.locate(file.file, test.title.span);

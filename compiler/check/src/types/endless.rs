@@ -1,11 +1,10 @@
 //! Types that no value can have, since each value would hold another one of its type.
 
-use std::collections::{HashMap, HashSet};
-
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::types::TypeBody;
 use flow_ir::{Type, TypeName};
 
+use crate::hash::{HashMap, HashSet};
 use crate::program::{Program, short};
 
 /// What a named type needs so that a value of it can be made.
@@ -18,7 +17,7 @@ enum Needs<'a> {
 
 /// Reports records and unions that contain themselves on every way: each circle once.
 pub(super) fn endless(program: &Program, diagnostics: &mut Vec<Diagnostic>) {
-    let mut needs: HashMap<&TypeName, Needs> = HashMap::new();
+    let mut needs: HashMap<&TypeName, Needs> = HashMap::default();
     for (name, def) in &program.types {
         needs.insert(
             name,
@@ -34,7 +33,7 @@ pub(super) fn endless(program: &Program, diagnostics: &mut Vec<Diagnostic>) {
         );
     }
     let possible = possible(&needs);
-    let mut walked: HashSet<&TypeName> = HashSet::new();
+    let mut walked: HashSet<&TypeName> = HashSet::default();
     for start in program.types.keys() {
         // Whatever can't be made leads to a circle of such types.
         let mut path: Vec<&TypeName> = Vec::new();
@@ -78,8 +77,8 @@ pub(super) fn endless(program: &Program, diagnostics: &mut Vec<Diagnostic>) {
 
 /// Returns the types that values can have.
 fn possible<'a>(needs: &HashMap<&'a TypeName, Needs<'a>>) -> HashSet<&'a TypeName> {
-    let mut users: HashMap<&TypeName, Vec<&'a TypeName>> = HashMap::new();
-    let mut missing: HashMap<&TypeName, usize> = HashMap::new();
+    let mut users: HashMap<&TypeName, Vec<&'a TypeName>> = HashMap::default();
+    let mut missing: HashMap<&TypeName, usize> = HashMap::default();
     let mut ready: Vec<&'a TypeName> = Vec::new();
     for (name, needs) in needs {
         let count = match needs {
@@ -97,7 +96,7 @@ fn possible<'a>(needs: &HashMap<&'a TypeName, Needs<'a>>) -> HashSet<&'a TypeNam
             ready.push(name);
         }
     }
-    let mut possible = HashSet::new();
+    let mut possible = HashSet::default();
     while let Some(name) = ready.pop() {
         if !possible.insert(name) {
             continue;

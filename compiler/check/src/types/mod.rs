@@ -3,7 +3,6 @@
 mod endless;
 mod resolve;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -13,6 +12,7 @@ use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, Primitive, TypeKind};
 use smol_str::SmolStr;
 
+use crate::hash::{HashMap, HashSet};
 use crate::program::{Entry, Module, literal_type};
 use crate::suggest::nearest;
 
@@ -227,7 +227,7 @@ impl TypeReader<'_> {
     /// Reads the fields of a record.
     pub fn record(&mut self, written: &tree::RecordType) -> Record {
         let mut record = Record { fields: Vec::with_capacity(written.fields.len()) };
-        let mut places: HashMap<&str, Span> = HashMap::new();
+        let mut places: HashMap<&str, Span> = HashMap::default();
         for field in &written.fields {
             if let Some(first) = places.get(field.name.as_str()) {
                 let (at, first) = (self.at(field.name.span), self.at(*first));

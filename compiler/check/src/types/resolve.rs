@@ -1,6 +1,5 @@
 //! Every declared type of the program: aliases vanish, members are held against what a union may hold.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
@@ -12,6 +11,7 @@ use smol_str::SmolStr;
 
 use super::endless::endless;
 use super::{TypeReader, docs, no_null, nullable_fix};
+use crate::hash::{HashMap, HashSet};
 use crate::program::{Entry, Module, Program, qualified, short};
 
 /// Aliases of aliases at most.
@@ -58,7 +58,7 @@ pub(crate) fn resolve(
     let (resolved, found) = if met_rule {
         put(program, first);
         // Rules may name constants, whose types are known by now.
-        crate::sig::constants(program, &mut Vec::new(), &mut HashMap::new());
+        crate::sig::constants(program, &mut Vec::new(), &mut HashMap::default());
         let (second, found, _) = Resolver::new(program, Some(program)).run();
         (second, found)
     } else {
@@ -80,7 +80,7 @@ fn put(program: &mut Program, resolved: Resolved) -> HashMap<SmolStr, HashSet<Sm
 
 impl<'a> Resolver<'a> {
     fn new(program: &'a Program, rules_with: Option<&'a Program>) -> Self {
-        let mut homes = HashMap::new();
+        let mut homes = HashMap::default();
         for module in program.modules.values() {
             for (name, index) in &module.items {
                 if matches!(module.scope.get(name), Some(Entry::Type(_))) {
@@ -92,11 +92,11 @@ impl<'a> Resolver<'a> {
         Resolver {
             program,
             homes,
-            done: HashMap::new(),
+            done: HashMap::default(),
             open: Vec::new(),
             result: Resolved::default(),
             diagnostics: Vec::new(),
-            used: HashMap::new(),
+            used: HashMap::default(),
             rules_with,
             met_rule: false,
         }
@@ -123,7 +123,7 @@ impl<'a> Resolver<'a> {
     /// Reads something of an item, with this resolver behind it.
     fn read<T>(&mut self, home: &Home<'a>, what: impl FnOnce(&mut TypeReader) -> T) -> T {
         let mut diagnostics = Vec::new();
-        let mut used = HashSet::new();
+        let mut used = HashSet::default();
         let rules_with = self.rules_with;
         let mut met = false;
         let mut rule = |base: &Type,
@@ -172,7 +172,7 @@ impl<'a> Resolver<'a> {
 
     fn enumeration(&mut self, name: &TypeName, decl: &tree::EnumDecl, home: &Home<'a>, at: FileSpan) -> Type {
         let mut values: Vec<EnumValue> = Vec::with_capacity(decl.values.len());
-        let mut places: HashMap<&str, Span> = HashMap::new();
+        let mut places: HashMap<&str, Span> = HashMap::default();
         for value in &decl.values {
             if let Some(first) = places.get(value.name.as_str()) {
                 let at = home.item.locate(home.module.file, value.name.span);
@@ -330,7 +330,7 @@ impl<'a> Resolver<'a> {
         self.done.insert(name.clone(), Type::Named(name.clone()));
         let slot = self.reserve(name, &decl.name, at);
         let mut members: Vec<TypeName> = Vec::with_capacity(union.members.len());
-        let mut names = HashSet::new();
+        let mut names = HashSet::default();
         let mut told = false;
         for member in &union.members {
             let member_name = match member {

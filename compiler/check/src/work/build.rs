@@ -1,7 +1,5 @@
 //! The work of a flow, from its tree.
 
-use std::collections::HashMap;
-
 use flow_diagnostics::Code;
 use flow_source::Span;
 use flow_syntax::tree::{self, ArmBody, CatchHead, Entry, ExprKind, Key, StepKind, ValueKind};
@@ -11,6 +9,7 @@ use super::node::{count, model_of};
 use super::{Arm, BuiltIn, Call, Callee, Catches, OnError, Times, Turn, With, Work, pure};
 use crate::cx::Cx;
 use crate::flow::root_of;
+use crate::hash::HashMap;
 use crate::program::{CallKind, Entry as Named, Sig};
 
 /// Returns the work of a flow. The flow has been checked: its counts stand in `cx.counts`.
@@ -23,7 +22,7 @@ pub(crate) fn flow(cx: &Cx, flow: &tree::Flow) -> Work {
         Span::new(span.start.saturating_sub(cx.item.start), span.end.saturating_sub(cx.item.start))
     }));
     lost.sort_unstable();
-    let mut build = Build { cx, lost, arms: 0, caught: HashMap::new(), undoes: false };
+    let mut build = Build { cx, lost, arms: 0, caught: HashMap::default(), undoes: false };
     let state = build.state(&flow.state);
     let body = Work::all([state, build.steps(&flow.steps)]);
     let Some(handler) = &flow.on_error else { return body };

@@ -6,11 +6,10 @@ mod build;
 mod node;
 mod pure;
 
-use std::collections::HashSet;
-
 use flow_source::Span;
 use smol_str::SmolStr;
 
+use crate::hash::HashSet;
 use crate::items::Items;
 use crate::program::Symbol;
 
@@ -374,7 +373,7 @@ impl Call {
 /// reported elsewhere, are cut somewhere.
 pub(crate) fn callees_first(items: &Items) -> Vec<&Symbol> {
     let mut order = Vec::with_capacity(items.len());
-    let mut seen: HashSet<&Symbol> = HashSet::with_capacity(items.len());
+    let mut seen: HashSet<&Symbol> = HashSet::with_capacity_and_hasher(items.len(), Default::default());
     let callees = |symbol: &Symbol| {
         let mut all = Vec::new();
         if let Some(checked) = items.get(symbol) {

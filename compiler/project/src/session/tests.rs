@@ -45,6 +45,9 @@ const POOL: &[&str] = &[
     "memory seen$n: [string: int] = kv { scope: project }",
     "human ask$n(text: string) -> bool {\n  message: \"Is ${text} right?\"\n  timeout: $kh\n}",
     "test \"works $k\" {\n  mock judge$n => {score: 1, fixes: []}\n  let n = work$n(\"a\")\n  expect n == $k\n}",
+    "test \"steps $k\" {\n  mock \"work$m/judge$m\" => {score: 1, fixes: []}\n  mock \"lead$n/first/judge$k\" => {score: $k, fixes: []}\n  let n = work$m(\"a\")\n  expect n == $k\n}",
+    "tool send$n(id: string) -> json {\n  post: \"https://api.example.com/${id}\"\n}\n\nflow races$n(text: string) -> int {\n  try {\n    let a = work$m(text)\n    return a\n  } catch (refused | bad$k) as e {\n    return $k\n  }\n  let b = send$n(text)\n  return $k\n}",
+    "flow fails$n(text: string) -> int {\n  if text == \"$k\" {\n    fail bad$k(\"No.\")\n  }\n  let done = fails$m(text)\n  return done\n}",
     "eval quality$n of work$m {\n  cases: \"cases$k.jsonl\"\n}",
     "trigger nightly$n = cron(\"0 $k * * *\") => work$n(\"x\")",
     "// A comment with a number: $k.",
@@ -57,6 +60,9 @@ const IMPORTS: &[&str] = &[
     "import { Kind$m, better$m as better } from \"./f$m.flow\"",
     "import { Action$m, Both$m, Holder$m } from \"./f$m.flow\"",
     "import { work$m } from \"./none$k.flow\"",
+    "import { fails$m, lead$m } from \"./f$m.flow\"",
+    "import { work$m as judge$n, limit$m as topic } from \"./f$m.flow\"",
+    "import { Kind$m as Review$n, better$m as twice$n } from \"./f$m.flow\"",
     "import { post$m } from \"./f$n.flow\"",
 ];
 
@@ -115,7 +121,7 @@ impl Edited {
     fn edit(&mut self) {
         let count = self.files.len();
         let file = self.numbers.below(count);
-        let what = self.numbers.below(14);
+        let what = self.numbers.below(18);
         let (pool, import) = (*self.numbers.of(POOL), *self.numbers.of(IMPORTS));
         let (added, import) =
             (self.numbers.filled(pool, file, count), self.numbers.filled(import, file, count));
@@ -152,6 +158,12 @@ impl Edited {
             10 => drop(pieces.remove(at)),
             11 => pieces.swap(at, other),
             12 => pieces.insert(0, import),
+            // Nothing but places: in a body, before a declaration, between two.
+            13 => *piece = piece.replacen("\n  ", "\n\n    // Room.\n  ", 1),
+            14 => *piece = format!("/// Says {small}.\n{piece}"),
+            15 => *piece = format!("{}{piece}", "\n".repeat(small)),
+            // A body grows by what is wrong in it.
+            16 => *piece = piece.replacen("return ", "let more = judge0(\"x\")\n  return nothing + ", 1),
             _ => match self.numbers.below(3) {
                 0 => self.files[file] = None,
                 1 => pieces.insert(0, "// Everything moves.".into()),
