@@ -290,11 +290,15 @@ impl FileParser<'_> {
 
     /// Text that starts no item: what it was meant to be is read if that is sure.
     fn no_item(&mut self, base: u32, text: &str, faults: Vec<Fault>) -> Outcome {
+        // Brackets that don't match leave nothing to mend, and make an outline of hostile text slow.
+        let unsure = |f: &Fault| f.kind.is_open() || f.kind.is_fatal() || f.kind == FaultKind::StrayClose;
+        if faults.iter().any(unsure) {
+            self.tell_faults(base, text, &faults);
+            return Outcome::lost(text);
+        }
         let diagnostic = explain::no_item(self.file, base, &Outline::new(text));
         let mut patch = Patch::default();
-        let mends =
-            !faults.iter().any(|f| f.kind.is_open() || f.kind.is_fatal() || f.kind == FaultKind::StrayClose)
-                && diagnostic.fixes.first().is_some_and(|fix| patch.mend(&fix.edits, base, text));
+        let mends = diagnostic.fixes.first().is_some_and(|fix| patch.mend(&fix.edits, base, text));
         if !faults.is_empty() && !mends {
             self.tell_faults(base, text, &faults);
             return Outcome::lost(text);
