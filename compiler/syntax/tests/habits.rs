@@ -57,10 +57,8 @@ fn fixes_make_programs() {
         "type review { a: int }",
         "type T { a = int }",
         "model m = \"a/b\" { retry = 3 }",
-        "prompt p(x: int) { user: \"x\" }",
         "code c(x: int) : int = x",
         "const a = \"\\d\"",
-        "prompt p(x: int) -> string {\n  user: \"\"\"\n    ${end}\n    \"\"\"\n}",
     ];
     items.iter().for_each(|text| check(text, &mut wrong));
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
