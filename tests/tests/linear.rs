@@ -42,7 +42,7 @@ fn lines(n: usize, line: impl Fn(usize) -> String) -> String {
     (0..n).map(line).collect()
 }
 
-const SHAPES: [Shape; 41] = [
+const SHAPES: [Shape; 42] = [
     ("lets", |n| flow("", lines(n, |i| format!("  let a{i} = n + {i}\n")))),
     ("lets that read each other", |n| {
         flow(
@@ -125,6 +125,13 @@ const SHAPES: [Shape; 41] = [
         let arms = lines(n, |i| format!("    when V{i}{{a}} => return a\n"));
         format!(
             "type U = {}\nflow main(u: U) -> int {{\n  route u {{\n{arms}  }}\n}}\n",
+            lines(n, |i| format!("{} V{i} {{ a: int }}", if i == 0 { "" } else { " |" }))
+        )
+    }),
+    ("members asked for", |n| {
+        let tests = lines(n, |i| format!("  if u is V{i} {{ return {i} }}\n"));
+        format!(
+            "type U = {}\nflow main(u: U) -> int {{\n{tests}  return 0\n}}\n",
             lines(n, |i| format!("{} V{i} {{ a: int }}", if i == 0 { "" } else { " |" }))
         )
     }),

@@ -23,6 +23,10 @@ enum Says {
 /// A path, and what is said of it.
 type Said = Vec<(u32, Vec<SmolStr>, Says)>;
 
+/// Members of a union of which each test says what is left; of more a test that fails says nothing, since a chain of such
+/// tests would copy what is left each time.
+const MEMBERS_MAX: usize = 256;
+
 impl Cx<'_> {
     /// From here on the condition is known to be `truth`.
     pub fn assume(&mut self, condition: &tree::Expr, truth: bool) {
@@ -63,6 +67,9 @@ impl Cx<'_> {
                 let gone: HashSet<TypeName> =
                     names.iter().filter_map(|name| self.member_named(union, members, name)).collect();
                 let left = known.left.as_deref().unwrap_or(members);
+                if left.len() > MEMBERS_MAX {
+                    return None;
+                }
                 let left = left.iter().filter(|member| !gone.contains(*member)).cloned().collect();
                 Some(self.members_left(union, left, known.ty.allows_null()))
             }
