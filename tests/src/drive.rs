@@ -104,6 +104,7 @@ fn settings(plan: &Plan) -> RunSettings {
         prices: String::from("test"),
         jobs_default: 8,
         concurrency: Default::default(),
+        requests_per_minute: Default::default(),
         secrets_dir: None,
     }
 }

@@ -83,7 +83,10 @@ impl Place {
             .settings
             .limits
             .iter()
-            .map(|(name, limit)| (name.clone(), ProviderLimit { concurrency: limit.concurrency }))
+            .map(|(name, limit)| {
+                let settings::Limits { concurrency, requests_per_minute } = *limit;
+                (name.clone(), ProviderLimit { concurrency, requests_per_minute })
+            })
             .collect();
         told.secrets_dir = self.settings.secrets_dir.as_ref().map(|dir| match &self.root {
             Some(root) => root.join(dir),

@@ -37,6 +37,8 @@ pub struct Settings {
 pub struct Limits {
     /// Calls in flight.
     pub concurrency: Option<u32>,
+    /// Calls that begin within any minute.
+    pub requests_per_minute: Option<u32>,
 }
 
 /// When SQLite's commits reach the disk.
@@ -161,6 +163,16 @@ pub const KEYS: &[Key] = &[
         doc: "Calls of this provider in flight at once.",
         set: |s, name, v| {
             s.limits.entry(name.into()).or_default().concurrency = Some(v.count()?);
+            Some(())
+        },
+    },
+    Key {
+        section: "models.limits.*",
+        key: "requests_per_minute",
+        takes: "a whole number from 1 to 65,536",
+        doc: "Calls of this provider that begin within any minute; further ones wait their turn.",
+        set: |s, name, v| {
+            s.limits.entry(name.into()).or_default().requests_per_minute = Some(v.count()?);
             Some(())
         },
     },
@@ -500,7 +512,7 @@ mod tests {
     #[test]
     fn each_unknown_key_is_reported_and_the_rest_is_read() {
         let (settings, problems) = read(
-            "nam = 1\n[project]\nname = \"a\"\nnmae = \"b\"\n[storage.x]\ny = 1\n[models.limits.openai]\nburst = 2\nconcurrency = 4\n",
+            "nam = 1\n[project]\nname = \"a\"\nnmae = \"b\"\n[storage.x]\ny = 1\n[models.limits.openai]\nburst = 2\nconcurrency = 4\nrequests_per_minute = 90\n",
         );
         assert_eq!(
             problems,
@@ -512,7 +524,7 @@ mod tests {
             ]
         );
         assert_eq!(settings.name.as_deref(), Some("a"));
-        assert_eq!(settings.limits["openai"].concurrency, Some(4));
+        assert_eq!(settings.limits["openai"], Limits { concurrency: Some(4), requests_per_minute: Some(90) });
     }
 
     #[test]

@@ -194,6 +194,9 @@ pub struct Resolved {
     /// Calls in flight at most, by provider.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub concurrency: BTreeMap<String, u32>,
+    /// Calls that begin within any minute, by provider.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests_per_minute: BTreeMap<String, u32>,
     /// The folder of secrets, absolute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets_dir: Option<String>,

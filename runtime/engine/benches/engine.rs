@@ -133,6 +133,7 @@ fn engine(plan: Arc<Plan>) -> Engine {
         prices: String::new(),
         jobs_default: 8,
         concurrency: Default::default(),
+        requests_per_minute: Default::default(),
         secrets_dir: None,
     };
     Engine::start(plan, settings, Default::default()).expect("a plan that runs")

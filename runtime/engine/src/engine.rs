@@ -268,6 +268,7 @@ impl Run {
             resolved: Resolved {
                 facts: facts.collect(),
                 concurrency: self.settings.concurrency.clone(),
+                requests_per_minute: self.settings.requests_per_minute.clone(),
                 secrets_dir: self.settings.secrets_dir.clone(),
             },
         };

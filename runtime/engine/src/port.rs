@@ -39,6 +39,8 @@ pub struct RunSettings {
     pub jobs_default: u32,
     /// Calls in flight at most, by provider: the host's to keep, here to be recorded.
     pub concurrency: BTreeMap<String, u32>,
+    /// Calls that begin within any minute, by provider: likewise.
+    pub requests_per_minute: BTreeMap<String, u32>,
     /// The folder of secrets, absolute: the host's to read, here to be recorded.
     pub secrets_dir: Option<String>,
 }

@@ -553,6 +553,7 @@ fn a_broken_plan_is_refused() {
                 prices: String::new(),
                 jobs_default: 1,
                 concurrency: Default::default(),
+                requests_per_minute: Default::default(),
                 secrets_dir: None,
             },
             Default::default(),

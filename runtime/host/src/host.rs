@@ -1,7 +1,8 @@
 //! Starting and resuming runs, and reading what is on record.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use flow_engine::{DEFAULT_MODEL, Engine, Input, RunSettings};
 use flow_ir::catalogue;
@@ -22,7 +23,8 @@ use crate::executor::{Executor, Machine};
 use crate::handle::Interrupter;
 use crate::lease::Keeper;
 use crate::models::Models;
-use crate::outside::{Outside, Parts, Slots, tape_refused};
+use crate::outside::{Outside, Parts, tape_refused};
+use crate::queue::Queues;
 use crate::secrets::Secrets;
 use crate::time::{RunClock, WallClock};
 use crate::{HostError, HostSettings, ProviderLimit, ResumeOptions, RunHandle, RunOptions, Settle};
@@ -40,7 +42,9 @@ pub struct Host {
     pub(crate) parts: Parts,
     scrubber: Scrubber,
     pub(crate) secrets: Secrets,
-    slots: Arc<Slots>,
+    queues: Arc<Queues>,
+    /// Queues of resumed runs, by the limits that they were started under.
+    recorded_queues: Mutex<BTreeMap<BTreeMap<Name, ProviderLimit>, Arc<Queues>>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -76,7 +80,7 @@ impl Ways {
 /// What a run takes from the settings while it goes on.
 struct Local {
     secrets: Secrets,
-    slots: Arc<Slots>,
+    queues: Arc<Queues>,
 }
 
 /// What is shown and waited for while a run goes on.
@@ -104,8 +108,18 @@ impl Host {
     pub(crate) fn of(settings: HostSettings, store: Store, parts: Parts, scrubber: Scrubber) -> Host {
         let secrets =
             Secrets::new(settings.environment.clone(), settings.secrets_dir.clone(), scrubber.clone());
-        let slots = Arc::new(Slots::new(settings.limits.clone()));
-        Host { settings, store, parts, scrubber, secrets, slots, clock: Arc::new(WallClock) }
+        let queues = Arc::new(Queues::new(settings.limits.clone()));
+        let recorded_queues = Mutex::default();
+        Host {
+            settings,
+            store,
+            parts,
+            scrubber,
+            secrets,
+            queues,
+            recorded_queues,
+            clock: Arc::new(WallClock),
+        }
     }
 
     /// Starts a run of the plan's flow. Inputs are checked against its parameters, and models, keys and secrets must be
@@ -345,12 +359,8 @@ impl Host {
             models: models.facts(),
             prices: String::from(catalogue::VERSION),
             jobs_default: jobs.max(1),
-            concurrency: self
-                .settings
-                .limits
-                .iter()
-                .filter_map(|(name, limit)| Some((name.to_string(), limit.concurrency?)))
-                .collect(),
+            concurrency: self.limits_of(|limit| limit.concurrency),
+            requests_per_minute: self.limits_of(|limit| limit.requests_per_minute),
             secrets_dir: self
                 .settings
                 .secrets_dir
@@ -359,9 +369,14 @@ impl Host {
         }
     }
 
+    fn limits_of(&self, one: fn(&ProviderLimit) -> Option<u32>) -> BTreeMap<String, u32> {
+        let limits = self.settings.limits.iter();
+        limits.filter_map(|(name, limit)| Some((name.to_string(), one(limit)?))).collect()
+    }
+
     /// Returns what the settings give to a run that begins here.
     fn local(&self) -> Local {
-        Local { secrets: self.secrets.clone(), slots: self.slots.clone() }
+        Local { secrets: self.secrets.clone(), queues: self.queues.clone() }
     }
 
     /// Returns what the settings of a run's start had given to it, wherever it goes on. Where the folder of secrets is
@@ -374,13 +389,28 @@ impl Host {
         if let Some(dir) = resolved.secrets_dir.as_ref().map(PathBuf::from).filter(|dir| dir.is_dir()) {
             local.secrets = Secrets::new(self.settings.environment.clone(), Some(dir), self.scrubber.clone());
         }
-        if self.settings.limits.is_empty() && !resolved.concurrency.is_empty() {
-            let limits = resolved.concurrency.iter().map(|(name, concurrency)| {
-                (Name::new(name), ProviderLimit { concurrency: Some(*concurrency) })
-            });
-            local.slots = Arc::new(Slots::new(limits.collect()));
+        if self.settings.limits.is_empty() {
+            let mut limits: BTreeMap<Name, ProviderLimit> = BTreeMap::new();
+            for (name, concurrency) in &resolved.concurrency {
+                limits.entry(Name::new(name)).or_default().concurrency = Some(*concurrency);
+            }
+            for (name, requests) in &resolved.requests_per_minute {
+                limits.entry(Name::new(name)).or_default().requests_per_minute = Some(*requests);
+            }
+            if !limits.is_empty() {
+                local.queues = self.queues_of(limits);
+            }
         }
         local
+    }
+
+    /// Returns the queues of runs that were started under these limits: those runs share them.
+    fn queues_of(&self, limits: BTreeMap<Name, ProviderLimit>) -> Arc<Queues> {
+        let mut recorded = self.recorded_queues.lock().unwrap_or_else(|poison| poison.into_inner());
+        let queues = recorded
+            .entry(limits.clone())
+            .or_insert_with(|| Arc::new(Queues::new(limits.into_iter().collect())));
+        queues.clone()
     }
 
     fn outside(&self, plan: Arc<Plan>, models: Models, ways: Ways, local: Local) -> Outside {
@@ -390,7 +420,7 @@ impl Host {
             parts: self.parts.clone(),
             secrets: local.secrets,
             scrubber: self.scrubber.clone(),
-            slots: local.slots,
+            queues: local.queues,
             simulate: ways.simulate,
             tape: ways.tape,
             recorder: ways.recorder,

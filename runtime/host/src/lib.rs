@@ -18,6 +18,7 @@ mod host;
 mod lease;
 mod models;
 mod outside;
+mod queue;
 mod secrets;
 mod settings;
 mod simulated;

@@ -1,27 +1,24 @@
 //! How effects are carried out: for real, simulated, or from a tape; and recorded on one.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use flow_engine::{AttemptId, Input};
 use flow_ir::Name;
-use flow_ir::catalogue;
 use flow_ir::plan::{ModelRef, Plan};
 use flow_providers::tape::{Entry, Recorder, Response, Tape};
 use flow_runtime_api::{
     Answer, Call, Coordinate, Delta, Deltas, Failure, HttpAnswer, HttpRequest, Kind, Provider, Scrubber,
     Simulation, Tool, Usage,
 };
-use indexmap::IndexMap;
 use serde_json::Value as Json;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::HostError;
 use crate::host::SIMULATE;
 use crate::models::Models;
+use crate::queue::Queues;
 use crate::secrets::Secrets;
-use crate::{HostError, ProviderLimit};
 
 /// What a run's effects need. One per execution of a run.
 pub(crate) struct Outside {
@@ -30,7 +27,7 @@ pub(crate) struct Outside {
     pub(crate) parts: Parts,
     pub(crate) secrets: Secrets,
     pub(crate) scrubber: Scrubber,
-    pub(crate) slots: Arc<Slots>,
+    pub(crate) queues: Arc<Queues>,
     pub(crate) simulate: Option<Simulation>,
     pub(crate) tape: Option<Tape>,
     pub(crate) recorder: Option<Recorder>,
@@ -44,31 +41,6 @@ pub(crate) type FindProvider = Arc<dyn Fn(&str) -> Option<Arc<dyn Provider>> + S
 pub(crate) struct Parts {
     pub(crate) providers: FindProvider,
     pub(crate) tool: Arc<dyn Tool>,
-}
-
-/// Calls in flight by provider, over all runs of a host.
-pub(crate) struct Slots {
-    limits: IndexMap<Name, ProviderLimit>,
-    open: Mutex<HashMap<Name, Arc<Semaphore>>>,
-}
-
-impl Slots {
-    pub(crate) fn new(limits: IndexMap<Name, ProviderLimit>) -> Slots {
-        // A provider goes by its own name here, whatever it is called in the settings.
-        let own = |name: Name| catalogue::provider(&name).map_or(name, |known| Name::new_static(known.name));
-        let limits = limits.into_iter().map(|(name, limit)| (own(name), limit)).collect();
-        Slots { limits, open: Mutex::new(HashMap::new()) }
-    }
-
-    fn of(&self, provider: &Name) -> Arc<Semaphore> {
-        let mut open = self.open.lock().unwrap_or_else(|poison| poison.into_inner());
-        let slots = open.entry(provider.clone()).or_insert_with(|| {
-            let limit = self.limits.get(provider).and_then(|limit| limit.concurrency);
-            let limit = limit.unwrap_or(ProviderLimit::CONCURRENCY_DEFAULT).max(1);
-            Arc::new(Semaphore::new(limit as usize))
-        });
-        slots.clone()
-    }
 }
 
 /// A question to a model, as the engine asks it.
@@ -155,8 +127,7 @@ impl Outside {
             return ((Err(failure), None), 0);
         };
         // Waiting for a place in the queue is not the server's time.
-        let slots = self.slots.of(&model.provider);
-        let _slot = slots.acquire().await;
+        let _turn = self.queues.turn(&model.provider).await;
         let began = Instant::now();
         let asked = match within(ask.timeout_ms, provider.ask(model, &ask.call, deltas)).await {
             Ok(Ok(answer)) => {

@@ -51,10 +51,12 @@ impl HostSettings {
 }
 
 /// How much of a provider may be used at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProviderLimit {
     /// Calls in flight; `None` is [`ProviderLimit::CONCURRENCY_DEFAULT`].
     pub concurrency: Option<u32>,
+    /// Calls that begin within any minute; `None` is no limit.
+    pub requests_per_minute: Option<u32>,
 }
 
 impl ProviderLimit {

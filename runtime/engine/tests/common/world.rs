@@ -101,6 +101,7 @@ impl World {
             prices: "test".into(),
             jobs_default: self.jobs,
             concurrency: Default::default(),
+            requests_per_minute: Default::default(),
             secrets_dir: None,
         }
     }

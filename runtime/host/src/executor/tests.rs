@@ -551,7 +551,9 @@ async fn calls_of_a_provider_are_limited() {
     let store = store();
     let highest = Arc::new(Mutex::new(0));
     let host = host(&store, Counts(AtomicUsize::new(0), highest.clone()), |settings| {
-        settings.limits.insert(Name::new("fake"), ProviderLimit { concurrency: Some(3) });
+        settings
+            .limits
+            .insert(Name::new("fake"), ProviderLimit { concurrency: Some(3), requests_per_minute: None });
     });
     let mut left = 20;
     let (handle, _) = begin(&host, &store, move |input, _| match input {
