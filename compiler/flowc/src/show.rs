@@ -295,6 +295,7 @@ mod tests {
                 prices: String::new(),
                 simulate: None,
                 resolved: Default::default(),
+                replay_of: None,
             },
             started("f/polish[0]/review", 0),
             Event::AttemptFailed {

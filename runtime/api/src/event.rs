@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use flow_ir::Name;
 use flow_ir::catalogue::Price;
 
-use crate::{Coordinate, Cost, Failure, Time, Usage};
+use crate::{Coordinate, Cost, Failure, RunId, Time, Usage};
 
 /// A row of a run's journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub enum Event {
         /// What the settings had said, so that a resumed run needs none of them.
         #[serde(default)]
         resolved: Resolved,
+        /// The run whose results it takes over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replay_of: Option<ReplayOf>,
     },
     /// An attempt is about to be made. Committed before the request is sent.
     StepStarted {
@@ -61,6 +64,32 @@ pub enum Event {
         model: Option<Name>,
         /// Whether the request may be sent again when its outcome isn't known.
         repeatable: bool,
+    },
+    /// Which models `round_robin` chose for a step. Stands before its first start.
+    RoundRobin {
+        /// Which step.
+        step: Coordinate,
+        /// Each choice, in the order in which they were made.
+        choices: Vec<Choice>,
+    },
+    /// A step has the outcome that it had in another run: nothing was asked, nothing was spent.
+    StepReplayed {
+        /// Which step.
+        step: Coordinate,
+        /// The node that is called.
+        node: Name,
+        /// `prompt`, `http`.
+        kind: Name,
+        /// SHA-256 of what would be asked.
+        fingerprint: String,
+        /// `provider/model` that was asked then, for models.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<Name>,
+        /// Its result, as JSON of the node's type; `null` if it failed.
+        result: serde_json::Value,
+        /// Why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
     },
     /// An attempt failed and another follows at `next_at`; or an answer has to be repaired.
     AttemptFailed {
@@ -164,6 +193,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Time>,
     },
+    /// From here on the run goes by another plan, which meets all records before.
+    ProgramChanged {
+        /// The hash of that plan.
+        plan: String,
+    },
     /// Another process took over, after a crash, an interruption or a suspension.
     Resumed {},
     /// The run was stopped from outside and can be resumed.
@@ -183,6 +217,27 @@ pub enum Event {
         /// Over all attempts.
         cost: Cost,
     },
+}
+
+/// A choice of a `round_robin`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The declared name of the `round_robin`.
+    pub model: Name,
+    /// How many choices it had made before.
+    pub turn: u64,
+    /// The declared name of the model that was chosen.
+    pub chosen: Name,
+}
+
+/// Where a run takes results from instead of asking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayOf {
+    /// The run.
+    pub run: RunId,
+    /// The step that is asked anew whatever is on record, and all beneath it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Coordinate>,
 }
 
 /// What the settings of a run's start had made of it. Holds no secret; records of older runs have nothing in it.

@@ -167,7 +167,7 @@ pub(crate) struct Run {
     pub usage: Usage,
     pub cost: Cost,
     /// How often a `round_robin` was asked to choose.
-    pub turns: HashMap<ModelId, usize>,
+    pub turns: HashMap<ModelId, u64>,
     pub schemas: HashMap<u32, Option<Arc<Schema>>>,
     events: Vec<Event>,
     commands: Vec<Command>,
@@ -271,6 +271,7 @@ impl Run {
                 requests_per_minute: self.settings.requests_per_minute.clone(),
                 secrets_dir: self.settings.secrets_dir.clone(),
             },
+            replay_of: None,
         };
         self.emit(event);
         self.first_task(plan);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 
 use flow_ir::Plan;
-use flow_runtime_api::{Coordinate, Cost, Event, Failure, Kind, Record, Time, Usage};
+use flow_runtime_api::{Choice, Coordinate, Cost, Event, Failure, Kind, Record, Time, Usage};
 use serde_json::Value as Json;
 
 use crate::effect::{Stage, step_of};
@@ -98,6 +98,10 @@ impl Run {
             Event::StepStarted { step, attempt, repair, fingerprint, .. } => {
                 self.reread_start(plan, step, (attempt, repair), &fingerprint)
             }
+            Event::RoundRobin { step, choices } => self.reread_choices(plan, step, &choices),
+            Event::StepReplayed { step, fingerprint, result, failure, .. } => {
+                self.reread_replayed(plan, step, &fingerprint, &result, failure)
+            }
             Event::AttemptFailed { step, failure, usage, cost, next_at, answer, complaint, .. } => {
                 let mut task = self.take_sent(&step, &usage, &cost)?;
                 if let Some(statement) = step_of(plan, &task) {
@@ -184,7 +188,48 @@ impl Run {
                 self.end_starts();
                 Ok(())
             }
-            Event::Suspended { .. } | Event::RunFinished { .. } => Ok(()),
+            Event::Suspended { .. } | Event::ProgramChanged { .. } | Event::RunFinished { .. } => Ok(()),
+        }
+    }
+
+    /// The models that were chosen are asked again, whatever would be chosen now.
+    fn reread_choices(&mut self, plan: &Plan, step: Coordinate, choices: &[Choice]) -> Result<(), Mismatch> {
+        let unreached = || (step.clone(), "was made, but isn't reached now");
+        let id = self.waiting_task(&step).map(|task| task.id).ok_or_else(unreached)?;
+        let mut task = self.tasks[id as usize].take().ok_or_else(unreached)?;
+        let statement = step_of(plan, &task);
+        if let (Some(statement), Some(node)) = (statement, task.step_mut().map(|state| state.node)) {
+            let (candidates, _) = self.candidates(plan, statement, node, Some(choices));
+            if let Some(state) = task.step_mut() {
+                // What was rendered is for the model that would be chosen now.
+                state.prepared = None;
+                state.candidates = candidates;
+                state.choices = Vec::new();
+            }
+        }
+        self.tasks[id as usize] = Some(task);
+        Ok(())
+    }
+
+    /// A step has taken over another run's outcome.
+    fn reread_replayed(
+        &mut self,
+        plan: &Plan,
+        step: Coordinate,
+        fingerprint: &str,
+        result: &Json,
+        failure: Option<Failure>,
+    ) -> Result<(), Mismatch> {
+        self.reread_start(plan, step.clone(), (0, 0), fingerprint)?;
+        let (usage, cost) = (Usage::default(), Cost::ZERO);
+        match failure {
+            None => self.reread_result(plan, step, result, &usage, &cost),
+            Some(failure) => {
+                let mut task = self.take_sent(&step, &usage, &cost)?;
+                task.wake = Some(Outcome::Fail(Box::new(failure)));
+                self.put_back(task);
+                Ok(())
+            }
         }
     }
 
@@ -229,6 +274,7 @@ impl Run {
             return Err("asks something else than the record tells");
         }
         state.stage = Stage::Sent(None);
+        state.choices = Vec::new();
         state.starts += 1;
         state.since = self.now;
         self.spend.begin(meter, self.now);

@@ -42,6 +42,8 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
             line.cost += *cost;
         }
         Event::WaitFinished { .. } => line.steps += 1,
+        Event::StepReplayed { failure, .. } => line.steps += u64::from(failure.is_none()),
+        Event::ProgramChanged { plan } => line.plan.clone_from(plan),
         Event::Suspended { .. } => line.status = RunStatus::Suspended,
         Event::Interrupted {} => line.status = RunStatus::Interrupted,
         Event::Resumed {} => line.status = RunStatus::Running,
@@ -53,6 +55,7 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
         }
         Event::CancelRequested {}
         | Event::StepStarted { .. }
+        | Event::RoundRobin { .. }
         | Event::WaitStarted { .. }
         | Event::TimedOut { .. }
         | Event::BudgetRefused { .. } => {}

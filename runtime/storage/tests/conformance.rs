@@ -64,6 +64,7 @@ fn started(flow: &str) -> Event {
         prices: String::from("2026-11"),
         simulate: None,
         resolved: Default::default(),
+        replay_of: None,
     }
 }
 

@@ -34,6 +34,7 @@ fn started() -> Event {
         prices: String::new(),
         simulate: None,
         resolved: Default::default(),
+        replay_of: None,
     }
 }
 

@@ -4,7 +4,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use flow_ir::Name;
-use flow_runtime_api::{Coordinate, Cost, Event, Failure, Record, RunId, RunStatus, Simulation, Time, Usage};
+use flow_runtime_api::{
+    Coordinate, Cost, Event, Failure, Record, ReplayOf, RunId, RunStatus, Simulation, Time, Usage,
+};
 
 use crate::{EventKind, RunEvent};
 
@@ -24,6 +26,12 @@ pub struct Trace {
     /// What is simulated; usage and cost of such a run are estimates, not spend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulate: Option<Simulation>,
+    /// The run that results are taken from instead of asking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<ReplayOf>,
+    /// When it was moved to another program, each time; `plan` is the last one's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<Move>,
     /// Where it stands.
     pub status: RunStatus,
     /// When its first record was appended.
@@ -69,6 +77,15 @@ impl Trace {
     }
 }
 
+/// A run was moved to another program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Move {
+    /// When.
+    pub at: Time,
+    /// The hash of the plan that it went by before.
+    pub from: String,
+}
+
 /// A step as the journal tells it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepTrace {
@@ -83,6 +100,9 @@ pub struct StepTrace {
     pub model: Option<Name>,
     /// Where it stands.
     pub status: StepStatus,
+    /// Whether its outcome is another run's; then nothing was asked and nothing spent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
     /// How often it was asked, repairs and starts after a crash included.
     pub attempts: u32,
     /// How many of those were repairs.
@@ -159,6 +179,8 @@ impl Fold {
                 inputs: serde_json::Map::new(),
                 models: serde_json::Map::new(),
                 simulate: None,
+                replay_of: None,
+                moves: Vec::new(),
                 status: RunStatus::Running,
                 started_at: Time(0),
                 updated_at: Time(0),
@@ -223,6 +245,18 @@ impl Fold {
                 entry.finished_at = Some(at);
                 entry.result = Some(result.clone());
                 entry.failure = None;
+            }
+            Event::StepReplayed { .. } => self.step_replayed(&record.event, at, &mut shown),
+            Event::RoundRobin { step, choices } => {
+                shown.event = EventKind::ModelChosen;
+                shown.step = Some(step.clone());
+                shown.choices.clone_from(choices);
+            }
+            Event::ProgramChanged { plan } => {
+                shown.event = EventKind::ProgramChanged;
+                shown.plan = Some(plan.clone());
+                let from = std::mem::replace(&mut self.trace.plan, plan.clone());
+                self.trace.moves.push(Move { at, from });
             }
             Event::StepFailed { step, failure, usage, cost, duration_ms } => {
                 shown.event = EventKind::StepFailed;
@@ -299,7 +333,8 @@ impl Fold {
                 self.run_finished(*status, result.as_ref(), failure.as_ref(), at, &mut shown);
             }
         }
-        if !matches!(record.event, Event::Resumed {}) {
+        // A move is made while nobody executes the run; `resumed` needs the last time before.
+        if !matches!(record.event, Event::Resumed {} | Event::ProgramChanged { .. }) {
             self.trace.updated_at = at;
         }
         self.trace.duration_ms =
@@ -336,7 +371,10 @@ impl Fold {
     }
 
     fn run_started(&mut self, event: &Event, shown: &mut RunEvent) {
-        let Event::RunStarted { plan, flow, inputs, models, simulate, resolved, .. } = event else { return };
+        let Event::RunStarted { plan, flow, inputs, models, simulate, resolved, replay_of, .. } = event
+        else {
+            return;
+        };
         shown.event = EventKind::RunStarted;
         shown.flow = Some(flow.clone());
         shown.plan = Some(plan.clone());
@@ -347,6 +385,8 @@ impl Fold {
         self.trace.inputs = inputs.clone();
         self.trace.models = models.clone();
         self.trace.simulate = *simulate;
+        self.trace.replay_of.clone_from(replay_of);
+        shown.replay_of.clone_from(replay_of);
         let is_free = |name: &str| {
             resolved.facts.get(name).is_some_and(|facts| facts.price == Some(flow_ir::catalogue::Price::FREE))
         };
@@ -372,6 +412,29 @@ impl Fold {
             self.flight[index] = Some(*repeatable);
         }
         self.name_step(step, shown);
+    }
+
+    fn step_replayed(&mut self, event: &Event, at: Time, shown: &mut RunEvent) {
+        let Event::StepReplayed { step, node, kind, model, result, failure, .. } = event else { return };
+        let entry = self.entry(step, at);
+        entry.node = node.clone();
+        entry.kind = kind.clone();
+        entry.model = model.clone();
+        entry.replayed = true;
+        entry.finished_at = Some(at);
+        entry.failure.clone_from(failure);
+        if failure.is_none() {
+            entry.status = StepStatus::Succeeded;
+            entry.result = Some(result.clone());
+            shown.event = EventKind::StepFinished;
+            shown.result = Some(result.clone());
+        } else {
+            entry.status = StepStatus::Failed;
+            shown.event = EventKind::StepFailed;
+            shown.error = failure.as_ref().map(Into::into);
+        }
+        self.name_step(step, shown);
+        shown.replayed = true;
     }
 
     fn attempt_failed(&mut self, event: &Event, shown: &mut RunEvent) {
@@ -515,6 +578,7 @@ impl Fold {
                 kind: Name::default(),
                 model: None,
                 status: StepStatus::Running,
+                replayed: false,
                 attempts: 0,
                 repairs: 0,
                 started_at: at,

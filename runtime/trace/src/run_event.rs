@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use flow_ir::Name;
-use flow_runtime_api::{Coordinate, Failure, RunId, RunStatus, Simulation, Time, Usage};
+use flow_runtime_api::{Choice, Coordinate, Failure, ReplayOf, RunId, RunStatus, Simulation, Time, Usage};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident $name:literal)*) => {
@@ -45,6 +45,10 @@ kinds! {
     Suspended "suspended"
     /// The run goes on.
     Resumed "resumed"
+    /// From here on the run goes by another `plan`.
+    ProgramChanged "program_changed"
+    /// Which models `round_robin` chose for a step: `choices`.
+    ModelChosen "model_chosen"
     /// A step in flight was stopped: `step`. Without one, the run was asked to stop for good.
     Cancelled "cancelled"
     /// The run ended: `status`, `result` or `error`, totals.
@@ -134,6 +138,15 @@ pub struct RunEvent {
     /// What is simulated; in `run_started`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<Simulation>,
+    /// The run that results are taken from; in `run_started`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<ReplayOf>,
+    /// The step has the outcome that it had in that run; nothing was asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
+    /// What `round_robin` chose, in the order of the choices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
 }
 
 /// Keeps `null` apart from absence: an absent field is `None`, `null` is `Some` of nothing.
@@ -208,6 +221,9 @@ impl RunEvent {
             reason: None,
             simulated: false,
             simulation: None,
+            replay_of: None,
+            replayed: false,
+            choices: Vec::new(),
         }
     }
 

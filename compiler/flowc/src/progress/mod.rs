@@ -94,7 +94,11 @@ impl View {
                 self.running.clear();
                 None
             }
-            EventKind::RunStarted | EventKind::Resumed | EventKind::Branch => None,
+            EventKind::RunStarted
+            | EventKind::Resumed
+            | EventKind::ProgramChanged
+            | EventKind::ModelChosen
+            | EventKind::Branch => None,
         }
     }
 

@@ -28,6 +28,7 @@ fn run(look: Look, simulate: Option<Simulation>) -> Run {
         prices: String::new(),
         simulate,
         resolved: Default::default(),
+        replay_of: None,
     };
     run.see(0, begun);
     run

@@ -7,7 +7,7 @@ mod retry;
 use flow_ir::plan::{ModelRef, NodeId, NodeKind, Statement, Step};
 use flow_ir::{Name, Plan, Value};
 use flow_runtime_api::{
-    Answer, Call, Coordinate, Cost, Event, Failure, HttpAnswer, HttpRequest, Kind, Time, Usage,
+    Answer, Call, Choice, Coordinate, Cost, Event, Failure, HttpAnswer, HttpRequest, Kind, Time, Usage,
 };
 use serde_json::Value as Json;
 
@@ -36,6 +36,8 @@ pub(crate) struct StepState {
     pub since: Time,
     /// The models that may be asked, in order.
     pub candidates: Vec<ModelRef>,
+    /// What `round_robin` chose on the way to them.
+    pub choices: Vec<Choice>,
     /// The one that is asked now, and how many attempts it has had.
     pub candidate: usize,
     pub tries: u32,
@@ -155,6 +157,8 @@ impl Run {
         state.stage = Stage::Sent(Some(attempt));
         state.starts += 1;
         state.since = self.now;
+        // They are on record once, with the first start.
+        let choices = std::mem::take(&mut state.choices);
         let (tries, coordinate) = ((state.attempt, state.repair), state.coordinate.clone());
         let timeout_ms = self.timeout(plan, step, state);
         let timeout_ms = match self.spend.time_left(meter, exempt, self.now) {
@@ -162,6 +166,9 @@ impl Run {
             None => timeout_ms,
         };
         self.spend.begin(meter, self.now);
+        if !choices.is_empty() {
+            self.emit(Event::RoundRobin { step: coordinate.clone(), choices });
+        }
         self.emit(Event::StepStarted {
             step: coordinate.clone(),
             node: node.name.clone(),

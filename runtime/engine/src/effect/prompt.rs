@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flow_ir::plan::{ModelId, ModelKind, ModelRef, ModelSettings, Node, NodeId, NodeKind, Prompt, Step};
 use flow_ir::{Expr, Name, Plan, Type, Value};
-use flow_runtime_api::{Answer, Call, Failure, FinishReason, Kind, Message, Role, Sampling, Schema};
+use flow_runtime_api::{Answer, Call, Choice, Failure, FinishReason, Kind, Message, Role, Sampling, Schema};
 use sha2::{Digest, Sha256};
 
 use super::retry::setting;
@@ -16,37 +16,63 @@ const MODEL_DEPTH_MAX: usize = 16;
 /// A wrong answer is shown to the model, and recorded, up to so many bytes.
 const SHOWN_BYTES_MAX: usize = 16 << 10;
 
+/// The models that a prompt may ask, while they are looked for.
+#[derive(Default)]
+struct Candidates<'a> {
+    recorded: Option<&'a [Choice]>,
+    models: Vec<ModelRef>,
+    choices: Vec<Choice>,
+}
+
 impl Run {
-    /// Returns the models that a prompt may ask, in order; choices of `round_robin` are made here.
-    pub(crate) fn candidates(&mut self, plan: &Plan, step: &Step, node: NodeId) -> Vec<ModelRef> {
-        let NodeKind::Prompt(prompt) = &plan.nodes[node as usize].kind else { return Vec::new() };
-        let mut out = Vec::new();
-        self.resolve(plan, step.with.model.unwrap_or(prompt.model), MODEL_DEPTH_MAX, &mut out);
-        out
+    /// Returns the models that a prompt may ask, in order, and what `round_robin` chose on the way: as `recorded` says,
+    /// else in turn.
+    pub(crate) fn candidates(
+        &mut self,
+        plan: &Plan,
+        step: &Step,
+        node: NodeId,
+        recorded: Option<&[Choice]>,
+    ) -> (Vec<ModelRef>, Vec<Choice>) {
+        let NodeKind::Prompt(prompt) = &plan.nodes[node as usize].kind else { return Default::default() };
+        let mut found = Candidates { recorded, ..Candidates::default() };
+        self.resolve(plan, step.with.model.unwrap_or(prompt.model), MODEL_DEPTH_MAX, &mut found);
+        (found.models, found.choices)
     }
 
-    fn resolve(&mut self, plan: &Plan, model: ModelRef, depth: usize, out: &mut Vec<ModelRef>) {
-        let ModelRef::Model(id) = model else { return out.push(model) };
+    fn resolve(&mut self, plan: &Plan, model: ModelRef, depth: usize, found: &mut Candidates<'_>) {
+        let ModelRef::Model(id) = model else { return found.models.push(model) };
         let Some(depth) = depth.checked_sub(1) else { return };
         match plan.models.get(id as usize).map(|model| &model.kind) {
             Some(ModelKind::Fallback(all)) => {
-                all.iter().for_each(|id| self.resolve(plan, ModelRef::Model(*id), depth, out))
+                all.iter().for_each(|id| self.resolve(plan, ModelRef::Model(*id), depth, found))
             }
             Some(ModelKind::RoundRobin(all)) => {
-                let chosen = self.next_turn(id, all);
-                self.resolve(plan, ModelRef::Model(chosen), depth, out);
+                let chosen = self.choose_model(plan, id, all, found);
+                self.resolve(plan, ModelRef::Model(chosen), depth, found);
             }
-            Some(ModelKind::Provider { .. }) => out.push(model),
+            Some(ModelKind::Provider { .. }) => found.models.push(model),
             None => {}
         }
     }
 
-    /// Chooses in turn. Steps are reached in the same order in every execution of a run, so the choice is the same too;
-    /// the model that it led to is on record.
-    fn next_turn(&mut self, id: ModelId, all: &[ModelId]) -> ModelId {
-        let turn = self.turns.entry(id).or_default();
-        let chosen = all[*turn % all.len()];
-        *turn += 1;
+    /// Chooses as the record says, if that is one of these; else the next in turn. What is on record was a turn, too.
+    fn choose_model(
+        &mut self,
+        plan: &Plan,
+        id: ModelId,
+        all: &[ModelId],
+        found: &mut Candidates<'_>,
+    ) -> ModelId {
+        let name = |id: ModelId| plan.models[id as usize].name.clone();
+        let next = self.turns.entry(id).or_default();
+        let recorded = found.recorded.and_then(|recorded| recorded.get(found.choices.len()));
+        let known = recorded
+            .filter(|choice| choice.model == name(id))
+            .and_then(|choice| Some((choice.turn, *all.iter().find(|id| name(**id) == choice.chosen)?)));
+        let (turn, chosen) = known.unwrap_or((*next, all[(*next % all.len() as u64) as usize]));
+        *next = (*next).max(turn.saturating_add(1));
+        found.choices.push(Choice { model: name(id), turn, chosen: name(chosen) });
         chosen
     }
 

@@ -30,7 +30,7 @@ impl Run {
             }
             Target::Node(node) => {
                 let mut state = StepState { node, args, coordinate, ..StepState::default() };
-                state.candidates = self.candidates(plan, step, node);
+                (state.candidates, state.choices) = self.candidates(plan, step, node, None);
                 match self.prepare(plan, step, &state) {
                     Ok(prepared) => state.prepared = Some(Box::new(prepared)),
                     Err(failure) => {

@@ -26,6 +26,7 @@ fn started(simulate: Option<Simulation>) -> Event {
         prices: String::from("2026-11"),
         simulate,
         resolved: Default::default(),
+        replay_of: None,
     }
 }
 
