@@ -228,6 +228,7 @@ pub enum Status {
     Succeeded,
     Failed,
     Cancelled,
+    Unrecorded,
 }
 
 #[derive(Debug, Args)]

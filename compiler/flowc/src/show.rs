@@ -52,6 +52,7 @@ pub fn status(status: RunStatus, alive: bool) -> &'static str {
         RunStatus::Succeeded => "succeeded",
         RunStatus::Failed => "failed",
         RunStatus::Cancelled => "cancelled",
+        RunStatus::Unrecorded => "unrecorded",
     }
 }
 

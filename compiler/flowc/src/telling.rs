@@ -117,6 +117,13 @@ impl Speaker {
         if event.event == EventKind::RunStarted || event.event == EventKind::Resumed {
             self.live.print(&opening(event, Stream::Err.width()));
         }
+        if event.event == EventKind::Unrecorded {
+            let reason = event.reason.as_deref().unwrap_or_default();
+            self.live.print(&format!(
+                "{RED}{BOLD}the store failed{BOLD:#}{RED:#}: {}\n  the run goes on without it: nothing that follows is on record, and it can't be resumed",
+                escape(reason)
+            ));
+        }
         self.live.see(event);
     }
 

@@ -202,6 +202,11 @@ pub enum Event {
     Resumed {},
     /// The run was stopped from outside and can be resumed.
     Interrupted {},
+    /// The store failed, and the run goes on without it, as its settings allow: what it does from here on isn't on record.
+    Unrecorded {
+        /// What the store said.
+        reason: String,
+    },
     /// The last record of a run.
     RunFinished {
         /// `succeeded`, `failed`, `cancelled`.
@@ -294,11 +299,13 @@ pub enum RunStatus {
     Failed,
     /// Cancelled.
     Cancelled,
+    /// It went on without its store; how it ended isn't on record.
+    Unrecorded,
 }
 
 impl RunStatus {
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
-        matches!(self, RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled)
+        !matches!(self, RunStatus::Running | RunStatus::Interrupted | RunStatus::Suspended)
     }
 }

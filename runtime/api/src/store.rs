@@ -69,6 +69,11 @@ pub trait Journal: Send + Sync {
 
     /// Returns the runs whose id begins with a text, 10 at most.
     async fn find(&self, prefix: &str) -> Result<Vec<RunId>, StoreError>;
+
+    /// Deletes runs with all that is on record of them, except those that somebody alive holds, and with them the plans
+    /// and large values that no other run names. Returns those that were there and are gone. All or nothing: a hundred at
+    /// a time keep other writers waiting for a moment only.
+    async fn delete(&self, runs: &[RunId], now: Time) -> Result<Vec<RunId>, StoreError>;
 }
 
 /// Large values, once each, by the SHA-256 of their bytes.

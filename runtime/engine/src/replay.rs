@@ -188,7 +188,10 @@ impl Run {
                 self.end_starts();
                 Ok(())
             }
-            Event::Suspended { .. } | Event::ProgramChanged { .. } | Event::RunFinished { .. } => Ok(()),
+            Event::Suspended { .. }
+            | Event::ProgramChanged { .. }
+            | Event::Unrecorded { .. }
+            | Event::RunFinished { .. } => Ok(()),
         }
     }
 

@@ -148,6 +148,7 @@ impl Host {
         if let Some(path) = &options.record {
             ways.recorder = Some(Recorder::create(path, &hash, self.scrubber.clone()).map_err(tape_refused)?);
         }
+        // The lease first: a plan that no run names goes with the next run that is deleted, unless one is just starting.
         let (lease, stored) = tokio::join!(self.take(&run), self.store.journal.put_plan(&hash, &text));
         stored.map_err(|error| HostError::of_store(error, None))?;
         let manner = Manner { stream: options.stream, wait_max_ms: options.wait_max_ms, settle: None };

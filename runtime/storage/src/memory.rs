@@ -42,6 +42,12 @@ impl MemoryStore {
     }
 }
 
+impl Run {
+    fn is_held(&self, now: Time) -> bool {
+        self.holder.as_ref().is_some_and(|(holder, until)| *until > now && !process::is_gone(holder))
+    }
+}
+
 impl State {
     /// Returns a run whose lease has this fence.
     fn held(&mut self, run: &RunId, fence: Fence) -> Result<&mut Run, StoreError> {
@@ -127,6 +133,23 @@ impl Journal for MemoryStore {
         let found = state.runs.iter().filter(|(id, run)| id.0.starts_with(prefix) && !run.records.is_empty());
         Ok(found.map(|(id, _)| id.clone()).take(10).collect())
     }
+
+    async fn delete(&self, runs: &[RunId], now: Time) -> Result<Vec<RunId>, StoreError> {
+        let mut state = self.state();
+        let mut gone = Vec::new();
+        for run in runs {
+            if state.runs.get(run).is_some_and(|run| !run.records.is_empty() && !run.is_held(now)) {
+                state.runs.remove(run);
+                gone.push(run.clone());
+            }
+        }
+        state.runs.retain(|_, run| !run.records.is_empty() || run.is_held(now));
+        if state.runs.values().all(|run| !run.records.is_empty()) {
+            let State { plans, runs, .. } = &mut *state;
+            plans.retain(|hash, _| runs.values().any(|run| run.line.plan == *hash));
+        }
+        Ok(gone)
+    }
 }
 
 #[async_trait]
@@ -162,10 +185,7 @@ impl Leases for MemoryStore {
             line: summary::empty(run.clone()),
             no,
         });
-        if let Some((other, until)) = &entry.holder
-            && *until > now
-            && !process::is_gone(other)
-        {
+        if let Some((other, _)) = entry.holder.as_ref().filter(|_| entry.is_held(now)) {
             return Err(StoreError::Fenced(process::describe(other)));
         }
         entry.fence += 1;
@@ -195,9 +215,7 @@ impl Leases for MemoryStore {
 
     async fn holder(&self, run: &RunId, now: Time) -> Result<Option<Holder>, StoreError> {
         let state = self.state();
-        let holder = state.runs.get(run).and_then(|run| run.holder.as_ref());
-        Ok(holder
-            .filter(|(holder, until)| *until > now && !process::is_gone(holder))
-            .map(|(holder, _)| holder.clone()))
+        let held = state.runs.get(run).filter(|run| run.is_held(now));
+        Ok(held.and_then(|run| run.holder.as_ref()).map(|(holder, _)| holder.clone()))
     }
 }

@@ -1,21 +1,26 @@
-//! How an event is written in a row: JSON, its large part outside by hash.
+//! How an event is written in a row: JSON, its large part outside by hash, and a sum over both.
 
-use flow_runtime_api::Event;
+use flow_runtime_api::{Event, Record};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// The version of the form of a row.
-pub(crate) const VERSION: u32 = 1;
+/// The version of the form of a row. In the first, which part stands outside followed from the kind of event.
+pub(crate) const VERSION: u32 = 2;
 
-/// A payload larger than this stands outside the log, once per content.
+/// What is larger than this stands outside the log, once per content.
 const INLINE_BYTES_MAX: usize = 8 * 1024;
 
-/// A row to be written.
+/// Names the field of an event that stands outside.
+const OUTSIDE: &str = "@outside";
+
+/// A row, to be written or as it was read.
 pub(crate) struct Row {
     pub(crate) seq: u64,
     pub(crate) at: i64,
     pub(crate) event: String,
     pub(crate) blob: Option<Blob>,
+    /// Rows of older stores have none.
+    pub(crate) sum: Option<u32>,
 }
 
 /// Bytes and their SHA-256.
@@ -28,39 +33,87 @@ impl Blob {
     pub(crate) fn new(bytes: Vec<u8>) -> Blob {
         Blob { hash: Sha256::digest(&bytes).into(), bytes }
     }
+
+    /// Whether the bytes are still those that were stored.
+    pub(crate) fn is_whole(&self) -> bool {
+        *Sha256::digest(&self.bytes) == self.hash
+    }
 }
 
-/// Writes an event; its payload goes outside if the whole is large.
-pub(crate) fn encode(event: &Event) -> Result<(String, Option<Blob>), serde_json::Error> {
+impl Row {
+    pub(crate) fn of(record: &Record) -> Result<Row, serde_json::Error> {
+        let (event, blob) = encode(&record.event)?;
+        let mut row = Row { seq: record.seq, at: record.at.0, event, blob, sum: None };
+        row.sum = Some(row.summed());
+        Ok(row)
+    }
+
+    /// Returns the event; the error says what is wrong with the row.
+    pub(crate) fn read(&self) -> Result<Event, String> {
+        let is_whole = self.blob.as_ref().is_none_or(Blob::is_whole);
+        if !is_whole || self.sum.is_some_and(|sum| sum != self.summed()) {
+            return Err(String::from("its bytes aren't those that were written, so the store is damaged"));
+        }
+        decode(&self.event, self.blob.as_ref().map(|blob| blob.bytes.as_slice()))
+            .map_err(|error| error.to_string())
+    }
+
+    fn summed(&self) -> u32 {
+        let mut sum = crc32fast::Hasher::new();
+        sum.update(&self.seq.to_le_bytes());
+        sum.update(&self.at.to_le_bytes());
+        sum.update(self.event.as_bytes());
+        if let Some(blob) = &self.blob {
+            sum.update(&blob.hash);
+        }
+        sum.finalize()
+    }
+}
+
+/// Writes an event; if it is large, its largest field goes outside.
+fn encode(event: &Event) -> Result<(String, Option<Blob>), serde_json::Error> {
     let text = serde_json::to_string(event)?;
     if text.len() <= INLINE_BYTES_MAX {
         return Ok((text, None));
     }
     let mut json = serde_json::to_value(event)?;
-    let Some(payload) = payload(&mut json) else { return Ok((text, None)) };
-    let blob = Blob::new(serde_json::to_vec(&payload.take())?);
-    Ok((serde_json::to_string(&json)?, Some(blob)))
+    let mut largest: Option<(String, Vec<u8>)> = None;
+    for (name, field) in json.as_object().into_iter().flatten() {
+        let bytes = serde_json::to_vec(field)?;
+        if largest.as_ref().is_none_or(|(_, other)| bytes.len() > other.len()) {
+            largest = Some((name.clone(), bytes));
+        }
+    }
+    let (Some((name, bytes)), Some(fields)) = (largest, json.as_object_mut()) else {
+        return Ok((text, None));
+    };
+    fields.shift_remove(&name);
+    fields.insert(String::from(OUTSIDE), Value::String(name));
+    Ok((serde_json::to_string(&json)?, Some(Blob::new(bytes))))
 }
 
 /// Reads an event; `blob` is what stood outside.
-pub(crate) fn decode(text: &str, blob: Option<&[u8]>) -> Result<Event, serde_json::Error> {
+fn decode(text: &str, blob: Option<&[u8]>) -> Result<Event, serde_json::Error> {
     let Some(blob) = blob else { return serde_json::from_str(text) };
     let mut json: Value = serde_json::from_str(text)?;
-    if let Some(payload) = payload(&mut json) {
-        *payload = serde_json::from_slice(blob)?;
+    let outside = json.as_object_mut().and_then(|fields| {
+        let named = fields.shift_remove(OUTSIDE).and_then(|name| name.as_str().map(str::to_owned));
+        Some((named.or_else(|| payload(fields).map(str::to_owned))?, fields))
+    });
+    if let Some((name, fields)) = outside {
+        fields.insert(name, serde_json::from_slice(blob)?);
     }
     serde_json::from_value(json)
 }
 
-/// The one part of an event that may be large. Which it is follows from the kind of event, so that a row need not say.
-fn payload(json: &mut Value) -> Option<&mut Value> {
-    let name = match json.get("event")?.as_str()? {
+/// The one field that stood outside in rows of the first version.
+fn payload(fields: &serde_json::Map<String, Value>) -> Option<&'static str> {
+    Some(match fields.get("event")?.as_str()? {
         "run_started" => "inputs",
         "step_finished" | "run_finished" => "result",
         "attempt_failed" => "answer",
         _ => return None,
-    };
-    json.get_mut(name)
+    })
 }
 
 #[cfg(test)]
@@ -96,7 +149,44 @@ mod tests {
     }
 
     #[test]
-    fn a_large_event_without_payload_stays_whole() {
+    fn rows_of_the_first_version_are_read() {
+        let event = finished(Value::from("x".repeat(20_000)));
+        let text = r#"{"event":"step_finished","step":"f/a","result":null,"usage":{"input_tokens":0,"output_tokens":0,"cached_tokens":0,"reasoning_tokens":0},"cost":{"nanodollars":0,"complete":true},"duration_ms":1}"#;
+        let blob = serde_json::to_vec(&"x".repeat(20_000)).unwrap();
+        assert_eq!(decode(text, Some(&blob)).unwrap(), event);
+    }
+
+    #[test]
+    fn a_flipped_bit_is_found() {
+        for size in [3, 20_000] {
+            let record = Record {
+                seq: 7,
+                at: flow_runtime_api::Time(9),
+                event: finished(Value::from("x".repeat(size))),
+            };
+            let row = || Row::of(&record).unwrap();
+            assert_eq!(row().read().unwrap(), record.event);
+            let broken = |change: fn(&mut Row)| {
+                let mut row = row();
+                change(&mut row);
+                row.read().unwrap_err()
+            };
+            for error in [
+                broken(|row| row.event = row.event.replace("f/a", "f/b")),
+                broken(|row| row.at += 1),
+                broken(|row| row.seq += 1),
+                broken(|row| match &mut row.blob {
+                    Some(blob) => blob.bytes[5] ^= 1,
+                    None => row.event = row.event.replace("xxx", "xyx"),
+                }),
+            ] {
+                assert!(error.contains("damaged"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_large_field_stands_outside() {
         let event = Event::StepFailed {
             step: Coordinate("f/a".into()),
             failure: flow_runtime_api::Failure::new(flow_runtime_api::Kind::Timeout, "x".repeat(20_000)),
@@ -105,7 +195,7 @@ mod tests {
             duration_ms: 1,
         };
         let (text, blob) = encode(&event).unwrap();
-        assert!(blob.is_none());
-        assert_eq!(decode(&text, None).unwrap(), event);
+        assert!(text.len() < 300, "{text}");
+        assert_eq!(decode(&text, Some(&blob.unwrap().bytes)).unwrap(), event);
     }
 }

@@ -53,6 +53,7 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
             line.cost.complete &= cost.complete;
             line.failure = failure.as_ref().map(ToString::to_string);
         }
+        Event::Unrecorded { .. } => line.status = RunStatus::Unrecorded,
         Event::CancelRequested {}
         | Event::StepStarted { .. }
         | Event::RoundRobin { .. }
@@ -71,6 +72,7 @@ pub(crate) fn status_name(status: RunStatus) -> &'static str {
         RunStatus::Succeeded => "succeeded",
         RunStatus::Failed => "failed",
         RunStatus::Cancelled => "cancelled",
+        RunStatus::Unrecorded => "unrecorded",
     }
 }
 
@@ -83,6 +85,7 @@ pub(crate) fn status_of(name: &str) -> Option<RunStatus> {
         RunStatus::Succeeded,
         RunStatus::Failed,
         RunStatus::Cancelled,
+        RunStatus::Unrecorded,
     ]
     .into_iter()
     .find(|status| status_name(*status) == name)

@@ -45,6 +45,9 @@ on_every_store! {
     blobs_are_stored_by_content
     large_results_come_back
     an_append_is_all_or_nothing
+    a_deleted_run_is_gone_with_what_only_it_named
+    a_held_run_is_not_deleted
+    a_plan_of_a_run_that_is_just_starting_stays
 }
 
 fn id(text: &str) -> RunId {
@@ -148,6 +151,7 @@ async fn records_come_back_as_they_were(store: &dyn Store) {
         Event::Resumed {},
         Event::Interrupted {},
         Event::CancelRequested {},
+        Event::Unrecorded { reason: String::from("r") },
         ended(RunStatus::Failed),
     ];
     let records: Vec<_> =
@@ -349,4 +353,70 @@ async fn an_append_is_all_or_nothing(store: &dyn Store) {
     let gap = vec![record(0, started("f")), record(2, Event::Resumed {})];
     assert!(matches!(store.append(&run, fence, gap).await, Err(StoreError::Corrupt(_))));
     assert!(matches!(store.read(&run, 0, 10).await, Err(StoreError::Missing(_))));
+}
+
+async fn a_deleted_run_is_gone_with_what_only_it_named(store: &dyn Store) {
+    let large = |letter: &str| serde_json::json!(letter.repeat(100_000));
+    let of_plan = |plan: &str| match started("f") {
+        Event::RunStarted { flow, inputs, models, prices, simulate, resolved, .. } => {
+            Event::RunStarted { plan: plan.to_owned(), flow, inputs, models, prices, simulate, resolved }
+        }
+        other => other,
+    };
+    for (name, plan, letter) in [("a", "p", "x"), ("b", "q", "x"), ("c", "q", "y")] {
+        store.put_plan(plan, "{}").await.unwrap();
+        let run = id(name);
+        let lease = store.acquire(&run, &this_process(), Time(0), 15_000).await.unwrap();
+        let records = vec![
+            record(0, of_plan(plan)),
+            record(1, finished("f/a", large(letter))),
+            record(2, finished("f/b", large("z"))),
+        ];
+        store.append(&run, lease.fence, records).await.unwrap();
+        store.release(&lease).await.unwrap();
+    }
+    let gone = store.delete(&[id("a"), id("none")], Time(1)).await.unwrap();
+    assert_eq!(gone, [id("a")]);
+    assert!(matches!(store.read(&id("a"), 0, 10).await, Err(StoreError::Missing(_))));
+    assert!(matches!(store.plan("p").await, Err(StoreError::Missing(_))));
+    // What others name stays: their plan, the large values that were equal.
+    store.plan("q").await.unwrap();
+    assert_eq!(store.read(&id("b"), 1, 1).await.unwrap()[0].event, finished("f/a", large("x")));
+    assert_eq!(store.read(&id("c"), 2, 1).await.unwrap()[0].event, finished("f/b", large("z")));
+    assert_eq!(store.delete(&[id("b"), id("c")], Time(1)).await.unwrap(), [id("b"), id("c")]);
+    assert!(matches!(store.plan("q").await, Err(StoreError::Missing(_))));
+    assert!(store.runs(&RunFilter::default()).await.unwrap().is_empty());
+    assert!(store.delete(&[], Time(1)).await.unwrap().is_empty());
+    // A new run in the place of an old one has none of its records.
+    let fence = take(store, &id("a")).await;
+    store.append(&id("a"), fence, vec![record(0, started("f"))]).await.unwrap();
+    assert_eq!(store.read(&id("a"), 0, 10).await.unwrap().len(), 1);
+}
+
+async fn a_held_run_is_not_deleted(store: &dyn Store) {
+    let run = id("r");
+    let lease = store.acquire(&run, &this_process(), Time(0), 15_000).await.unwrap();
+    store.append(&run, lease.fence, vec![record(0, started("f"))]).await.unwrap();
+    assert!(store.delete(std::slice::from_ref(&run), Time(14_999)).await.unwrap().is_empty());
+    assert_eq!(store.read(&run, 0, 10).await.unwrap().len(), 1);
+    assert_eq!(store.delete(std::slice::from_ref(&run), Time(15_000)).await.unwrap(), [run]);
+    // Whoever held it writes nothing any more.
+    assert!(matches!(
+        store.append(&lease.run, lease.fence, vec![record(1, Event::Resumed {})]).await,
+        Err(StoreError::Missing(_))
+    ));
+}
+
+async fn a_plan_of_a_run_that_is_just_starting_stays(store: &dyn Store) {
+    let old = id("old");
+    let lease = store.acquire(&old, &this_process(), Time(0), 10).await.unwrap();
+    store.append(&old, lease.fence, vec![record(0, started("f"))]).await.unwrap();
+    store.put_plan("hash", "{}").await.unwrap();
+    // It has its lease and its plan, and no record yet.
+    store.acquire(&id("new"), &this_process(), Time(100), 15_000).await.unwrap();
+    assert_eq!(store.delete(std::slice::from_ref(&old), Time(101)).await.unwrap(), [old]);
+    store.plan("hash").await.unwrap();
+    // It never began: its lease ran out.
+    assert!(store.delete(&[id("other")], Time(100_000)).await.unwrap().is_empty());
+    assert!(matches!(store.plan("hash").await, Err(StoreError::Missing(_))));
 }

@@ -52,6 +52,9 @@ pub struct Trace {
     /// When a suspended run is due by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Time>,
+    /// Why a part of the run isn't on record, if so: what the store said when it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unrecorded: Option<String>,
     /// The flow's result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<serde_json::Value>,
@@ -190,6 +193,7 @@ impl Fold {
                 cost: Cost::ZERO,
                 waits_for: None,
                 due_at: None,
+                unrecorded: None,
                 result: None,
                 failure: None,
             },
@@ -329,6 +333,12 @@ impl Fold {
                 self.resumed(at);
             }
             Event::CancelRequested {} => shown.event = EventKind::Cancelled,
+            Event::Unrecorded { reason } => {
+                shown.event = EventKind::Unrecorded;
+                shown.reason = Some(reason.clone());
+                self.trace.status = RunStatus::Unrecorded;
+                self.trace.unrecorded = Some(reason.clone());
+            }
             Event::RunFinished { status, result, failure, .. } => {
                 self.run_finished(*status, result.as_ref(), failure.as_ref(), at, &mut shown);
             }
@@ -493,6 +503,7 @@ impl Fold {
         shown: &mut RunEvent,
     ) {
         shown.event = EventKind::RunFinished;
+        shown.unrecorded = self.trace.unrecorded.is_some();
         shown.status = Some(status);
         shown.result = match (status, result) {
             (_, Some(result)) => Some(result.clone()),

@@ -51,6 +51,9 @@ kinds! {
     ModelChosen "model_chosen"
     /// A step in flight was stopped: `step`. Without one, the run was asked to stop for good.
     Cancelled "cancelled"
+    /// The store failed (`reason`), and the run goes on without it: nothing that follows is on record, and it can't be
+    /// resumed.
+    Unrecorded "unrecorded"
     /// The run ended: `status`, `result` or `error`, totals.
     RunFinished "run_finished"
 }
@@ -132,6 +135,9 @@ pub struct RunEvent {
     /// What is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// In `run_finished`, true when a part of the run isn't on record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unrecorded: bool,
     /// Present in every event of a simulated run, and then true.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub simulated: bool,
@@ -219,6 +225,7 @@ impl RunEvent {
             next_at: None,
             until: None,
             reason: None,
+            unrecorded: false,
             simulated: false,
             simulation: None,
             replay_of: None,

@@ -86,5 +86,6 @@ fn status(status: Status) -> RunStatus {
         Status::Succeeded => RunStatus::Succeeded,
         Status::Failed => RunStatus::Failed,
         Status::Cancelled => RunStatus::Cancelled,
+        Status::Unrecorded => RunStatus::Unrecorded,
     }
 }

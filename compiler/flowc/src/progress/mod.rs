@@ -98,6 +98,7 @@ impl View {
             | EventKind::Resumed
             | EventKind::ProgramChanged
             | EventKind::ModelChosen
+            | EventKind::Unrecorded
             | EventKind::Branch => None,
         }
     }

@@ -52,7 +52,9 @@ impl Journal for SqliteStore {
             .map(|row| {
                 let seq = row.seq;
                 row.into_record().map_err(|reason| {
-                    StoreError::Corrupt(format!("record {seq} of run {run} can't be read: {reason}"))
+                    StoreError::Corrupt(format!(
+                        "record {seq} of run {run} can't be read: {reason}; start the run anew"
+                    ))
                 })
             })
             .collect()
@@ -77,6 +79,11 @@ impl Journal for SqliteStore {
         })
         .await?;
         Ok(found.unwrap_or_default())
+    }
+
+    async fn delete(&self, runs: &[RunId], now: Time) -> Result<Vec<RunId>, StoreError> {
+        let runs = runs.to_vec();
+        self.write(move |db| super::delete::delete(db, &runs, now).map(Ok)).await
     }
 }
 
@@ -110,9 +117,7 @@ fn rows(run: &RunId, records: &[Record]) -> Result<Vec<Row>, StoreError> {
                     "run {run} has more records than a store takes"
                 )));
             }
-            let (event, blob) = row::encode(&record.event)
-                .map_err(|error| StoreError::Corrupt(format!("a record of run {run}: {error}")))?;
-            Ok(Row { seq: record.seq, at: record.at.0, event, blob })
+            Row::of(record).map_err(|error| StoreError::Corrupt(format!("a record of run {run}: {error}")))
         })
         .collect()
 }
@@ -131,11 +136,12 @@ fn append(
     if let Some((seq, next)) = gap(rows.iter().map(|row| row.seq), at.next_seq) {
         return Ok(Err(out_of_order(run, seq, next)));
     }
-    let mut insert =
-        db.prepare_cached("INSERT INTO events (id, version, at, event, blob) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut insert = db.prepare_cached(
+        "INSERT INTO events (id, version, at, event, blob, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
     for row in rows {
         let blob = row.blob.as_ref().map(|blob| put_blob(db, blob)).transpose()?;
-        insert.execute(params![row_id(at.no, row.seq), row::VERSION, row.at, row.event, blob])?;
+        insert.execute(params![row_id(at.no, row.seq), row::VERSION, row.at, row.event, blob, row.sum])?;
     }
     records.iter().for_each(|record| summary::fold(&mut at.line, record));
     let RunSummary {
@@ -248,7 +254,7 @@ fn list(db: &Connection, filter: &RunFilter) -> rusqlite::Result<Vec<RunSummary>
     .collect()
 }
 
-fn row_id(no: i64, seq: u64) -> i64 {
+pub(super) fn row_id(no: i64, seq: u64) -> i64 {
     (no << SEQ_BITS) | int(seq)
 }
 
@@ -258,16 +264,21 @@ struct Stored {
     version: u32,
     at: i64,
     event: String,
-    blob: Option<Vec<u8>>,
+    blob: Option<Blob>,
+    sum: Option<u32>,
 }
 
 impl Stored {
     fn into_record(self) -> Result<Record, String> {
-        if self.version != row::VERSION {
-            return Err(format!("it has version {}, and this flowc reads {}", self.version, row::VERSION));
+        if self.version > row::VERSION {
+            return Err(format!(
+                "it has version {}, and this flowc reads up to {}",
+                self.version,
+                row::VERSION
+            ));
         }
-        let event: Event =
-            row::decode(&self.event, self.blob.as_deref()).map_err(|error| error.to_string())?;
+        let row = Row { seq: self.seq, at: self.at, event: self.event, blob: self.blob, sum: self.sum };
+        let event: Event = row.read()?;
         Ok(Record { seq: self.seq, at: Time(self.at), event })
     }
 }
@@ -281,7 +292,7 @@ fn read_rows(db: &Connection, run: &RunId, seq: u64, limit: u32) -> rusqlite::Re
     let last = row_id(no, (1 << SEQ_BITS) - 1);
     let first = row_id(no, seq.min((1 << SEQ_BITS) - 1));
     db.prepare_cached(
-        "SELECT events.id, version, at, event, bytes FROM events LEFT JOIN blobs ON blobs.id = events.blob
+        "SELECT events.id, version, at, event, hash, bytes, sum FROM events LEFT JOIN blobs ON blobs.id = events.blob
          WHERE events.id BETWEEN ?1 AND ?2 ORDER BY events.id LIMIT ?3",
     )?
     .query_map(params![first, last, limit], |row| {
@@ -290,7 +301,11 @@ fn read_rows(db: &Connection, run: &RunId, seq: u64, limit: u32) -> rusqlite::Re
             version: row.get(1)?,
             at: row.get(2)?,
             event: row.get(3)?,
-            blob: row.get(4)?,
+            blob: match row.get(4)? {
+                Some(hash) => Some(Blob { hash, bytes: row.get(5)? }),
+                None => None,
+            },
+            sum: row.get(6)?,
         })
     })?
     .collect::<rusqlite::Result<Vec<_>>>()

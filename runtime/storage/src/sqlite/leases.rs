@@ -32,7 +32,7 @@ impl Leases for SqliteStore {
             if kept > 0 {
                 return Ok(Ok(lease.clone()));
             }
-            Ok(Err(match state(db, &lease.run)? {
+            Ok(Err(match State::of(db, &lease.run)? {
                 Some(state) => StoreError::Fenced(taken_by(state.holder.as_ref())),
                 None => missing_run(&lease.run),
             }))
@@ -55,33 +55,33 @@ impl Leases for SqliteStore {
 
     async fn holder(&self, run: &RunId, now: Time) -> Result<Option<Holder>, StoreError> {
         let run = run.clone();
-        let found = self.read(move |db| state(db, &run)).await?.flatten();
+        let found = self.read(move |db| State::of(db, &run)).await?.flatten();
         Ok(found.and_then(|state| state.alive(now)))
     }
 }
 
 /// A run's lease as it stands.
-struct State {
+pub(super) struct State {
     fence: u64,
     holder: Option<Holder>,
     until: Time,
 }
 
 impl State {
-    fn alive(self, now: Time) -> Option<Holder> {
+    pub(super) fn of(db: &Connection, run: &RunId) -> rusqlite::Result<Option<State>> {
+        db.prepare_cached(
+            "SELECT fence, lease_until, host, boot_id, pid, process_started FROM runs WHERE id = ?1",
+        )?
+        .query_row([run.0.as_str()], |row| {
+            Ok(State { fence: count(row.get(0)?), until: Time(row.get(1)?), holder: holder(row)? })
+        })
+        .optional()
+    }
+
+    pub(super) fn alive(self, now: Time) -> Option<Holder> {
         let until = self.until;
         self.holder.filter(|holder| until > now && !process::is_gone(holder))
     }
-}
-
-fn state(db: &Connection, run: &RunId) -> rusqlite::Result<Option<State>> {
-    db.prepare_cached(
-        "SELECT fence, lease_until, host, boot_id, pid, process_started FROM runs WHERE id = ?1",
-    )?
-    .query_row([run.0.as_str()], |row| {
-        Ok(State { fence: count(row.get(0)?), until: Time(row.get(1)?), holder: holder(row)? })
-    })
-    .optional()
 }
 
 /// Reads the holder of a row, if it has one.
@@ -102,7 +102,7 @@ fn acquire(
     now: Time,
     ttl_ms: u64,
 ) -> rusqlite::Result<Result<Lease, StoreError>> {
-    let fence = match state(db, run)? {
+    let fence = match State::of(db, run)? {
         None => 1,
         Some(state) => {
             let next = state.fence + 1;

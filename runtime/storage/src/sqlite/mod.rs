@@ -1,6 +1,7 @@
 //! SQLite: WAL, one writer thread per store, batched commits, readers on connections of their own.
 
 mod connection;
+mod delete;
 mod error;
 mod journal;
 mod leases;
