@@ -103,6 +103,16 @@ fn of_statement(statement: &Statement, forms: &mut Vec<&'static str>) {
         Statement::Yield { .. } => forms.push("yield"),
         Statement::Break => forms.push("break"),
         Statement::Continue => forms.push("continue"),
+        Statement::Graph(graph) => {
+            forms.push(if graph.into.is_some() { "graph value" } else { "graph" });
+            forms.extend(graph.otherwise.map(|_| "graph else"));
+        }
+        Statement::Goto { .. } => forms.push("goto"),
+        Statement::Race(race) => {
+            forms.push(if race.into.is_some() { "race value" } else { "race" });
+            forms.extend(race.catch.as_ref().map(|_| "race catch"));
+        }
+        Statement::Emit { .. } => forms.push("emit"),
     }
 }
 

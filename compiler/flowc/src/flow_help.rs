@@ -210,6 +210,7 @@ mod tests {
             slots: Vec::new(),
             blocks: Vec::new(),
             body: 0,
+            emits: None,
             on_error: None,
         };
         let help = help(&flow, &types, "article.flow", &[None, Some("3".into())], 60);

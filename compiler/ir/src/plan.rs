@@ -11,8 +11,14 @@ use sha2::{Digest, Sha256};
 use crate::expr::{Code, Pattern, SlotId};
 use crate::{Expr, Name, Type, TypeDefs};
 
-/// The version of the form below. A plan of another version is refused by name.
-pub const VERSION: u32 = 1;
+/// The version of the form below. Version 1 knew fewer statements, so its plans are plans of this form, too; a plan of
+/// another version is refused by name.
+pub const VERSION: u32 = 2;
+
+/// Whether this program runs plans of a version.
+pub const fn is_known_version(version: u32) -> bool {
+    matches!(version, 1 | VERSION)
+}
 
 /// The index of a block in its flow.
 pub type BlockId = u32;
@@ -26,7 +32,7 @@ pub type ModelId = u32;
 /// What a run executes: the started flow and everything it reaches, nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// [`VERSION`].
+    /// [`VERSION`], or an older one that [`is_known_version`].
     pub version: u32,
     /// The started flow; it is flow 0.
     pub entry: Name,
@@ -302,6 +308,9 @@ pub struct Flow {
     pub params: Vec<Param>,
     /// Its result.
     pub returns: Type,
+    /// What it hands out before it is done, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emits: Option<Type>,
     /// Its limits.
     pub budget: Budget,
     /// Every slot of its frame.
@@ -512,10 +521,28 @@ pub enum Statement {
         /// The value.
         value: Expr,
     },
-    /// `break`: leaves the nearest loop or `for`.
+    /// `break`: leaves the nearest loop, `for` or graph.
     Break,
     /// `continue`.
     Continue,
+    /// `graph name max n { stage a { … goto b(x) } stage b(x: T) { … } } else { … }`.
+    Graph(Box<Graph>),
+    /// `goto b(x)`: to a stage of the nearest graph.
+    Goto {
+        /// Its index.
+        stage: u32,
+        /// An argument for each of its parameters, in order, defaults filled in. Not computed when the entries have run out.
+        args: Vec<Expr>,
+    },
+    /// `race { when let a = f(x) => …  when wait 3s => … }`: the first arm whose step succeeds goes on.
+    Race(Box<Race>),
+    /// `emit v`: a value of the flow's [`Flow::emits`], for its caller.
+    Emit {
+        /// `emit`, or its `as` name.
+        segment: Name,
+        /// The value.
+        value: Expr,
+    },
 }
 
 /// How `+=` adds.
@@ -629,6 +656,60 @@ pub struct ParallelFor {
     pub counters: Counters,
     /// `catch`.
     pub catch: Option<Catch>,
+}
+
+/// `graph name max n { … } else { … }`: stages that lead to each other by `goto`; the first is the entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Graph {
+    /// `desk`, the `let` that takes its value, or `graph`.
+    pub segment: Name,
+    /// Entries of stages at most, the first included: an int of at least 1.
+    pub max: Expr,
+    /// At least one.
+    pub stages: Vec<Stage>,
+    /// What runs instead of the entry that would be one too many; without it the graph fails with `exhausted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<BlockId>,
+    /// Where the value that a stage or `else` yields goes; without it, a `yield` in there is for a block further out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<SlotId>,
+}
+
+/// A stage of a graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Its name.
+    pub name: Name,
+    /// The slots of its parameters; the entry has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub params: Vec<SlotId>,
+    /// What runs; every way through it leaves it.
+    pub body: BlockId,
+}
+
+/// `race { … }`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Race {
+    /// The name of the `let` that takes its value; unnamed ones add none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<Name>,
+    /// In written order.
+    pub arms: Vec<RaceArm>,
+    /// Where the value that the winner's body yields goes; without it, a `yield` in there is for a block further out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<SlotId>,
+    /// `catch`: for a race that all arms have lost, and for the winner's body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catch: Option<Catch>,
+}
+
+/// An arm of a race.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RaceArm {
+    /// What races. Of the writes only the winner's are copied.
+    pub step: Branch,
+    /// What runs once it has won.
+    pub body: BlockId,
 }
 
 /// The arms of a `catch`.

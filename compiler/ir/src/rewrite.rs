@@ -31,6 +31,7 @@ pub trait Rewrite {
 pub fn flow(flow: &mut Flow, to: &mut dyn Rewrite) {
     params(&mut flow.params, to);
     ty(&mut flow.returns, to);
+    flow.emits.iter_mut().for_each(|emits| ty(emits, to));
     for slot in &mut flow.slots {
         ty(&mut slot.ty, to);
     }
@@ -250,7 +251,9 @@ fn statement(statement: &mut Statement, to: &mut dyn Rewrite) {
         Statement::Set { value, .. } | Statement::Add { value, .. } | Statement::Wait { value, .. } => {
             expr(value, to)
         }
-        Statement::Yield { value } => expr(value, to),
+        Statement::Yield { value } | Statement::Emit { value, .. } => expr(value, to),
+        Statement::Graph(graph) => expr(&mut graph.max, to),
+        Statement::Goto { args, .. } => args.iter_mut().for_each(|value| expr(value, to)),
         Statement::Step(step) => self::step(step, to),
         Statement::If { arms, .. } => {
             arms.iter_mut().flat_map(|arm| &mut arm.test).for_each(|test| expr(test, to));
@@ -276,6 +279,7 @@ fn statement(statement: &mut Statement, to: &mut dyn Rewrite) {
         // These name blocks, slots and kinds of failure only.
         Statement::Do { .. }
         | Statement::Parallel { .. }
+        | Statement::Race(_)
         | Statement::Try { .. }
         | Statement::Break
         | Statement::Continue => {}

@@ -22,6 +22,7 @@ fn plan(value: Expr) -> Plan {
             slots: vec![],
             blocks: vec![Block { state: vec![], body }],
             body: 0,
+            emits: None,
             on_error: None,
         }],
         allow: vec![],

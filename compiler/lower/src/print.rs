@@ -128,7 +128,8 @@ fn flow(plan: &Plan, flow: &Flow, out: &mut String) {
     if let Some(tokens) = flow.budget.tokens {
         let _ = write!(limits, " tokens {tokens}");
     }
-    let _ = writeln!(out, "flow {}({}) -> {}{limits}", flow.name, params.join(", "), flow.returns);
+    let emits = flow.emits.as_ref().map(|ty| format!(" emits {ty}")).unwrap_or_default();
+    let _ = writeln!(out, "flow {}({}) -> {}{emits}{limits}", flow.name, params.join(", "), flow.returns);
     let writer = BlockWriter { printer, flow };
     writer.block(flow.body, 1, out);
     if let Some(handler) = &flow.on_error {
@@ -326,6 +327,46 @@ impl BlockWriter<'_> {
             }
             Statement::Continue => {
                 let _ = writeln!(out, "{pad}continue");
+            }
+            Statement::Graph(graph) => {
+                let _ = writeln!(
+                    out,
+                    "{pad}{}graph max {} [{}]",
+                    self.into(&graph.into),
+                    p.expr(&graph.max),
+                    graph.segment
+                );
+                for stage in &graph.stages {
+                    let params: Vec<_> = stage.params.iter().map(|slot| p.slot(*slot)).collect();
+                    let params = match params.as_slice() {
+                        [] => String::new(),
+                        params => format!("({})", params.join(", ")),
+                    };
+                    let _ = writeln!(out, "{pad}- stage {}{params}", stage.name);
+                    self.block(stage.body, depth + 1, out);
+                }
+                if let Some(block) = graph.otherwise {
+                    let _ = writeln!(out, "{pad}- else");
+                    self.block(block, depth + 1, out);
+                }
+            }
+            Statement::Goto { stage, args } => {
+                let args: Vec<_> = args.iter().map(|value| p.expr(value)).collect();
+                let _ = writeln!(out, "{pad}goto {stage}({})", args.join(", "));
+            }
+            Statement::Race(race) => {
+                let _ = writeln!(out, "{pad}{}race{}", self.into(&race.into), named(&race.segment));
+                for arm in &race.arms {
+                    let writes: Vec<_> = arm.step.writes.iter().map(|slot| p.slot(*slot)).collect();
+                    let _ = writeln!(out, "{pad}- when writes {}", writes.join(", "));
+                    self.block(arm.step.block, depth + 1, out);
+                    let _ = writeln!(out, "{pad}- wins");
+                    self.block(arm.body, depth + 1, out);
+                }
+                self.catch(&race.catch, depth, out);
+            }
+            Statement::Emit { segment, value } => {
+                let _ = writeln!(out, "{pad}emit {} [{segment}]", p.expr(value));
             }
         }
     }

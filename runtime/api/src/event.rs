@@ -171,6 +171,20 @@ pub enum Event {
         /// Which step.
         step: Coordinate,
     },
+    /// An arm of a race succeeded before any other. Committed before anything uses that.
+    RaceWon {
+        /// Where the race stands: its name, or without one the place around it.
+        step: Coordinate,
+        /// Which arm, from 0, in written order.
+        arm: u32,
+    },
+    /// A flow handed out a value before it was done.
+    Emitted {
+        /// Which step.
+        step: Coordinate,
+        /// The value, as JSON of what the flow emits.
+        value: serde_json::Value,
+    },
     /// The timeout of a flow step struck.
     TimedOut {
         /// Which step.

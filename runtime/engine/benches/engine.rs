@@ -58,6 +58,7 @@ fn plan(slots: &[&str], blocks: Vec<Block>) -> Arc<Plan> {
             slots: slots.iter().map(slot).collect(),
             body: (blocks.len() - 1) as BlockId,
             blocks,
+            emits: None,
             on_error: None,
         }],
         allow: vec![],

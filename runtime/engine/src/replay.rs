@@ -155,6 +155,8 @@ impl Run {
                 self.wake(id, Outcome::Next);
                 Ok(())
             }
+            Event::RaceWon { step, .. } => Err((step, "was won, but isn't reached now")),
+            Event::Emitted { step, .. } => Err((step, "was emitted, but isn't reached now")),
             Event::TimedOut { step } => {
                 let found = self.waiting_task(&step).and_then(|task| {
                     let is_it = |control: &Control| {

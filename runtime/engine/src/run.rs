@@ -125,6 +125,9 @@ impl Run {
             Statement::Yield { value } => Err(Outcome::Yield(self.eval(plan, task, value)?)),
             Statement::Break => Err(Outcome::Break),
             Statement::Continue => Err(Outcome::Continue),
+            Statement::Graph(_) | Statement::Goto { .. } | Statement::Race(_) | Statement::Emit { .. } => {
+                Err(self.failure(task, Kind::BadValue, "this engine doesn't run such a statement"))
+            }
         }
     }
 

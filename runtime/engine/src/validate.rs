@@ -2,7 +2,9 @@
 
 use flow_ir::Plan;
 use flow_ir::expr::SlotId;
-use flow_ir::plan::{BlockId, Catch, Flow, ModelKind, ModelRef, NodeKind, Statement, Target, VERSION};
+use flow_ir::plan::{
+    BlockId, Branch, Catch, Flow, ModelKind, ModelRef, NodeKind, Statement, Target, VERSION, is_known_version,
+};
 use flow_runtime_api::{Failure, Kind};
 
 /// Slots of one flow at most.
@@ -11,8 +13,8 @@ const SLOTS_MAX: usize = 1 << 20;
 /// Checks a plan: `bad_value` says what is wrong. Plans from lowering are always right.
 pub(crate) fn plan(plan: &Plan) -> Result<(), Failure> {
     let wrong = |what: String| Err(Failure::new(Kind::BadValue, format!("the plan is broken: {what}")));
-    if plan.version != VERSION {
-        return wrong(format!("it has version {}, this engine runs {VERSION}", plan.version));
+    if !is_known_version(plan.version) {
+        return wrong(format!("it has version {}, this engine runs 1 to {VERSION}", plan.version));
     }
     if plan.flows.is_empty() {
         return wrong("it has no flow".into());
@@ -77,6 +79,10 @@ impl Checker<'_> {
         from <= to && to as usize <= self.flow.slots.len()
     }
 
+    fn branch(&self, branch: &Branch) -> bool {
+        self.block(branch.block) && self.range(branch.own) && self.slots(branch.writes.iter().copied())
+    }
+
     fn catch(&self, catch: &Option<Catch>) -> bool {
         catch.as_ref().is_none_or(|catch| {
             self.slots(catch.into)
@@ -128,11 +134,23 @@ impl Checker<'_> {
                     && self.block(*body)
                     && self.slots(counters.index.into_iter().chain(counters.last))
             }
-            Statement::Parallel { branches } => branches.iter().all(|branch| {
-                self.block(branch.block)
-                    && self.range(branch.own)
-                    && self.slots(branch.writes.iter().copied())
-            }),
+            Statement::Parallel { branches } => branches.iter().all(|branch| self.branch(branch)),
+            Statement::Race(race) => {
+                race.arms.iter().all(|arm| self.branch(&arm.step) && self.block(arm.body))
+                    && self.slots(race.into)
+                    && self.catch(&race.catch)
+            }
+            Statement::Graph(graph) => {
+                !graph.stages.is_empty()
+                    && graph.stages[0].params.is_empty()
+                    && graph
+                        .stages
+                        .iter()
+                        .all(|stage| self.slots(stage.params.iter().copied()) && self.block(stage.body))
+                    && graph.otherwise.is_none_or(|block| self.block(block))
+                    && self.slots(graph.into)
+            }
+            Statement::Emit { .. } => self.flow.emits.is_some(),
             Statement::ParallelFor(parallel) => {
                 self.slots(parallel.index.into_iter().chain([parallel.item]).chain(parallel.into))
                     && self.slots(parallel.counters.index.into_iter().chain(parallel.counters.last))
@@ -150,7 +168,8 @@ impl Checker<'_> {
             | Statement::Return { .. }
             | Statement::Yield { .. }
             | Statement::Break
-            | Statement::Continue => true,
+            | Statement::Continue
+            | Statement::Goto { .. } => true,
         }
     }
 }

@@ -293,10 +293,10 @@ impl Host {
         }
         let unreadable = |error| corrupt(format!("the plan of the run can't be read: {error}"));
         let Version { version } = serde_json::from_str(&text).map_err(unreadable)?;
-        if version != flow_ir::plan::VERSION {
+        if !flow_ir::plan::is_known_version(version) {
             return Err(HostError::environment(
                 format!(
-                    "the plan of the run has version {version}, this flowc knows {}",
+                    "the plan of the run has version {version}, this flowc knows 1 to {}",
                     flow_ir::plan::VERSION
                 ),
                 "use the flowc that started it",

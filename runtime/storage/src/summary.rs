@@ -41,7 +41,7 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
             line.usage += *usage;
             line.cost += *cost;
         }
-        Event::WaitFinished { .. } => line.steps += 1,
+        Event::WaitFinished { .. } | Event::Emitted { .. } => line.steps += 1,
         Event::StepReplayed { failure, .. } => line.steps += u64::from(failure.is_none()),
         Event::ProgramChanged { plan } => line.plan.clone_from(plan),
         Event::Suspended { .. } => line.status = RunStatus::Suspended,
@@ -58,6 +58,7 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
         | Event::StepStarted { .. }
         | Event::RoundRobin { .. }
         | Event::WaitStarted { .. }
+        | Event::RaceWon { .. }
         | Event::TimedOut { .. }
         | Event::BudgetRefused { .. } => {}
     }

@@ -145,6 +145,8 @@ async fn records_come_back_as_they_were(store: &dyn Store) {
         Event::StepCancelled { step: step(), usage, cost },
         Event::WaitStarted { step: step(), until: Time(i64::MAX) },
         Event::WaitFinished { step: step() },
+        Event::RaceWon { step: step(), arm: 1 },
+        Event::Emitted { step: step(), value: serde_json::Value::from("v") },
         Event::TimedOut { step: step() },
         Event::BudgetRefused { step: step(), message: String::from("m") },
         Event::Suspended { reason: String::from("r"), until: None },

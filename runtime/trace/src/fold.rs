@@ -42,6 +42,9 @@ pub struct Trace {
     pub duration_ms: u64,
     /// Steps in the order in which they started.
     pub steps: Vec<StepTrace>,
+    /// What the flows have emitted, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emitted: Vec<EmittedTrace>,
     /// Over all attempts of all steps.
     pub usage: Usage,
     /// Over all attempts of all steps.
@@ -87,6 +90,17 @@ pub struct Move {
     pub at: Time,
     /// The hash of the plan that it went by before.
     pub from: String,
+}
+
+/// A value that a flow handed out before it was done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EmittedTrace {
+    /// Its coordinate.
+    pub step: Coordinate,
+    /// When.
+    pub at: Time,
+    /// What.
+    pub value: serde_json::Value,
 }
 
 /// A step as the journal tells it.
@@ -189,6 +203,7 @@ impl Fold {
                 updated_at: Time(0),
                 duration_ms: 0,
                 steps: Vec::new(),
+                emitted: Vec::new(),
                 usage: Usage::default(),
                 cost: Cost::ZERO,
                 waits_for: None,
@@ -290,6 +305,17 @@ impl Fold {
                 entry.duration_ms = at.since(entry.started_at);
                 shown.duration_ms = Some(entry.duration_ms);
                 self.name_step(step, &mut shown);
+            }
+            Event::RaceWon { step, arm } => {
+                shown.event = EventKind::Branch;
+                shown.step = Some(step.clone());
+                shown.arm = Some(*arm);
+            }
+            Event::Emitted { step, value } => {
+                shown.event = EventKind::Emitted;
+                shown.step = Some(step.clone());
+                shown.result = Some(value.clone());
+                self.trace.emitted.push(EmittedTrace { step: step.clone(), at, value: value.clone() });
             }
             Event::TimedOut { step } => {
                 shown.event = EventKind::StepFailed;

@@ -8,5 +8,5 @@
 mod fold;
 mod run_event;
 
-pub use fold::{Fold, Move, StepStatus, StepTrace, Trace};
+pub use fold::{EmittedTrace, Fold, Move, StepStatus, StepTrace, Trace};
 pub use run_event::{EventError, EventKind, RunEvent};

@@ -39,7 +39,7 @@ kinds! {
     StepFailed "step_failed"
     /// A value that the flow emits: `result`.
     Emitted "emitted"
-    /// An arm was taken; for display only.
+    /// An arm was taken; for display only. With `arm`: this one has won the race that stands at `step`.
     Branch "branch"
     /// The run waits (`reason`, `until`), or was stopped from outside (`status` is then `interrupted`): it can be resumed.
     Suspended "suspended"
@@ -120,9 +120,13 @@ pub struct RunEvent {
     /// How the run ended, or why it stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<RunStatus>,
-    /// The step's or the run's result; present, and maybe `null`, in `step_finished` and a successful `run_finished`.
+    /// The step's or the run's result, or what is emitted; present, and maybe `null`, in `step_finished`, `emitted` and a
+    /// successful `run_finished`.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "known")]
     pub result: Option<serde_json::Value>,
+    /// Of a race: which arm has won, from 0, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<u32>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<EventError>,
@@ -221,6 +225,7 @@ impl RunEvent {
             duration_ms: None,
             status: None,
             result: None,
+            arm: None,
             error: None,
             next_at: None,
             until: None,

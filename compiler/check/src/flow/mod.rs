@@ -203,6 +203,7 @@ impl FlowCheck<'_> {
             doc: docs(&self.item.docs),
             params,
             returns: self.returns.clone().unwrap_or(Type::Null),
+            emits: self.emits.clone(),
             budget,
             slots: std::mem::take(&mut self.cx.slots),
             blocks: std::mem::take(&mut self.blocks),

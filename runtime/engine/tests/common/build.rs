@@ -90,6 +90,7 @@ impl FlowBuilder {
                 slots,
                 blocks: Vec::new(),
                 body: 0,
+                emits: None,
                 on_error: None,
             },
         }

@@ -126,6 +126,7 @@ fn plan(model: &str, settings: ModelSettings) -> Plan {
                 ],
             }],
             body: 0,
+            emits: None,
             on_error: None,
         }],
         allow: Vec::new(),
