@@ -49,12 +49,7 @@ fn hostile_programs_are_checked() {
     }
     println!("{count} programs, the slowest in {slowest:?}, {} MB at most; {fixes:?}", peak_memory() >> 20);
     // A text of chance may hold what one fix can't mend, or let be read for the first time what is wrong as well: seldom.
-    assert!(
-        fixes.stays <= 2 + fixes.alone / 50
-            && fixes.worse <= 5 + fixes.alone / 10
-            && fixes.idle <= 2 + fixes.made / 500,
-        "{fixes:?}"
-    );
+    assert!(fixes.stays <= 2 + fixes.alone / 500 && fixes.worse <= 5 + fixes.alone / 20, "{fixes:?}");
 }
 
 fn program(seed: u64, grammar: &Grammar, texts: &[String]) -> String {
@@ -84,8 +79,6 @@ struct Fixes {
     stays: u64,
     /// Of these, those with more problems afterwards than before.
     worse: u64,
-    /// Those that changed nothing: in a text with several lost brackets, what is out of place may have no better one.
-    idle: u64,
 }
 
 /// Checks a program and judges what is said; returns how long the check took.
@@ -107,6 +100,7 @@ fn examined(seed: u64, text: &str, fixes: &mut Fixes) -> Duration {
     for (problem, fix) in problems.iter().take(4).filter_map(|p| Some((p, p.fixes.first()?))) {
         no_overlap(fix, &shown);
         let mended = fix.apply(FileId(0), text);
+        assert!(mended != text, "`{}` changes nothing\n{}", fix.title, shown());
         let (_, left) = flow_syntax::parse(FileId(0), &mended);
         let at = problem.primary.at.span.start;
         let same = |p: &&Diagnostic| p.message == problem.message && p.primary.at.span.start == at;
@@ -115,7 +109,6 @@ fn examined(seed: u64, text: &str, fixes: &mut Fixes) -> Duration {
         fixes.made += 1;
         fixes.alone += u64::from(before == 1);
         fixes.worse += u64::from(before == 1 && errors(&left) > before);
-        fixes.idle += u64::from(mended == text);
         fixes.stays += u64::from(stays);
     }
     took
@@ -139,6 +132,8 @@ fn inside(problem: &Diagnostic, project: &Project, shown: &dyn Fn() -> String) {
     assert!(own || !problem.message.contains('\u{1}'), "{problem:#?}\n{}", shown());
     for fix in &problem.fixes {
         no_overlap(fix, shown);
+        let changed = fix.changes(|file| project.sources().text(file));
+        assert!(changed, "`{}` of {problem:#?}\nchanges nothing\n{}", fix.title, shown());
     }
 }
 

@@ -68,6 +68,8 @@ impl Project {
     pub(crate) fn new(layout: Layout, read: Read, checked: CheckedProgram) -> Project {
         let Read { sources, settings, mut diagnostics, units, lint_oks } = read;
         diagnostics.extend(checked.diagnostics.iter().cloned());
+        // No fix is offered that leaves all as it is.
+        diagnostics.iter_mut().for_each(|d| d.fixes.retain(|fix| fix.changes(|file| sources.text(file))));
         lint::apply(&lint_oks, checked.has_flow(), &mut diagnostics);
         diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.at, diagnostic.code));
         let modules = units.iter().map(|unit| (unit.name.clone(), unit.tree.file)).collect();

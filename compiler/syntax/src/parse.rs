@@ -37,7 +37,8 @@ pub fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
         parser.stray_docs(docs.iter().copied());
         (items, parser.diagnostics)
     };
-    let (items, diagnostics) = if deep { with_stack(run) } else { run() };
+    let (items, mut diagnostics) = if deep { with_stack(run) } else { run() };
+    keep_changes(&mut diagnostics, text);
     (File { file, text: Arc::from(text), items }, diagnostics)
 }
 
@@ -94,7 +95,14 @@ pub fn parse_expression(text: &str) -> (Expr, Vec<Diagnostic>) {
             diagnostic.fixes.iter_mut().flat_map(|f| &mut f.edits).for_each(|e| e.at.span = back(e.at.span));
         }
     }
+    keep_changes(&mut diagnostics, text);
     (expr, diagnostics)
+}
+
+/// Takes out the fixes that leave the text as it is: of a text of which pieces are read as something else, what a fix puts
+/// there may be what stands there.
+fn keep_changes(diagnostics: &mut [Diagnostic], text: &str) {
+    diagnostics.iter_mut().for_each(|d| d.fixes.retain(|fix| fix.changes(|_| text)));
 }
 
 /// Decodes a file that somebody has read. A file that is too large or isn't UTF-8 gives one diagnostic.
@@ -263,6 +271,7 @@ impl FileParser<'_> {
             let mut scanned = scan(&closed).items;
             if let (Some(one), true) = (scanned.pop(), scanned.is_empty())
                 && !one.faults.iter().any(|f| f.kind.is_open())
+                && closes_what_is_open(&one.faults, &patch)
             {
                 let next = stretch.faults.iter().find_map(|f| match f.kind {
                     FaultKind::OpenItem { next } if (next as usize) < self.text.len() => Some(next),
@@ -309,6 +318,7 @@ impl FileParser<'_> {
             let mut scanned = scan(&meant).items;
             if let (Some(one), true) = (scanned.pop(), scanned.is_empty())
                 && one.is_item
+                && closes_what_is_open(&one.faults, &patch)
             {
                 return self.patched(
                     base,
@@ -565,6 +575,11 @@ fn lose_header(patch: &mut Patch, outline: &Outline<'_>) -> bool {
 fn give_up(patch: &mut Patch, outline: &Outline<'_>, given_up: &mut Vec<Region>, region: Region) {
     patch.poison(outline.span(region.first, region.end));
     given_up.push(region);
+}
+
+/// Whether no bracket that a patch puts in closes nothing.
+fn closes_what_is_open(faults: &[Fault], patch: &Patch) -> bool {
+    !faults.iter().any(|f| f.kind == FaultKind::StrayClose && patch.span_back(f.span).is_empty())
 }
 
 fn line_breaks(text: &str, from: Fault, to: Fault) -> usize {

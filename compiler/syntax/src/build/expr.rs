@@ -76,8 +76,10 @@ impl Builder<'_> {
         }
         let mut operands = vec![first];
         let mut operators: Vec<(BinaryOp, Span)> = Vec::new();
+        let mut negated: Option<(Span, Name)> = None;
         loop {
             if let Some(pair) = cursor.take_if(Rule::infix) {
+                self.not_is(negated.take());
                 let op = binary_op(pair.as_str());
                 reduce(&mut operands, &mut operators, precedence(op) + u8::from(op == BinaryOp::Coalesce));
                 operators.push((op, span_of(&pair)));
@@ -91,6 +93,7 @@ impl Builder<'_> {
                 let end = span_of(&pair);
                 let variant = name(&Cursor::new(pair).take());
                 let span = tested.span.to(end);
+                negated = negated.map(|(_, first)| (span, first));
                 let kind = match tested.kind {
                     kind if matches!(variant.text.as_str(), "None" | "Null") => {
                         self.null_test(end);
@@ -101,7 +104,7 @@ impl Builder<'_> {
                     }
                     // Reported, and read as it was meant.
                     ExprKind::Unary(UnaryOp::Not, of) if bare_not && operators.len() == waiting => {
-                        self.not_is(span, &variant);
+                        negated = Some((span, variant.clone()));
                         let test = Expr { span, kind: ExprKind::Is(of, variant) };
                         ExprKind::Unary(UnaryOp::Not, Box::new(test))
                     }
@@ -113,14 +116,17 @@ impl Builder<'_> {
                 break;
             }
         }
+        self.not_is(negated);
         reduce(&mut operands, &mut operators, 0);
         operands.pop().expect("all operators are reduced")
     }
 
     /// G7: `!v is Stop` reads as `(!v) is Stop`, which nobody means.
-    fn not_is(&mut self, span: Span, variant: &Name) {
-        let inner = Span::new(span.start + 1, span.end);
-        let fixed = format!("!({})", self.text[inner.range()].trim_start());
+    fn not_is(&mut self, negated: Option<(Span, Name)>) {
+        let Some((span, variant)) = negated else { return };
+        let text = &self.text[span.range()];
+        let tested = text.trim_start_matches(|c: char| c == '!' || c.is_whitespace());
+        let fixed = format!("{}({tested})", text[..text.len() - tested.len()].trim_end());
         let at = self.at(span);
         self.diagnostics.push(
             Diagnostic::new(Code::UnexpectedToken, at, "`!` before `is` needs parentheses")

@@ -410,9 +410,10 @@ pub(super) fn header(place: &Place<'_>) -> Option<Diagnostic> {
             place
                 .error(at, "the type that is returned stands after `->`")
                 .help("write `-> T` after the parameters")
-                .fix("write `->`", Edit { at, text: String::new() }.at, " ->"),
+                .fix("write `->`", at, " ->"),
         ),
-        _ if typed(place.at) && place.word(place.at) != "emits" => Some(
+        // `flow main(n: int) in -> int`: what stands before the arrow is something else.
+        word if typed(place.at) && word != "emits" && !arrow_follows(place) => Some(
             place
                 .error(at, "the type that is returned stands after `->`")
                 .help("write `-> T` after the parameters")
@@ -420,6 +421,12 @@ pub(super) fn header(place: &Place<'_>) -> Option<Diagnostic> {
         ),
         _ => None,
     }
+}
+
+/// Whether an arrow stands between the place and the body.
+fn arrow_follows(place: &Place<'_>) -> bool {
+    let words = (place.at..place.outline.tokens.len()).map(|i| place.word(i));
+    words.take_while(|word| !matches!(*word, "{" | "=")).any(|word| word == "->")
 }
 
 /// `-> void`

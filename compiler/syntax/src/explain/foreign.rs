@@ -93,6 +93,23 @@ pub(super) fn late_head(place: &Place<'_>) -> Option<Diagnostic> {
         return None;
     }
     let block = &place.outline.blocks[region.block];
+    let head = |word: &str| {
+        block
+            .elements
+            .iter()
+            .copied()
+            .take(2)
+            .take_while(|&e| matches!(place.word(e), "budget" | "state") && place.word(e + 1) == "{")
+            .find(|&e| e < first && place.word(e) == word)
+    };
+    let before = block.elements.partition_point(|e| *e < first);
+    let stands = match word {
+        "budget" => before == 0 && block.parent.is_none(),
+        _ => before == 0 || before == 1 && head("budget").is_some(),
+    };
+    if stands {
+        return None;
+    }
     let diagnostic = place
         .error(place.span(first, first + 1), format!("`{word}` stands at the head of its block"))
         .help(if word == "state" {
@@ -104,14 +121,6 @@ pub(super) fn late_head(place: &Place<'_>) -> Option<Diagnostic> {
     if !closed || (word == "budget" && block.parent.is_some()) {
         return Some(diagnostic);
     }
-    let head = |word: &str| {
-        block
-            .elements
-            .iter()
-            .copied()
-            .take(2)
-            .find(|&e| e < first && place.word(e) == word && place.word(e + 1) == "{")
-    };
     let own = &place.outline.blocks.iter().find(|b| b.open == first + 1)?;
     // At the head the names that are bound before it aren't there yet.
     let bound = |name: &str| (block.open..first).any(|i| place.word(i) == "let" && place.word(i + 1) == name);

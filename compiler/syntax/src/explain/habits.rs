@@ -1,6 +1,8 @@
 //! The habits of other languages, each with its mend.
 
 use flow_diagnostics::{Code, Diagnostic, Edit};
+use flow_grammar::{FlowParser, Rule};
+use pest::Parser;
 
 use super::{Place, arms, declarations, foreign, help, rules, statements, switch, types, values};
 use crate::lexer::TokenKind;
@@ -804,21 +806,27 @@ fn bad_number(place: &Place<'_>) -> Option<Diagnostic> {
     let i = [place.at, place.at.wrapping_sub(1)].into_iter().find(|&i| {
         place.outline.kind(i) == Some(TokenKind::Number)
             && place.word(i).bytes().any(|b| b.is_ascii_alphabetic())
+            && !is_number(place.word(i))
     })?;
     let word = place.word(i);
     let at = place.span(i, i + 1);
     let digits = word.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(word.len());
     let (amount, unit) = word.split_at(digits);
     let diagnostic = Diagnostic::new(Code::BadNumber, at, format!("`{word}` is no number"));
-    Some(match unit_named(unit) {
-        Some(right) => diagnostic.help(format!("write `{amount}{right}`")).fix(
-            format!("write `{amount}{right}`"),
-            at,
-            format!("{amount}{right}"),
-        ),
+    let zero = if amount.starts_with('.') { "0" } else { "" };
+    let right = unit_named(unit).map(|unit| format!("{zero}{amount}{unit}")).filter(|right| is_number(right));
+    Some(match right {
+        Some(right) => {
+            diagnostic.help(format!("write `{right}`")).fix(format!("write `{right}`"), at, right.clone())
+        }
         None => diagnostic
             .help("durations have the units `d h m s ms us`, sizes `B KB MB GB`; names start with a letter"),
     })
+}
+
+/// Whether a word is a number, a duration or a size.
+fn is_number(word: &str) -> bool {
+    FlowParser::parse(Rule::signed, word).is_ok_and(|read| read.as_str().len() == word.len())
 }
 
 /// `loop.foo`

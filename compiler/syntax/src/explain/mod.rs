@@ -204,7 +204,7 @@ fn other_declaration(place: &Place<'_>) -> Option<Diagnostic> {
             );
         }
         word if keyword == 0 => {
-            let meant = near_keyword(word, |keyword| starts_as(place, keyword))?;
+            let meant = near_keyword(word, |keyword| keyword != word && starts_as(place, keyword))?;
             let message = format!("expected a declaration, found {}", found(place, 0));
             return Some(
                 place
@@ -234,7 +234,8 @@ fn other_declaration(place: &Place<'_>) -> Option<Diagnostic> {
 }
 
 fn similar_keyword(word: &str) -> Option<String> {
-    near_keyword(word, |_| true).map(|k| format!("a declaration with a similar name exists: `{k}`"))
+    near_keyword(word, |keyword| keyword != word)
+        .map(|k| format!("a declaration with a similar name exists: `{k}`"))
 }
 
 /// The keyword of a declaration that a word is near to, of those that fit.

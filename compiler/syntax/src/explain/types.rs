@@ -28,7 +28,7 @@ pub(super) fn lower_type(place: &Place<'_>) -> Option<Diagnostic> {
                 .fix(format!("write `{target}`"), at, target.clone()),
         );
     }
-    if !type_stands(place, i, 0) || crate::outline::is_reserved(word) {
+    if BUILT_IN.contains(&word) || !type_stands(place, i, 0) || crate::outline::is_reserved(word) {
         return None;
     }
     let diagnostic = Diagnostic::new(Code::UnknownType, at, format!("there is no type `{word}`"));
