@@ -184,8 +184,8 @@ pub struct Runs {
 pub enum RunsCommand {
     /// Lists runs, the newest first
     List(RunsList),
-    /// Shows a run: its steps, what they took, its result
-    Show(RunsOne),
+    /// Shows a run: its steps on a line of time, what they took, its result
+    Show(RunsShow),
     /// Prints the journal of a run
     Events(RunsOne),
 }
@@ -202,6 +202,27 @@ pub struct RunsList {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
     /// Prints one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub store: Store,
+}
+
+#[derive(Debug, Args)]
+pub struct RunsShow {
+    /// The run's id, or its first characters
+    pub id: String,
+    /// Shows one step: what it was called with, what came of each attempt, what was known after it. The end of its name
+    /// is enough, if no other ends so
+    #[arg(long, value_name = "STEP", conflicts_with_all = ["watch", "all"])]
+    pub step: Option<String>,
+    /// Follows the run until it ends: drawn anew on a terminal, a line for each step that ends in a pipe
+    #[arg(long)]
+    pub watch: bool,
+    /// Shows every step; on a terminal long groups are folded otherwise
+    #[arg(long)]
+    pub all: bool,
+    /// Prints the whole trace as JSON; with `--watch` an event a line, as `run --json` does
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

@@ -24,6 +24,7 @@ mod telling;
 mod terminal;
 mod text;
 mod values;
+mod waterfall;
 
 use std::process::ExitCode;
 

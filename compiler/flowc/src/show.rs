@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use flow_diagnostics::escape;
 use flow_runtime_api::{Cost, RunStatus, RunSummary, Time, Usage};
-use flow_trace::{RunEvent, StepStatus, Trace};
+use flow_trace::{Move, RunEvent, Trace};
 use serde_json::Value as Json;
 
 use crate::progress;
 use crate::table::{Table, column, numbers, remarks};
 use crate::terminal::{BOLD, RED};
 use crate::text;
+use crate::waterfall::{self, Look};
 
 /// Draws the list of runs. In a pipe ids are whole; on a terminal as long as it takes to tell them apart.
 pub fn list(runs: &[(RunSummary, bool)], now: Time, width: Option<usize>) -> String {
@@ -73,21 +74,23 @@ fn sum(usage: &Usage) -> String {
 }
 
 /// Draws one run: what it was, its steps, what came of it.
-pub fn run(trace: &Trace, alive: bool, width: Option<usize>, unicode: bool) -> String {
+pub fn run(trace: &Trace, now: Time, look: Look) -> String {
     let mut out = String::new();
     // Writing to a string can't fail.
-    let _ = write_run(trace, alive, width, unicode, &mut out);
+    let _ = write_run(trace, now, look, &mut out);
     out
 }
 
-fn write_run(
-    trace: &Trace,
-    alive: bool,
-    width: Option<usize>,
-    unicode: bool,
-    out: &mut String,
-) -> std::fmt::Result {
-    let mut fact = |name: &str, value: &str| writeln!(out, "{BOLD}{name:<8}{BOLD:#} {}", escape(value));
+fn write_run(trace: &Trace, now: Time, look: Look, out: &mut String) -> std::fmt::Result {
+    let mut fact = |name: &str, value: &str| {
+        let value = escape(value);
+        // On a terminal what is too long goes on below.
+        let lines = match look.width {
+            Some(width) => text::wrap(&value, width.saturating_sub(9).max(12)),
+            None => vec![value.into_owned()],
+        };
+        writeln!(out, "{BOLD}{name:<8}{BOLD:#} {}", lines.join("\n         "))
+    };
     fact("run", &trace.run.0)?;
     fact("flow", &trace.flow)?;
     fact("started", &trace.started_at.rfc3339())?;
@@ -96,13 +99,20 @@ fn write_run(
             trace.inputs.iter().map(|(name, value)| format!("{name}={}", brief(value, 60))).collect();
         fact("inputs", &inputs.join("  "))?;
     }
-    fact("status", &progress::summary(status(trace.status, alive), trace, unicode))?;
+    if let Some(of) = &trace.replay_of {
+        let from = of.from.as_ref().map(|step| format!(", anew from {step}")).unwrap_or_default();
+        fact("replays", &format!("{}{from}", of.run))?;
+    }
+    for Move { at, .. } in &trace.moves {
+        fact("moved", &format!("to another program, {}", at.rfc3339()))?;
+    }
+    fact("status", &progress::summary(status(trace.status, look.alive), trace, look.unicode))?;
     if let Some(reason) = &trace.waits_for {
         let due = trace.due_at.map(|at| format!(", due {}", at.rfc3339())).unwrap_or_default();
         fact("waits", &format!("{reason}{due}"))?;
     }
     out.push('\n');
-    out.push_str(&steps(trace, width));
+    out.push_str(&waterfall::draw(trace, now, look));
     if let Some(failure) = &trace.failure {
         let at = failure.step.as_ref().map(|step| format!("\n  at {}", escape(&step.0))).unwrap_or_default();
         writeln!(out, "\n{RED}{}{RED:#}: {}{at}", escape(&failure.kind), escape(&failure.message))?;
@@ -111,45 +121,6 @@ fn write_run(
         writeln!(out, "\n{BOLD}result{BOLD:#}\n{}", pretty(result))?;
     }
     Ok(())
-}
-
-fn steps(trace: &Trace, width: Option<usize>) -> String {
-    let mut table = Table::new([
-        column("STEP", 0),
-        column("STATUS", 0),
-        numbers("TIME", 1),
-        column("MODEL", 4),
-        numbers("TOKENS", 3),
-        numbers("COST", 2),
-        numbers("TRIES", 5),
-        remarks("WHY", 6),
-    ]);
-    for step in &trace.steps {
-        let model = step.model.as_deref().unwrap_or(&step.node);
-        let status = match step.status {
-            StepStatus::Running => "running",
-            StepStatus::Retrying => "retrying",
-            StepStatus::Waiting => "waiting",
-            StepStatus::Uncertain => "uncertain",
-            StepStatus::Succeeded => "done",
-            StepStatus::Failed => "failed",
-            StepStatus::Cancelled => "stopped",
-        };
-        table.row([
-            step.step.0.to_string(),
-            status.into(),
-            text::duration(step.duration_ms),
-            model.into(),
-            sum(&step.usage),
-            step.model.as_ref().map(|_| text::cost(&step.cost)).unwrap_or_default(),
-            if step.attempts > 1 { step.attempts.to_string() } else { String::new() },
-            step.failure
-                .as_ref()
-                .map(|why| text::fit(&why.to_string(), 120).into_owned())
-                .unwrap_or_default(),
-        ]);
-    }
-    if trace.steps.is_empty() { "no steps\n".into() } else { table.draw(width) }
 }
 
 /// Draws a run's journal, a line for each record.
@@ -183,16 +154,21 @@ pub fn object(run: &impl serde::Serialize) -> String {
     let mut object = serde_json::to_value(run).unwrap_or_default();
     outside(&mut object);
     // A run's steps are of the same form; inputs and results are the program's own.
-    let steps = object.get_mut("steps").and_then(Json::as_array_mut);
-    steps.into_iter().flatten().for_each(outside);
+    for part in ["steps", "active", "moves", "tries"] {
+        let parts = object.get_mut(part).and_then(Json::as_array_mut);
+        parts.into_iter().flatten().for_each(outside);
+    }
     object.to_string() + "\n"
 }
 
 fn outside(object: &mut Json) {
     let Some(fields) = object.as_object_mut() else { return };
-    for key in ["started_at", "updated_at", "finished_at", "due_at", "until"] {
+    for key in ["started_at", "updated_at", "finished_at", "due_at", "until", "from", "at"] {
         if let Some(at) = fields.get_mut(key) {
-            *at = at.as_i64().map_or(Json::Null, |at| Time(at).rfc3339().into());
+            // What is no number is no time: `moves` has a hash under `from`.
+            if let Some(time) = at.as_i64() {
+                *at = Time(time).rfc3339().into();
+            }
         }
     }
     if let Some(cost) = fields.remove("cost").and_then(|cost| serde_json::from_value::<Cost>(cost).ok()) {
@@ -343,6 +319,10 @@ mod tests {
         (fold.into_trace(), shown)
     }
 
+    fn look(width: Option<usize>, unicode: bool) -> Look {
+        Look { width, unicode, lines_max: Some(waterfall::LINES_MAX), alive: false }
+    }
+
     fn plain(text: &str) -> String {
         anstream::adapter::strip_str(text).to_string()
     }
@@ -358,8 +338,9 @@ mod tests {
     #[test]
     fn a_run_fits_40_and_120_columns() {
         let (trace, _) = trace();
-        insta::assert_snapshot!("run_40", plain(&run(&trace, false, Some(40), false)));
-        insta::assert_snapshot!("run_120", plain(&run(&trace, false, Some(120), true)));
+        insta::assert_snapshot!("run_40", plain(&run(&trace, Time(0), look(Some(40), false))));
+        insta::assert_snapshot!("run_pipe", plain(&run(&trace, Time(0), look(None, true))));
+        insta::assert_snapshot!("run_120", plain(&run(&trace, Time(0), look(Some(120), true))));
     }
 
     #[test]

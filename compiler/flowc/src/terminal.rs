@@ -68,6 +68,15 @@ impl Stream {
         table.width().map(usize::from).filter(|width| *width > 0).or(Some(80))
     }
 
+    /// Returns the lines of the terminal; 24 if that can't be told.
+    pub fn height(self) -> usize {
+        let size = match self {
+            Stream::Out => rustix::termios::tcgetwinsize(std::io::stdout()),
+            Stream::Err => rustix::termios::tcgetwinsize(std::io::stderr()),
+        };
+        size.ok().map(|size| usize::from(size.ws_row)).filter(|rows| *rows > 0).unwrap_or(24)
+    }
+
     /// Returns how diagnostics are drawn on it.
     pub fn look(self) -> Look {
         Look { width: self.width().unwrap_or(WIDTH_OF_A_FILE), color: self.color(), unicode: unicode() }

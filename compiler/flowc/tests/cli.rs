@@ -397,6 +397,78 @@ fn runs_are_listed_shown_and_found_by_prefix() {
 }
 
 #[test]
+fn a_step_is_shown_with_what_went_in_and_what_was_known_after_it() {
+    let folder = Folder::with(
+        "model default = \"ollama/llama3.2\"\n\
+         prompt tag(text: string, n: int) -> string { user: \"Tag ${n} of ${text}\" }\n\
+         flow label(text: string) -> [string] {\n  let ns = lists.range(30)\n\
+         \x20 return parallel for n in ns max 30 {\n    let one = tag(text, n)\n    yield one\n  }\n}\n\
+         flow main(text: string) -> [string] {\n  let tags = label(text)\n  return tags\n}\n",
+    );
+    folder.run(&["run", ".", "text=tides", "--simulate"]).ends_with(0);
+    let id =
+        folder.run(&["runs", "--json"]).ends_with(0).lines()[0]["run"].as_str().expect("an id").to_owned();
+    let show = |more: &[&str]| folder.run(&[&["runs", "show", &id], more].concat());
+    let step = show(&["--step", "n[7]/one", "--json"]).ends_with(0).json();
+    assert_eq!(step["arguments"], serde_json::json!({"text": "tides", "n": 7}));
+    assert_eq!(step["request"]["messages"][0]["parts"][0]["text"], "Tag 7 of tides");
+    assert_eq!((&step["state"]["n"], &step["state"]["one"]), (&7.into(), &step["result"]));
+    assert_eq!(step["tries"].as_array().map(Vec::len), Some(1));
+    let text = show(&["--step", "main/tags/n[7]/one"]).ends_with(0).out;
+    assert!(text.contains("\nn = 7\n") && text.contains("Tag 7 of tides"), "{text}");
+    // A flow that was called is a step, too.
+    let flow = show(&["--step", "main/tags", "--json"]).ends_with(0).json();
+    assert_eq!(flow["arguments"], serde_json::json!({"text": "tides"}));
+    assert_eq!(flow["state"]["tags"].as_array().map(Vec::len), Some(30));
+    let many = show(&["--step", "one"]).ends_with(2).err;
+    assert!(many.contains("30 steps end with `one`"), "{many}");
+    show(&["--step", "n[7]/on"]).ends_with(2);
+    show(&["--step", "one", "--watch"]).ends_with(2);
+    // A pipe has a line for each step, folded or not, and a run that is over is followed to its end at once.
+    assert_eq!(
+        show(&[])
+            .ends_with(0)
+            .out
+            .lines()
+            .filter(|line| line.contains("/one ") && line.contains(" done "))
+            .count(),
+        30
+    );
+    let watched = show(&["--watch"]).ends_with(0).out;
+    assert!(watched.lines().count() == 31 && watched.contains("succeeded in"), "{watched}");
+    assert_eq!(
+        show(&["--watch", "--json"]).ends_with(0).lines().last().expect("a line")["event"],
+        "run_finished"
+    );
+    let whole = show(&["--json"]).ends_with(0).json();
+    assert_eq!(whole["steps"].as_array().map(Vec::len), Some(30));
+    assert!(whole["active"][0]["from"].is_string(), "{whole}");
+}
+
+#[test]
+fn a_run_is_watched_while_another_process_executes_it() {
+    let (folder, server) = hanging();
+    let mut child = start_hanging(&folder, &server);
+    let id =
+        folder.run(&["runs", "--json"]).ends_with(0).lines()[0]["run"].as_str().expect("an id").to_owned();
+    let watch = folder
+        .command(&["runs", "show", &id, "--watch", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("flowc starts");
+    let shown = folder.run(&["runs", "show", &id]).ends_with(0).out;
+    assert!(shown.contains("running"), "{shown}");
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    // Nobody executes it any more, so there is nothing to wait for.
+    let watched = Ran::of(watch.wait_with_output().expect("ended")).ends_with(0).lines();
+    assert_eq!(watched[0]["event"], "run_started");
+    let shown = folder.run(&["runs", "show", &id]).ends_with(0).out;
+    assert!(shown.contains("cut off") || shown.contains("uncertain"), "{shown}");
+}
+
+#[test]
 fn a_failed_run_tells_why_and_where() {
     let folder =
         Folder::with("flow main(n: int) -> int {\n  fail too_small(\"n is ${n}\") if n < 3\n  return n\n}\n");

@@ -12,6 +12,7 @@ use flow_runtime_api::{
 use serde_json::Value as Json;
 
 use crate::frame::Frame;
+use crate::inspect::Probe;
 use crate::port::{AttemptId, Command, DEFAULT_MODEL, Input, ModelFacts, Notice, RunSettings, TimerId};
 use crate::replay::Replay;
 use crate::spend::{MeterId, Spend};
@@ -26,7 +27,7 @@ const TASKS_MAX: usize = 200_000;
 /// A run.
 pub struct Engine {
     plan: Arc<Plan>,
-    run: Run,
+    pub(crate) run: Run,
 }
 
 impl Engine {
@@ -173,6 +174,8 @@ pub(crate) struct Run {
     commands: Vec<Command>,
     inbox: VecDeque<Input>,
     pub replay: Option<Replay>,
+    /// What is looked for in the records.
+    pub probe: Option<Box<Probe>>,
     /// Statements left in this slice.
     pub fuel: u32,
     is_started: bool,
@@ -214,6 +217,7 @@ impl Run {
             commands: Vec::new(),
             inbox: VecDeque::new(),
             replay: None,
+            probe: None,
             fuel: SLICE,
             is_started: false,
             end: None,

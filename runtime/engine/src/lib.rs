@@ -9,6 +9,7 @@ mod effect;
 mod engine;
 mod frame;
 mod inputs;
+mod inspect;
 mod json;
 mod port;
 mod pure;
@@ -20,4 +21,5 @@ mod task;
 mod validate;
 
 pub use engine::Engine;
+pub use inspect::Inspection;
 pub use port::{AttemptId, Command, DEFAULT_MODEL, Input, ModelFacts, Notice, RunSettings, TimerId};

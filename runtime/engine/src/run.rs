@@ -45,6 +45,9 @@ impl Run {
             Some(Control::For(_)) => self.on_for(plan, task, outcome),
             Some(Control::Fork(_)) => self.on_fork(plan, task, outcome),
             Some(Control::Try(_)) => self.on_try(plan, task, outcome),
+            Some(Control::Wait(_) | Control::Step(_)) if self.probe.is_some() => {
+                self.probed(plan, task, outcome)
+            }
             Some(Control::Wait(_)) => self.on_wait(task, outcome),
             Some(Control::Step(_)) => self.on_step(plan, task, outcome),
             Some(Control::Call(_)) => self.on_call(plan, task, outcome),

@@ -163,6 +163,15 @@ fn round_robin_takes_turns() {
     let played = World::new(plan).play();
     let asked: Vec<_> = played.asked.iter().map(|asked| asked.model.as_str()).collect();
     assert_eq!(asked, ["p/a", "p/b", "p/a", "p/b"]);
+    let choices: Vec<_> = played
+        .records
+        .iter()
+        .filter_map(|record| match &record.event {
+            Event::RoundRobin { choices, .. } => Some((choices[0].turn, choices[0].chosen.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(choices, [(0, "a"), (1, "b"), (2, "a"), (3, "b")], "each choice is on record");
 }
 
 #[test]

@@ -29,6 +29,8 @@ use crate::secrets::Secrets;
 use crate::time::{RunClock, WallClock};
 use crate::{HostError, HostSettings, ProviderLimit, ResumeOptions, RunHandle, RunOptions, Settle};
 
+mod inspect;
+
 /// The provider whose answers are made up.
 pub(crate) const SIMULATE: &str = "simulate";
 
@@ -253,9 +255,14 @@ impl Host {
 
     /// Returns all records of a run, in order.
     pub async fn records(&self, run: &RunId) -> Result<Vec<Record>, HostError> {
+        self.records_from(run, 0).await
+    }
+
+    /// Returns the records of a run from a sequence number on.
+    pub async fn records_from(&self, run: &RunId, seq: u64) -> Result<Vec<Record>, HostError> {
         let mut records = Vec::new();
         loop {
-            let page = self.store.journal.read(run, records.len() as u64, PAGE).await;
+            let page = self.store.journal.read(run, seq + records.len() as u64, PAGE).await;
             let page = page.map_err(|error| HostError::of_store(error, None))?;
             let is_last = page.len() < PAGE as usize;
             records.extend(page);

@@ -27,6 +27,7 @@ mod time;
 pub use environment::Environment;
 pub use error::HostError;
 pub use facts::{Fact, FactStatus};
+pub use flow_engine::Inspection;
 pub use handle::{Interrupter, Outcome, RunHandle};
 pub use host::{Host, RunLine};
 pub use settings::{

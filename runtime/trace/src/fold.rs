@@ -38,6 +38,8 @@ pub struct Trace {
     pub started_at: Time,
     /// When its last record was appended.
     pub updated_at: Time,
+    /// When it was being executed.
+    pub active: Vec<Stretch>,
     /// Active time, without suspensions and interruptions, in milliseconds.
     pub duration_ms: u64,
     /// Steps in the order in which they started.
@@ -81,6 +83,16 @@ impl Trace {
     pub fn step(&self, coordinate: &str) -> Option<&StepTrace> {
         self.steps.iter().find(|step| step.step.0 == coordinate)
     }
+}
+
+/// A time in which a run was being executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// When it was begun or gone on with.
+    pub from: Time,
+    /// When it ended; none while it goes on, or if nobody has gone on after a crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
 }
 
 /// A run was moved to another program.
@@ -166,6 +178,16 @@ pub enum StepStatus {
     Cancelled,
 }
 
+impl StepStatus {
+    /// Whether the step hasn't ended.
+    pub fn is_open(self) -> bool {
+        matches!(
+            self,
+            StepStatus::Running | StepStatus::Retrying | StepStatus::Waiting | StepStatus::Uncertain
+        )
+    }
+}
+
 /// Folds records into a [`Trace`].
 #[derive(Clone, Debug)]
 pub struct Fold {
@@ -201,6 +223,7 @@ impl Fold {
                 status: RunStatus::Running,
                 started_at: Time(0),
                 updated_at: Time(0),
+                active: Vec::new(),
                 duration_ms: 0,
                 steps: Vec::new(),
                 emitted: Vec::new(),
@@ -241,6 +264,15 @@ impl Fold {
         self.trace
     }
 
+    /// Returns the trace of a run that nobody executes although it was left running: what was in flight is cut off.
+    pub fn into_cut_off(mut self) -> Trace {
+        if self.active_since.is_some() {
+            self.cut_off();
+            self.end_stretch(self.trace.updated_at);
+        }
+        self.trace
+    }
+
     /// Takes the next record and returns what is shown of it.
     pub fn apply(&mut self, record: &Record) -> RunEvent {
         let at = record.at;
@@ -248,6 +280,7 @@ impl Fold {
             self.begun = true;
             self.trace.started_at = at;
             self.active_since = Some(at);
+            self.trace.active.push(Stretch { from: at, until: None });
         }
         let mut shown = RunEvent::new(EventKind::Resumed, self.trace.run.clone(), at);
         shown.seq = Some(record.seq);
@@ -512,8 +545,10 @@ impl Fold {
         // After a crash the last record before is the last that is known to be active.
         if let Some(since) = self.active_since {
             self.active_ms += self.trace.updated_at.since(since);
+            self.end_stretch(self.trace.updated_at);
         }
         self.active_since = Some(at);
+        self.trace.active.push(Stretch { from: at, until: None });
         self.trace.updated_at = at;
         self.trace.status = RunStatus::Running;
         self.trace.waits_for = None;
@@ -597,9 +632,16 @@ impl Fold {
         entry.failure = failure.cloned();
     }
 
+    fn end_stretch(&mut self, at: Time) {
+        if let Some(last) = self.trace.active.last_mut() {
+            last.until.get_or_insert(at);
+        }
+    }
+
     fn pause(&mut self, at: Time, status: RunStatus) {
         if let Some(since) = self.active_since.take() {
             self.active_ms += at.since(since);
+            self.end_stretch(at);
         }
         self.trace.status = status;
     }

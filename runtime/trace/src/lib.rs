@@ -5,8 +5,12 @@
 //! `run --json`. It must not know a store, a terminal or the engine: what is shown while a run goes on and what is
 //! shown a year later come out of the same fold.
 
+mod attempts;
 mod fold;
 mod run_event;
+mod tree;
 
-pub use fold::{EmittedTrace, Fold, Move, StepStatus, StepTrace, Trace};
+pub use attempts::{Attempt, attempts};
+pub use fold::{EmittedTrace, Fold, Move, StepStatus, StepTrace, Stretch, Trace};
 pub use run_event::{EventError, EventKind, RunEvent};
+pub use tree::{Axis, Branch, Tree};

@@ -19,6 +19,13 @@ impl Run {
             Ok(args) => args,
             Err(outcome) => return Err(self.before_the_call(step, task, outcome)),
         };
+        if self.probe.is_some() {
+            let params = match step.target {
+                Target::Node(id) => &plan.nodes[id as usize].params,
+                Target::Flow(id) => &plan.flows[id as usize].params,
+            };
+            self.probe_arguments(plan, &coordinate.0, params.iter().zip(&args));
+        }
         match step.target {
             Target::Flow(id) => {
                 self.note_waiting(&coordinate, task.id);
@@ -32,7 +39,10 @@ impl Run {
                 let mut state = StepState { node, args, coordinate, ..StepState::default() };
                 (state.candidates, state.choices) = self.candidates(plan, step, node, None);
                 match self.prepare(plan, step, &state) {
-                    Ok(prepared) => state.prepared = Some(Box::new(prepared)),
+                    Ok(prepared) => {
+                        self.probe_request(&state.coordinate.0, &prepared);
+                        state.prepared = Some(Box::new(prepared));
+                    }
                     Err(failure) => {
                         let outcome = Outcome::Fail(Box::new(failure));
                         return Err(self.before_the_call(step, task, outcome));

@@ -1,5 +1,9 @@
 //! `flowc runs`: what has run, from the store.
 
+mod show;
+mod step;
+mod watch;
+
 use flow_host::Host;
 use flow_runtime_api::{RunFilter, RunId, RunStatus};
 use flow_trace::{Fold, RunEvent};
@@ -8,14 +12,14 @@ use crate::args::{Runs, RunsCommand, RunsList, RunsOne, Status, Store};
 use crate::clock;
 use crate::exit::{Code, Outcome, Stop};
 use crate::place::{self, Place};
-use crate::show;
+use crate::show as draw;
 use crate::terminal::{self, Stream};
 
 pub fn run(args: &Runs) -> Outcome {
     match &args.command {
         None => list(&args.list),
         Some(RunsCommand::List(args)) => list(args),
-        Some(RunsCommand::Show(args)) => show_one(args),
+        Some(RunsCommand::Show(args)) => show::run(args),
         Some(RunsCommand::Events(args)) => events(args),
     }
 }
@@ -35,26 +39,13 @@ fn list(args: &RunsList) -> Outcome {
     let runs = runtime.block_on(host.runs(&filter))?;
     if args.json {
         for run in &runs {
-            terminal::out(show::object(run))?;
+            terminal::out(draw::object(run))?;
         }
     } else if runs.is_empty() {
         terminal::err(format!("no runs in {}\n", Place::here()?.store(&args.store)?));
     } else {
         let runs: Vec<_> = runs.into_iter().map(|run| (run.summary, run.alive)).collect();
-        terminal::out(show::list(&runs, clock::now(), Stream::Out.width()))?;
-    }
-    Ok(Code::Done)
-}
-
-fn show_one(args: &RunsOne) -> Outcome {
-    let (host, runtime) = host(&args.store)?;
-    let run = runtime.block_on(host.find(&args.id))?;
-    let trace = runtime.block_on(host.trace(&run))?;
-    if args.json {
-        terminal::out(show::object(&trace))?;
-    } else {
-        let alive = runtime.block_on(host.alive(&run))?;
-        terminal::out(show::run(&trace, alive, Stream::Out.width(), terminal::unicode()))?;
+        terminal::out(draw::list(&runs, clock::now(), Stream::Out.width()))?;
     }
     Ok(Code::Done)
 }
@@ -68,7 +59,7 @@ fn events(args: &RunsOne) -> Outcome {
             terminal::out(event.to_line() + "\n")?;
         }
     } else {
-        terminal::out(show::events(&events, Stream::Out.width()))?;
+        terminal::out(draw::events(&events, Stream::Out.width()))?;
     }
     Ok(Code::Done)
 }
