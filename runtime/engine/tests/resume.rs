@@ -374,6 +374,22 @@ fn three_starts_without_an_end_are_enough() {
 }
 
 #[test]
+fn of_several_steps_without_an_end_the_first_fails_and_stops_the_others() {
+    let plan = parallel();
+    let mut crashing = world(&plan);
+    crashing.crash_after.extend([1, 2, 3]);
+    let played = crashing.play();
+    assert_eq!(played.failure.as_ref().unwrap().step.as_ref().unwrap().to_string(), "f/a");
+    let is_failure = |record: &Record| matches!(record.event, Event::StepFailed { .. });
+    assert_eq!(played.records.iter().filter(|record| is_failure(record)).count(), 1);
+    let failed = played.records.iter().position(is_failure).unwrap();
+    for kept in failed + 1..=played.records.len() {
+        let again = world(&plan).go_on(played.records[..kept].to_vec());
+        assert_eq!(end(&again), end(&played), "resumed after {kept} records");
+    }
+}
+
+#[test]
 fn an_orderly_interruption_is_no_crash_and_makes_the_cost_incomplete() {
     use flow_engine::{Command, Engine, Input};
     let mut world = world(&sequential());

@@ -134,6 +134,12 @@ impl Run {
     fn start_step(&mut self, plan: &Plan, task: &mut Task, step: &Step) {
         let (id, meter, exempt) = (task.id, task.meter, task.exempt);
         let Some(state) = task.step_mut().filter(|state| state.stage == Stage::Starting) else { return };
+        // Decided here, one step after the other, so that the first failure can stop the others.
+        if state.starts >= STARTS_MAX {
+            let message = format!("started {STARTS_MAX} times without an end");
+            let failure = Failure::new(Kind::Unavailable, message);
+            return self.fail_step(task, failure, Usage::default(), Cost::ZERO, 0);
+        }
         let facts = self.facts(state.candidates.get(state.candidate).copied());
         if let Some(message) = self.refusal(plan, meter, exempt, state.node, facts) {
             let step = state.coordinate.clone();
@@ -450,10 +456,6 @@ impl Run {
             if let Some(state) = task.step_mut() {
                 if !repeatable(state.node) {
                     state.stage = Stage::Uncertain;
-                } else if state.starts >= STARTS_MAX {
-                    let message = format!("started {STARTS_MAX} times without an end");
-                    let failure = Failure::new(Kind::Unavailable, message);
-                    self.fail_step(&mut task, failure, Usage::default(), Cost::ZERO, 0);
                 } else {
                     state.stage = Stage::Starting;
                     self.starting.push_back(id);
