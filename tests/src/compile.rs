@@ -155,6 +155,23 @@ pub fn all_bounds(files: &[(String, Vec<u8>)]) -> anyhow::Result<Vec<Bound>> {
         .ok_or_else(|| anyhow::anyhow!("the program has errors\n{}", told(&project, project.check())))
 }
 
+/// Plans a program's flow, and returns the bounds of all of its flows.
+///
+/// # Errors
+/// What is wrong with the program.
+pub fn plan_and_bounds(files: &[(String, Vec<u8>)]) -> anyhow::Result<(Arc<Plan>, Vec<Bound>)> {
+    let project = open(files);
+    let wrong: Vec<_> =
+        project.check().iter().filter(|one| one.severity() == Severity::Error).cloned().collect();
+    anyhow::ensure!(wrong.is_empty(), "the program has errors\n{}", told(&project, &wrong));
+    let bounds = project.bounds().ok_or_else(|| anyhow::anyhow!("the program has no bounds"))?;
+    match plan_of(&project) {
+        Ok(plan) => Ok((Arc::new(plan), bounds)),
+        Err(PlanError::Problems(wrong)) => anyhow::bail!("no plan\n{}", told(&project, &wrong)),
+        Err(error) => anyhow::bail!("no plan: {error:?}"),
+    }
+}
+
 fn plan_of(project: &Project) -> Result<Plan, PlanError> {
     match project.plan(None) {
         Err(PlanError::Ambiguous { known }) => project.plan(known.first().map(String::as_str)),

@@ -22,7 +22,7 @@ use crate::script::{Reply, ReplyKind, Script};
 /// Inputs to the engine at most: a case is small, so more is a run that goes in a circle.
 const INPUTS_MAX: usize = 100_000;
 /// When every run starts: 2026-01-01T00:00:00Z.
-const START: Time = Time(1_767_225_600_000);
+pub(crate) const START: Time = Time(1_767_225_600_000);
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +83,7 @@ fn has_uncertain_step(records: &[Record]) -> bool {
     !open.is_empty()
 }
 
-fn settings(plan: &Plan) -> RunSettings {
+pub(crate) fn settings(plan: &Plan) -> RunSettings {
     let facts = |provider: &str, model: &str, url: Option<&str>| ModelFacts {
         name: format!("{provider}/{model}").into(),
         price: catalogue::price_at(provider, model, url, None),

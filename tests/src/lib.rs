@@ -15,4 +15,5 @@ pub mod program;
 pub mod programs;
 pub mod script;
 pub mod server;
+pub mod sim;
 pub mod unparse;
