@@ -188,6 +188,8 @@ pub enum RunsCommand {
     Show(RunsShow),
     /// Prints the journal of a run
     Events(RunsOne),
+    /// Deletes runs that have been over for long, and what only they need
+    Gc(RunsGc),
 }
 
 #[derive(Debug, Args)]
@@ -198,14 +200,69 @@ pub struct RunsList {
     /// Only runs in this state
     #[arg(long, value_enum)]
     pub status: Option<Status>,
+    /// Only runs started since: `2h` ago, a day as 2026-11-22, or a time as 2026-11-22T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub since: Option<Moment>,
+    /// Only runs started before that time
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub until: Option<Moment>,
     /// So many at most
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
     /// Prints one JSON object a line
     #[arg(long)]
     pub json: bool,
+    /// Prints comma-separated values, titles first
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
     #[command(flatten)]
     pub store: Store,
+}
+
+#[derive(Debug, Args)]
+pub struct RunsGc {
+    /// How long a run is kept after its end
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = text::parse_duration_ms)]
+    pub older_than: u64,
+    /// Only runs that ended so
+    #[arg(long, value_enum)]
+    pub status: Option<Ended>,
+    /// Deletes nothing, tells how many would go
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Prints a JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub store: Store,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Ended {
+    Succeeded,
+    Failed,
+    Cancelled,
+    Unrecorded,
+}
+
+/// A time, or how long ago it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Milliseconds since 1970.
+    At(i64),
+    /// In milliseconds.
+    Ago(u64),
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    let day =
+        || Some(text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp());
+    if let Some(at) = text.parse::<jiff::Timestamp>().ok().or_else(day) {
+        return Ok(Moment::At(at.as_millisecond()));
+    }
+    let wrong = || "a duration as `2h`, a day as `2026-11-22` or a time as `2026-11-22T08:00:00Z`".into();
+    text::parse_duration_ms(text).map(Moment::Ago).map_err(|_| wrong())
 }
 
 #[derive(Debug, Args)]

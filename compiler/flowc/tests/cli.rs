@@ -469,6 +469,56 @@ fn a_run_is_watched_while_another_process_executes_it() {
 }
 
 #[test]
+fn runs_are_chosen_by_time_and_written_as_csv() {
+    let folder = Folder::with(
+        "flow main(n: int) -> int {\n  fail odd(\"=1+1, \\\"n\\\" is ${n}\") if n % 2 == 1\n  return n\n}\n\
+         flow other(n: int) -> int {\n  return n\n}\n",
+    );
+    folder.run(&["run", ".", "n=1"]).ends_with(3);
+    folder.run(&["run", ".", "n=2"]).ends_with(0);
+    folder.run(&["run", ".", "other", "n=2"]).ends_with(0);
+    let count = |more: &[&str]| folder.run(&[&["runs", "--json"], more].concat()).ends_with(0).lines().len();
+    assert_eq!((count(&[]), count(&["--flow", "main"]), count(&["--status", "failed"])), (3, 2, 1));
+    assert_eq!((count(&["--since", "1h"]), count(&["--since", "2999-01-01"])), (3, 0));
+    assert_eq!((count(&["--until", "1h"]), count(&["--until", "2999-01-01T00:00:00Z"])), (0, 3));
+    assert_eq!(count(&["--limit", "2"]), 2);
+    folder.run(&["runs", "--since", "yesterday"]).ends_with(2);
+    folder.run(&["runs", "--csv", "--json"]).ends_with(2);
+    let csv = folder.run(&["runs", "--csv", "--flow", "main"]).ends_with(0).out;
+    let lines: Vec<_> = csv.split_terminator("\r\n").collect();
+    assert_eq!(lines.len(), 3, "{csv}");
+    assert!(lines[0].starts_with("run,flow,status,") && lines[1].contains(",main,succeeded,false,"), "{csv}");
+    assert!(lines[2].contains(",\"odd: =1+1, \"\"n\"\" is 1\","), "{csv}");
+}
+
+#[test]
+fn old_runs_are_deleted_and_those_that_can_go_on_are_kept() {
+    let folder = Folder::with(
+        "flow main(n: int) -> int {\n  fail odd(\"odd\") if n % 2 == 1\n  wait 2h\n  return n\n}\n\
+         flow done() -> [int] {\n  return lists.range(20_000)\n}\n",
+    );
+    folder.run(&["run", ".", "main", "n=1"]).ends_with(3);
+    folder.run(&["run", ".", "main", "n=2", "--wait-max", "0s"]).ends_with(4);
+    for _ in 0..3 {
+        folder.run(&["run", ".", "done"]).ends_with(0);
+    }
+    let count = || folder.run(&["runs", "--json"]).ends_with(0).lines().len();
+    assert!(folder.run(&["runs", "gc"]).ends_with(0).out.starts_with("0 runs"), "30 days are kept");
+    let dry = folder.run(&["runs", "gc", "--older-than", "0s", "--dry-run"]).ends_with(0).out;
+    assert!(dry.starts_with("4 runs that ended before") && dry.ends_with("would be deleted\n"), "{dry}");
+    assert_eq!(count(), 5);
+    let gone = folder.run(&["runs", "gc", "--older-than", "0s", "--status", "failed"]).ends_with(0).out;
+    assert!(gone.starts_with("1 run ") && count() == 4, "{gone}");
+    let gone = folder.run(&["runs", "gc", "--older-than", "0s", "--json"]).ends_with(0).json();
+    assert_eq!(gone["runs"], 3);
+    assert!(gone["freed_bytes"].as_u64().is_some_and(|bytes| bytes > 50_000), "{gone}");
+    let left = folder.run(&["runs", "--json"]).ends_with(0).lines();
+    assert_eq!((left.len(), &left[0]["status"]), (1, &"suspended".into()));
+    folder.run(&["resume", left[0]["run"].as_str().expect("an id"), "--wait-max", "0s"]).ends_with(4);
+    folder.run(&["runs", "gc", "--status", "suspended"]).ends_with(2);
+}
+
+#[test]
 fn a_failed_run_tells_why_and_where() {
     let folder =
         Folder::with("flow main(n: int) -> int {\n  fail too_small(\"n is ${n}\") if n < 3\n  return n\n}\n");

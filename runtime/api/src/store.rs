@@ -12,12 +12,9 @@ pub enum StoreError {
     /// There is no such run or plan.
     #[error("{0} is not in this store")]
     Missing(String),
-    /// The store is full, read-only, unreachable: the environment has to be mended.
+    /// The store is full, read-only, locked, unreachable: the environment has to be mended.
     #[error("{0}")]
     Unavailable(String),
-    /// Another program has locked the store for longer than is waited for; it may be free a moment later.
-    #[error("{0}")]
-    Locked(String),
     /// What is stored can't be read.
     #[error("{0}")]
     Corrupt(String),
@@ -77,6 +74,10 @@ pub trait Journal: Send + Sync {
     /// and large values that no other run names. Returns those that were there and are gone. All or nothing: a hundred at
     /// a time keep other writers waiting for a moment only.
     async fn delete(&self, runs: &[RunId], now: Time) -> Result<Vec<RunId>, StoreError>;
+
+    /// Returns how much the store holds, in bytes: in all, and of that what was given free and is used again for what
+    /// comes.
+    async fn size(&self) -> Result<(u64, u64), StoreError>;
 }
 
 /// Large values, once each, by the SHA-256 of their bytes.
@@ -120,6 +121,10 @@ pub struct RunFilter {
     pub status: Option<RunStatus>,
     /// Started since.
     pub since: Option<Time>,
+    /// Started before.
+    pub until: Option<Time>,
+    /// Over, with nothing on record since this time.
+    pub ended_before: Option<Time>,
     /// At most so many; 0 is 100.
     pub limit: u32,
 }

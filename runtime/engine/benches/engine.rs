@@ -79,7 +79,6 @@ fn ask(into: u32) -> Statement {
         into: Some(into),
         extract: None,
         catch: None,
-        undo: None,
     }))
 }
 

@@ -10,8 +10,8 @@ use flow_ir::plan::{NodeKind, SecretPiece};
 use flow_ir::{Name, Plan};
 use flow_providers::tape::{Recorder, Tape};
 use flow_runtime_api::{
-    Clock, Event, Failure, Kind, Lease, Record, RunFilter, RunId, RunSummary, Scrubber, Simulation,
-    StoreError, Time,
+    Clock, Event, Failure, Kind, Lease, Record, RunFilter, RunId, RunStatus, RunSummary, Scrubber,
+    Simulation, StoreError, Time,
 };
 use flow_storage::{SqliteOptions, Store, this_process};
 use flow_trace::{Fold, Trace};
@@ -25,7 +25,6 @@ use crate::lease::Keeper;
 use crate::models::Models;
 use crate::outside::{Outside, Parts, tape_refused};
 use crate::queue::Queues;
-use crate::recording::Recording;
 use crate::secrets::Secrets;
 use crate::time::{RunClock, WallClock};
 use crate::{HostError, HostSettings, ProviderLimit, ResumeOptions, RunHandle, RunOptions, Settle};
@@ -97,11 +96,7 @@ pub(crate) struct Manner {
 impl Host {
     /// Prepares to carry out runs. Cheap: no file and no server is touched before it is needed.
     pub fn open(settings: HostSettings) -> Result<Host, HostError> {
-        let options = SqliteOptions {
-            synchronous: settings.synchronous,
-            on_wait: settings.on_wait.clone(),
-            ..SqliteOptions::default()
-        };
+        let options = SqliteOptions { synchronous: settings.synchronous, ..SqliteOptions::default() };
         let store = Store::open(&settings.store, options);
         let scrubber = Scrubber::default();
         let registry = flow_providers::Registry::new(scrubber.clone());
@@ -223,6 +218,30 @@ impl Host {
             lines.push(RunLine { summary, alive });
         }
         Ok(lines)
+    }
+
+    /// Returns ids of runs that were over before a time, so many at most; with a status only those that ended so.
+    pub async fn ended(
+        &self,
+        before: Time,
+        status: Option<RunStatus>,
+        limit: u32,
+    ) -> Result<Vec<RunId>, HostError> {
+        let filter = RunFilter { status, ended_before: Some(before), limit, ..RunFilter::default() };
+        let found =
+            self.store.journal.runs(&filter).await.map_err(|error| HostError::of_store(error, None))?;
+        Ok(found.into_iter().map(|line| line.run).collect())
+    }
+
+    /// Deletes runs with all that only they name, but for those that are being executed; returns which are gone.
+    pub async fn delete(&self, runs: &[RunId]) -> Result<Vec<RunId>, HostError> {
+        let gone = self.store.journal.delete(runs, self.clock.now()).await;
+        gone.map_err(|error| HostError::of_store(error, None))
+    }
+
+    /// Returns the bytes of the store: in all, and what of it is free for what comes.
+    pub async fn size(&self) -> Result<(u64, u64), HostError> {
+        self.store.journal.size().await.map_err(|error| HostError::of_store(error, None))
     }
 
     /// Whether a process executes the run now.
@@ -467,30 +486,18 @@ impl Host {
         let run = lease.run.clone();
         let (events, shown) = mpsc::unbounded_channel();
         let (interrupter, interrupted) = Interrupter::new();
-        let on_failure = self.settings.on_failure;
-        let keeper = Keeper::start(
-            lease,
-            self.store.leases.clone(),
-            self.clock.clone(),
-            self.settings.lease_ttl_ms,
-            on_failure,
-        );
-        let recording = Recording::new(
-            run.clone(),
-            self.store.journal.clone(),
-            keeper.lease().fence,
-            next_seq,
-            on_failure,
-        );
+        let keeper =
+            Keeper::start(lease, self.store.leases.clone(), self.clock.clone(), self.settings.lease_ttl_ms);
         let executor = Executor {
             run: run.clone(),
             machine,
             outside: Arc::new(outside),
-            recording,
+            journal: self.store.journal.clone(),
             scrubber: self.scrubber.clone(),
             keeper,
             clock: RunClock::new(self.clock.clone(), fold.trace().updated_at),
             fold,
+            next_seq,
             events,
             interrupted,
             stream: manner.stream,

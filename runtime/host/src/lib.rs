@@ -19,7 +19,6 @@ mod lease;
 mod models;
 mod outside;
 mod queue;
-mod recording;
 mod secrets;
 mod settings;
 mod simulated;
@@ -32,6 +31,5 @@ pub use flow_engine::Inspection;
 pub use handle::{Interrupter, Outcome, RunHandle};
 pub use host::{Host, RunLine};
 pub use settings::{
-    HostSettings, OnFailure, OnWait, Price, ProviderLimit, ResumeOptions, RunOptions, Settle, StoreUrl,
-    Synchronous, store_url,
+    HostSettings, Price, ProviderLimit, ResumeOptions, RunOptions, Settle, StoreUrl, Synchronous, store_url,
 };

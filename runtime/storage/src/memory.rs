@@ -121,6 +121,10 @@ impl Journal for MemoryStore {
                     && filter.flow.as_ref().is_none_or(|flow| *flow == run.line.flow)
                     && filter.status.is_none_or(|status| status == run.line.status)
                     && filter.since.is_none_or(|since| run.line.started_at >= since)
+                    && filter.until.is_none_or(|until| run.line.started_at < until)
+                    && filter
+                        .ended_before
+                        .is_none_or(|before| run.line.status.is_final() && run.line.updated_at < before)
             })
             .collect();
         found.sort_by_key(|run| std::cmp::Reverse((run.line.started_at, run.no)));
@@ -149,6 +153,15 @@ impl Journal for MemoryStore {
             plans.retain(|hash, _| runs.values().any(|run| run.line.plan == *hash));
         }
         Ok(gone)
+    }
+
+    async fn size(&self) -> Result<(u64, u64), StoreError> {
+        let state = self.state();
+        let plans = state.plans.values().map(String::len);
+        let blobs = state.blobs.values().map(Vec::len);
+        let events = state.runs.values().flat_map(|run| &run.records);
+        let events = events.map(|record| serde_json::to_vec(&record.event).map_or(0, |event| event.len()));
+        Ok((plans.chain(blobs).chain(events).sum::<usize>() as u64, 0))
     }
 }
 

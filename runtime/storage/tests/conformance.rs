@@ -152,8 +152,6 @@ async fn records_come_back_as_they_were(store: &dyn Store) {
         Event::Suspended { reason: String::from("r"), until: None },
         Event::Resumed {},
         Event::Interrupted {},
-        Event::UndoRegistered { step: step() },
-        Event::UndoDropped { step: step() },
         Event::CancelRequested {},
         Event::Unrecorded { reason: String::from("r") },
         ended(RunStatus::Failed),
@@ -294,6 +292,9 @@ async fn runs_are_listed_newest_first_and_filtered(store: &dyn Store) {
     assert_eq!(names(RunFilter { limit: 1, ..all() }).await, ["r2"]);
     assert_eq!(names(RunFilter { flow: Some(String::from("f")), ..all() }).await, ["r2", "r0"]);
     assert_eq!(names(RunFilter { since: Some(Time(10)), ..all() }).await, ["r2", "r1"]);
+    assert_eq!(names(RunFilter { until: Some(Time(10)), ..all() }).await, ["r0"]);
+    let ended = RunFilter { ended_before: Some(Time(1_000)), ..all() };
+    assert!(names(ended).await.is_empty(), "none is over");
     assert!(names(RunFilter { status: Some(RunStatus::Failed), ..all() }).await.is_empty());
     assert_eq!(names(RunFilter { status: Some(RunStatus::Running), ..all() }).await.len(), 3);
 }

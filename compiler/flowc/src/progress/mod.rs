@@ -99,9 +99,7 @@ impl View {
             | EventKind::ProgramChanged
             | EventKind::ModelChosen
             | EventKind::Unrecorded
-            | EventKind::Branch
-            | EventKind::UndoRegistered
-            | EventKind::UndoDropped => None,
+            | EventKind::Branch => None,
         }
     }
 

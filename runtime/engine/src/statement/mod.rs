@@ -8,6 +8,5 @@ mod fork;
 mod group;
 mod leave;
 mod repeat;
-pub(crate) mod saga;
 mod step;
 mod wait;

@@ -158,16 +158,7 @@ pub fn joined(parts: Vec<Expr>) -> Expr {
 }
 
 pub fn step(name: &str, target: Target, args: Vec<Expr>, into: Option<SlotId>) -> Step {
-    Step {
-        segment: name.into(),
-        target,
-        args,
-        with: With::default(),
-        into,
-        extract: None,
-        catch: None,
-        undo: None,
-    }
+    Step { segment: name.into(), target, args, with: With::default(), into, extract: None, catch: None }
 }
 
 pub fn ask(name: &str, node: NodeId, arg: Expr, into: SlotId) -> Statement {

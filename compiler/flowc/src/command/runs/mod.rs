@@ -1,14 +1,16 @@
 //! `flowc runs`: what has run, from the store.
 
+mod csv;
+mod gc;
 mod show;
 mod step;
 mod watch;
 
 use flow_host::Host;
-use flow_runtime_api::{RunFilter, RunId, RunStatus};
+use flow_runtime_api::{RunFilter, RunId, RunStatus, Time};
 use flow_trace::{Fold, RunEvent};
 
-use crate::args::{Runs, RunsCommand, RunsList, RunsOne, Status, Store};
+use crate::args::{Moment, Runs, RunsCommand, RunsList, RunsOne, Status, Store};
 use crate::clock;
 use crate::exit::{Code, Outcome, Stop};
 use crate::place::{self, Place};
@@ -21,6 +23,7 @@ pub fn run(args: &Runs) -> Outcome {
         Some(RunsCommand::List(args)) => list(args),
         Some(RunsCommand::Show(args)) => show::run(args),
         Some(RunsCommand::Events(args)) => events(args),
+        Some(RunsCommand::Gc(args)) => gc::run(args),
     }
 }
 
@@ -33,14 +36,18 @@ fn list(args: &RunsList) -> Outcome {
     let filter = RunFilter {
         flow: args.flow.clone(),
         status: args.status.map(status),
-        since: None,
+        since: args.since.map(time),
+        until: args.until.map(time),
         limit: args.limit,
+        ..RunFilter::default()
     };
     let runs = runtime.block_on(host.runs(&filter))?;
     if args.json {
         for run in &runs {
             terminal::out(draw::object(run))?;
         }
+    } else if args.csv {
+        terminal::out(csv::write(&runs))?;
     } else if runs.is_empty() {
         terminal::err(format!("no runs in {}\n", Place::here()?.store(&args.store)?));
     } else {
@@ -48,6 +55,14 @@ fn list(args: &RunsList) -> Outcome {
         terminal::out(draw::list(&runs, clock::now(), Stream::Out.width()))?;
     }
     Ok(Code::Done)
+}
+
+/// A time, or so long before now.
+fn time(moment: Moment) -> Time {
+    match moment {
+        Moment::At(at) => Time(at),
+        Moment::Ago(ago_ms) => Time(clock::now().0.saturating_sub(i64::try_from(ago_ms).unwrap_or(i64::MAX))),
+    }
 }
 
 fn events(args: &RunsOne) -> Outcome {
