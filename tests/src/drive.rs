@@ -114,6 +114,7 @@ enum Due {
     Answered(AttemptId, Result<Answer, Failure>, Option<Usage>, u64),
     Fetched(AttemptId, Result<HttpAnswer, Failure>, u64),
     Timer(TimerId),
+    Cancel,
 }
 
 struct Driver<'a> {
@@ -149,7 +150,11 @@ impl<'a> Driver<'a> {
                 *used.entry(step.0.to_string()).or_default() += 1;
             }
         }
-        let (asked, queue) = (HashMap::new(), BTreeMap::new());
+        let (asked, mut queue) = (HashMap::new(), BTreeMap::new());
+        let is_cancelled = records.iter().any(|record| matches!(record.event, Event::CancelRequested {}));
+        if let Some(after_ms) = script.cancel_after_ms.filter(|_| !is_cancelled) {
+            queue.insert((START.after_ms(after_ms), 0), Due::Cancel);
+        }
         Driver { plan, script, engine, records, used, asked, queue, count: 0, now, end: None }
     }
 
@@ -177,6 +182,7 @@ impl<'a> Driver<'a> {
                 }
                 Due::Fetched(attempt, result, duration_ms) => Input::Fetched { attempt, result, duration_ms },
                 Due::Timer(timer) => Input::Due { timer },
+                Due::Cancel => Input::Cancel,
             };
         }
         bail!("the run doesn't end")
@@ -238,7 +244,7 @@ impl<'a> Driver<'a> {
             }
             Command::Abort(gone) => self.queue.retain(|_, due| match due {
                 Due::Answered(attempt, ..) | Due::Fetched(attempt, ..) => *attempt != gone,
-                Due::Timer(_) => true,
+                Due::Timer(_) | Due::Cancel => true,
             }),
             Command::SetTimer(timer, at) => {
                 self.count += 1;
@@ -275,6 +281,9 @@ fn in_time(reply: &Reply, timeout_ms: u64) -> Result<(), Failure> {
 }
 
 fn failure(kind: &str, message: &str) -> Failure {
+    if kind == "missing" {
+        return Failure::missing(message);
+    }
     Failure { kind: kind.into(), message: message.to_owned(), step: None, retry_at: None, missing: false }
 }
 
@@ -364,6 +373,9 @@ impl Outcome {
                 Event::WaitFinished { step } => {
                     lines.push(format!("{step} {} => done", waits.remove(step).unwrap_or_default()));
                 }
+                Event::UndoRegistered { step } => lines.push(format!("{step} => undo registered")),
+                Event::UndoDropped { step } => lines.push(format!("{step} => undo dropped")),
+                Event::CancelRequested {} => lines.push(String::from("=> cancel")),
                 Event::TimedOut { step } => lines.push(format!("{step} => timeout")),
                 Event::BudgetRefused { step, message } => {
                     lines.push(format!("{step} => no budget: {message}"))

@@ -10,6 +10,7 @@ pub const ALL: &[&str] = &[
     "step with",
     "step extract",
     "step catch",
+    "step undo",
     "do",
     "do catch",
     "if",
@@ -31,6 +32,7 @@ pub const ALL: &[&str] = &[
     "parallel for catch",
     "try catch",
     "try finally",
+    "saga",
     "fail",
     "fail error",
     "wait",
@@ -96,6 +98,7 @@ fn of_statement(statement: &Statement, forms: &mut Vec<&'static str>) {
             forms.extend(catch.as_ref().map(|_| "try catch"));
             forms.extend(finally.map(|_| "try finally"));
         }
+        Statement::Saga { .. } => forms.push("saga"),
         Statement::Fail { .. } => forms.push("fail"),
         Statement::Rethrow { .. } => forms.push("fail error"),
         Statement::Wait { until, .. } => forms.push(if *until { "wait until" } else { "wait" }),
@@ -121,4 +124,5 @@ fn of_step(step: &Step, forms: &mut Vec<&'static str>) {
     forms.extend((step.with != Default::default()).then_some("step with"));
     forms.extend(step.extract.as_ref().map(|_| "step extract"));
     forms.extend(step.catch.as_ref().map(|_| "step catch"));
+    forms.extend(step.undo.as_ref().map(|_| "step undo"));
 }

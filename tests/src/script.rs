@@ -12,6 +12,8 @@ pub struct Script {
     pub inputs: Map<String, Json>,
     /// By coordinate; used in order.
     pub replies: HashMap<String, Vec<Reply>>,
+    /// `cancel after 2s`: when the run is asked to stop for good, in milliseconds from its start.
+    pub cancel_after_ms: Option<u64>,
 }
 
 /// What comes of an attempt.
@@ -58,6 +60,11 @@ impl Script {
             self.inputs.insert(name.to_owned(), serde_json::from_str(value)?);
             return Ok(());
         }
+        if first == "cancel" {
+            let time = rest.strip_prefix("after ").context("`cancel after 2s`")?;
+            self.cancel_after_ms = Some(millis(time)?);
+            return Ok(());
+        }
         let (sign, rest) = rest.split_once(' ').context("`= JSON`, `! kind \"message\"`")?;
         let (kind, rest) = match sign {
             "=" => json(rest).map(|(value, rest)| (ReplyKind::Value(value), rest))?,
@@ -80,11 +87,7 @@ impl Script {
         while let [word, more @ ..] = words {
             words = match (*word, more) {
                 ("after", [time, more @ ..]) => {
-                    let (number, scale) = match time.strip_suffix("ms") {
-                        Some(number) => (number, 1),
-                        None => (time.strip_suffix('s').context("`after 2s`")?, 1000),
-                    };
-                    reply.after_ms = number.parse::<u64>()? * scale;
+                    reply.after_ms = millis(time)?;
                     more
                 }
                 ("usage", [input, output, more @ ..]) => {
@@ -97,6 +100,15 @@ impl Script {
         self.replies.entry(first.to_owned()).or_default().push(reply);
         Ok(())
     }
+}
+
+/// Reads `2s` or `5ms`.
+fn millis(time: &str) -> anyhow::Result<u64> {
+    let (number, scale) = match time.strip_suffix("ms") {
+        Some(number) => (number, 1),
+        None => (time.strip_suffix('s').context("`after 2s`")?, 1000),
+    };
+    Ok(number.parse::<u64>()? * scale)
 }
 
 /// Reads a JSON value at the beginning of a text.
@@ -119,7 +131,7 @@ mod tests {
     #[test]
     fn every_form_of_a_line() {
         let script = Script::parse(
-            "input n = 3\nmain/a = {\"x\": 1} after 2s usage 10 20\nmain/a ~ \"{\" after 5ms\n\nmain/b ! timeout \"slow\"\nmain/c status 404 \"gone\"\n",
+            "input n = 3\nmain/a = {\"x\": 1} after 2s usage 10 20\nmain/a ~ \"{\" after 5ms\n\nmain/b ! timeout \"slow\"\nmain/c status 404 \"gone\"\ncancel after 3s\n",
         )
         .expect("it is of the form");
         assert_eq!(script.inputs["n"], 3);
@@ -129,6 +141,7 @@ mod tests {
             matches!(&script.replies["main/b"][0].kind, ReplyKind::Failure(kind, _) if kind == "timeout")
         );
         assert!(matches!(&script.replies["main/c"][0].kind, ReplyKind::Status(404, _)));
+        assert_eq!(script.cancel_after_ms, Some(3_000));
         assert!(Script::parse("main/a").is_err() && Script::parse("main/a = {").is_err());
         assert!(Script::parse("main/a = 1 later").is_err());
     }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use flow_diagnostics::escape;
 use flow_host::{
-    Environment, Host, HostError, HostSettings, Price, ProviderLimit, StoreUrl, Synchronous, store_url,
+    Environment, Host, HostError, HostSettings, OnFailure, OnWait, Price, ProviderLimit, StoreUrl,
+    Synchronous, store_url,
 };
 use flow_project::{Settings, World, WorldError, settings};
 use flow_source::Sources;
@@ -13,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::args::Store;
 use crate::disk::Disk;
 use crate::exit::{Code, Stop};
+use crate::terminal::{self, YELLOW};
 use crate::{follow, problems};
 
 /// A folder with a `flow.toml`, or none.
@@ -78,6 +80,15 @@ impl Place {
             Some(settings::Synchronous::Full) => Synchronous::Full,
             Some(settings::Synchronous::Normal) | None => Synchronous::Normal,
         };
+        told.on_failure = match self.settings.on_failure {
+            Some(settings::OnFailure::Continue) => OnFailure::Continue,
+            Some(settings::OnFailure::Stop) | None => OnFailure::Stop,
+        };
+        if let Some(lease_s) = self.settings.lease_s {
+            told.lease_ttl_ms = u64::from(lease_s) * 1000;
+        }
+        told.on_wait =
+            Some(OnWait::new(|line| terminal::err(format!("{YELLOW}{}{YELLOW:#}\n", escape(line)))));
         told.default_model = self.settings.default_model.clone();
         told.limits = self
             .settings

@@ -173,7 +173,7 @@ fn end(ended: Result<Finished, HostError>, run: &RunId, told: &Told, stopped_by:
         }
         Err(HostError::Failed { failure, trace, .. }) => {
             terminal::err(failed(&failure, &told.places));
-            if told.flags.is_kept {
+            if told.flags.is_kept && trace.unrecorded.is_none() {
                 let show = format!("flowc runs show {run}{}", told.flags.store);
                 terminal::err(format!("  see every step with {BOLD}{show}{BOLD:#}\n"));
             }
@@ -237,6 +237,9 @@ fn last_line(ended: &str, trace: &Trace) -> String {
 
 /// The lines that go on with a run: one, or for each step of uncertain outcome two.
 fn resume_lines(run: &RunId, trace: &Trace, told: &Told) -> String {
+    if trace.unrecorded.is_some() {
+        return String::from("its store failed, so that it can't be resumed\n");
+    }
     let open: Vec<_> = trace.uncertain().collect();
     if open.is_empty() || !told.flags.is_kept {
         return resume_line(run, told);

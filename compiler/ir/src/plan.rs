@@ -490,6 +490,11 @@ pub enum Statement {
         /// What runs however it ends.
         finally: Option<BlockId>,
     },
+    /// `saga { … }`: what its steps have registered with `undo` runs if a failure leaves it.
+    Saga {
+        /// What runs.
+        block: BlockId,
+    },
     /// `fail kind("…")`.
     Fail {
         /// The kind.
@@ -755,6 +760,18 @@ pub struct Step {
     /// `catch`; its `into` is the step's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catch: Option<Catch>,
+    /// What takes the step back; there is a saga around it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Box<Undo>>,
+}
+
+/// `undo void_payment(order.id)`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The call, of the segment `undo`, whose result nobody takes. It reads what was known before the step, and `result`.
+    pub call: Step,
+    /// The slot of `result`: what the step gave, or null if that isn't known.
+    pub result: SlotId,
 }
 
 /// `.field`, `[i]`, `as T` after a call.

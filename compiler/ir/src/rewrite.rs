@@ -281,6 +281,7 @@ fn statement(statement: &mut Statement, to: &mut dyn Rewrite) {
         | Statement::Parallel { .. }
         | Statement::Race(_)
         | Statement::Try { .. }
+        | Statement::Saga { .. }
         | Statement::Break
         | Statement::Continue => {}
         Statement::ParallelFor(each) => {
@@ -304,6 +305,7 @@ fn step(step: &mut Step, to: &mut dyn Rewrite) {
     step.args.iter_mut().for_each(|value| expr(value, to));
     step.with.model.iter_mut().for_each(|model| model_ref(model, to));
     step.extract.iter_mut().for_each(|extract| expr(&mut extract.value, to));
+    step.undo.iter_mut().for_each(|undo| self::step(&mut undo.call, to));
 }
 
 fn params(params: &mut [Param], to: &mut dyn Rewrite) {

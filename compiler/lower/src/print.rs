@@ -6,7 +6,7 @@ use flow_ir::Value;
 use flow_ir::expr::{Entry, Expr, Pattern, Piece, RunValue, SlotId};
 use flow_ir::plan::{
     Block, BlockId, Catch, Flow, LoopTest, ModelKind, ModelRef, ModelSettings, Node, NodeKind, Plan, Prompt,
-    SecretPiece, SecretText, Statement, Target,
+    SecretPiece, SecretText, Statement, Step, Target,
 };
 use flow_ir::value::Key;
 
@@ -185,36 +185,17 @@ impl BlockWriter<'_> {
                 );
             }
             Statement::Step(step) => {
-                let target = match step.target {
-                    Target::Node(id) => &p.plan.nodes[id as usize].name,
-                    Target::Flow(id) => &p.plan.flows[id as usize].name,
-                };
-                let args: Vec<_> = step.args.iter().map(|value| p.expr(value)).collect();
-                let mut with = String::new();
-                if let Some(model) = step.with.model {
-                    let _ = write!(with, " model {}", p.model(model));
-                }
-                for (name, value) in [
-                    ("retry", step.with.retry.map(u64::from)),
-                    ("timeout_ms", step.with.timeout_ms),
-                    ("repair", step.with.repair.map(u64::from)),
-                ] {
-                    if let Some(value) = value {
-                        let _ = write!(with, " {name} {value}");
-                    }
-                }
                 let extract = step
                     .extract
                     .as_ref()
                     .map(|extract| format!(" then {} -> {}", p.slot(extract.raw), p.expr(&extract.value)))
                     .unwrap_or_default();
-                let _ = writeln!(
-                    out,
-                    "{pad}{}step {target}({}) [{}]{with}{extract}",
-                    self.into(&step.into),
-                    args.join(", "),
-                    step.segment
-                );
+                let undo = step
+                    .undo
+                    .as_ref()
+                    .map(|undo| format!(" undo {}", p.call(&undo.call)))
+                    .unwrap_or_default();
+                let _ = writeln!(out, "{pad}{}step {}{extract}{undo}", self.into(&step.into), p.call(step));
                 self.catch(&step.catch, depth, out);
             }
             Statement::Do { segment, block, into, catch } => {
@@ -304,6 +285,10 @@ impl BlockWriter<'_> {
                     let _ = writeln!(out, "{pad}- finally");
                     self.block(*block, depth + 1, out);
                 }
+            }
+            Statement::Saga { block } => {
+                let _ = writeln!(out, "{pad}saga");
+                self.block(*block, depth + 1, out);
             }
             Statement::Fail { kind, message } => {
                 let _ = writeln!(out, "{pad}fail {kind} {}", p.expr(message));
@@ -396,6 +381,28 @@ impl Printer<'_> {
             Some(name) => name.to_string(),
             None => format!("${slot}"),
         }
+    }
+
+    /// What is called with what, and under which policy.
+    fn call(&self, step: &Step) -> String {
+        let target = match step.target {
+            Target::Node(id) => &self.plan.nodes[id as usize].name,
+            Target::Flow(id) => &self.plan.flows[id as usize].name,
+        };
+        let mut with = String::new();
+        if let Some(model) = step.with.model {
+            let _ = write!(with, " model {}", self.model(model));
+        }
+        for (name, value) in [
+            ("retry", step.with.retry.map(u64::from)),
+            ("timeout_ms", step.with.timeout_ms),
+            ("repair", step.with.repair.map(u64::from)),
+        ] {
+            if let Some(value) = value {
+                let _ = write!(with, " {name} {value}");
+            }
+        }
+        format!("{target}({}) [{}]{with}", self.list(&step.args), step.segment)
     }
 
     fn model(&self, model: ModelRef) -> String {

@@ -26,6 +26,10 @@ pub struct Settings {
     pub storage_url: Option<String>,
     /// `[storage] synchronous`.
     pub synchronous: Option<Synchronous>,
+    /// `[storage] on_failure`.
+    pub on_failure: Option<OnFailure>,
+    /// `[storage] lease_s`.
+    pub lease_s: Option<u32>,
     /// `[secrets] dir`: relative to the project's folder.
     pub secrets_dir: Option<String>,
     /// `[prices."provider/model"]`.
@@ -48,6 +52,15 @@ pub enum Synchronous {
     Normal,
     /// They survive a crash of the machine.
     Full,
+}
+
+/// What becomes of a run whose store fails while it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It stops.
+    Stop,
+    /// It goes on without a record.
+    Continue,
 }
 
 /// A price given by the project: nano-dollars per million tokens.
@@ -201,6 +214,30 @@ pub const KEYS: &[Key] = &[
         },
     },
     Key {
+        section: "storage",
+        key: "on_failure",
+        takes: "\"stop\" or \"continue\"",
+        doc: "A run whose store fails: `stop`: it stops before anything more is done; `continue`: it goes on without a record, says so, and can't be resumed.",
+        set: |s, _, v| {
+            s.on_failure = Some(match v.text()?.as_str() {
+                "stop" => OnFailure::Stop,
+                "continue" => OnFailure::Continue,
+                _ => return None,
+            });
+            Some(())
+        },
+    },
+    Key {
+        section: "storage",
+        key: "lease_s",
+        takes: "a whole number from 1 to 65,536",
+        doc: "Seconds after which another machine may take over a run whose process has gone silent; without it 15.",
+        set: |s, _, v| {
+            s.lease_s = Some(v.count()?);
+            Some(())
+        },
+    },
+    Key {
         section: "secrets",
         key: "dir",
         takes: "the path of a folder",
@@ -289,6 +326,8 @@ impl Key {
             ("name", _) => "\"my-project\"",
             ("url", _) => "\"sqlite:.flow/flow.db\"",
             ("synchronous", _) => "\"normal\"",
+            ("on_failure", _) => "\"stop\"",
+            ("lease_s", _) => "15",
             ("dir", _) => "\"./secrets\"",
             ("entry", _) => "\"main.flow\"",
             (_, DOLLARS) => "0.25",
@@ -466,6 +505,7 @@ mod tests {
             TEXT => ("\"x\"", "3"),
             DOLLARS => ("0.25", "\"free\""),
             "\"normal\" or \"full\"" => ("\"full\"", "\"off\""),
+            "\"stop\" or \"continue\"" => ("\"continue\"", "\"off\""),
             takes if takes.starts_with("a whole number") => ("3", "0"),
             takes if takes.starts_with("a model") => ("\"ollama/x\"", "\"x\""),
             takes if takes.contains(".flow") => ("\"a.flow\"", "\"a.txt\""),

@@ -159,6 +159,17 @@ pub enum Event {
         #[serde(default)]
         cost: Cost,
     },
+    /// A step that is about to be made is taken back if a failure leaves its saga, unless it is known not to have
+    /// happened. What takes it back is a step of its own, beneath it: `STEP/undo`.
+    UndoRegistered {
+        /// The step that would be taken back.
+        step: Coordinate,
+    },
+    /// The step is known not to have happened: there is nothing to take back.
+    UndoDropped {
+        /// The step that would have been taken back.
+        step: Coordinate,
+    },
     /// A `wait` began.
     WaitStarted {
         /// Which step.

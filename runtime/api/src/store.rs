@@ -12,9 +12,12 @@ pub enum StoreError {
     /// There is no such run or plan.
     #[error("{0} is not in this store")]
     Missing(String),
-    /// The store is full, read-only, locked, unreachable: the environment has to be mended.
+    /// The store is full, read-only, unreachable: the environment has to be mended.
     #[error("{0}")]
     Unavailable(String),
+    /// Another program has locked the store for longer than is waited for; it may be free a moment later.
+    #[error("{0}")]
+    Locked(String),
     /// What is stored can't be read.
     #[error("{0}")]
     Corrupt(String),

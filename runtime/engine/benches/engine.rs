@@ -79,6 +79,7 @@ fn ask(into: u32) -> Statement {
         into: Some(into),
         extract: None,
         catch: None,
+        undo: None,
     }))
 }
 

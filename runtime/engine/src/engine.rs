@@ -16,7 +16,7 @@ use crate::inspect::Probe;
 use crate::port::{AttemptId, Command, DEFAULT_MODEL, Input, ModelFacts, Notice, RunSettings, TimerId};
 use crate::replay::Replay;
 use crate::spend::{MeterId, Spend};
-use crate::task::{Call, Control, Interrupt, Outcome, Task, TaskId};
+use crate::task::{Call, Control, Outcome, Task, TaskId};
 use crate::{inputs, validate};
 
 /// Statements that one input may run before the host is asked to come back, so that it stays able to cancel.
@@ -87,6 +87,12 @@ impl Engine {
         let Some(node) = node else { return Err(Failure::new(Kind::BadValue, "there is no such node")) };
         let read = self.run.decode(&self.plan, answer, &node.returns);
         read.map(drop).map_err(|violations| Failure::new(Kind::BadShape, crate::json::describe(&violations)))
+    }
+
+    /// Has a run that goes on stop for good before anything of it does: as [`Input::Cancel`], but what was in flight
+    /// isn't taken up first.
+    pub fn cancel_first(&mut self) {
+        self.run.cancel_first = true;
     }
 
     /// Whether the run is over: nothing more will come of any input.
@@ -180,14 +186,19 @@ pub(crate) struct Run {
     pub fuel: u32,
     is_started: bool,
     /// How the first flow ended.
-    end: Option<End>,
+    pub end: Option<End>,
+    /// Whether it was asked to stop for good.
+    pub is_cancelled: bool,
+    /// Whether that is to happen before anything else goes on.
+    pub cancel_first: bool,
     is_over: bool,
 }
 
-struct End {
-    status: RunStatus,
-    result: Option<Json>,
-    failure: Option<Failure>,
+/// How a run ends.
+pub(crate) struct End {
+    pub status: RunStatus,
+    pub result: Option<Json>,
+    pub failure: Option<Failure>,
 }
 
 impl Run {
@@ -221,6 +232,8 @@ impl Run {
             fuel: SLICE,
             is_started: false,
             end: None,
+            is_cancelled: false,
+            cancel_first: false,
             is_over: false,
         }
     }
@@ -243,6 +256,7 @@ impl Run {
             Input::Start => {}
             _ if !self.is_started => return Vec::new(),
             Input::Cancel => self.cancel(),
+            Input::GiveUp { after_ms } => self.give_up(after_ms),
             // What arrives while a long computation goes on has to wait for its end, else the order of what happened
             // would depend on the speed of the machine.
             other => self.inbox.push_back(other),
@@ -385,21 +399,7 @@ impl Run {
             Input::Simulated { attempt, result } => self.simulated(plan, attempt, result),
             Input::Due { timer } => self.timer_due(timer),
             Input::Settle { step, answer } => self.settle_step(plan, &step, answer),
-            Input::Start | Input::Cancel => {}
-        }
-    }
-
-    fn cancel(&mut self) {
-        self.emit(Event::CancelRequested {});
-        self.stop_all();
-    }
-
-    /// Stops the first task, and with it all others.
-    pub(crate) fn stop_all(&mut self) {
-        let failure = Box::new(Failure::new(Kind::Cancelled, "the run was cancelled"));
-        let first = self.tasks.iter().flatten().find(|task| task.parent.is_none()).map(|task| task.id);
-        if let Some(id) = first {
-            self.interrupt(id, Interrupt { depth: None, failure });
+            Input::Start | Input::Cancel | Input::GiveUp { .. } => {}
         }
     }
 
@@ -410,6 +410,10 @@ impl Run {
                 Ok(result) => End { status: RunStatus::Succeeded, result: Some(result), failure: None },
                 Err(failure) => End { status: RunStatus::Failed, result: None, failure: Some(failure) },
             },
+            // Who asked it to stop has to know what wasn't taken back.
+            Outcome::Interrupt(interrupt) if interrupt.failure.built_in() == Some(Kind::UndoFailed) => {
+                End { status: RunStatus::Failed, result: None, failure: Some(*interrupt.failure) }
+            }
             Outcome::Interrupt(interrupt) => {
                 End { status: RunStatus::Cancelled, result: None, failure: Some(*interrupt.failure) }
             }

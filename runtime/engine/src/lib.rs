@@ -4,6 +4,7 @@
 //! not know a clock, a network, a store or a provider: the host carries commands out, in order, and feeds back what came
 //! of them. Everything between two effects is computed, and computed again after a crash from the events alone.
 
+mod cancel;
 mod coordinate;
 mod effect;
 mod engine;

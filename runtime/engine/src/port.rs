@@ -103,8 +103,13 @@ pub enum Input {
         /// Its result as JSON of the node's type, else nothing changes; none to run it again.
         answer: Option<serde_json::Value>,
     },
-    /// Stop for good: run clean-up, then end as cancelled.
+    /// Stop for good: run clean-up, then end as cancelled. Asked again it does nothing.
     Cancel,
+    /// The clean-up of a cancelled run has had its time: end it as it stands.
+    GiveUp {
+        /// How much that was.
+        after_ms: u64,
+    },
 }
 
 /// What the engine tells the host. Carried out in order; what follows an `Append` waits until it is committed.

@@ -20,7 +20,9 @@ pub(crate) struct Replay {
     /// What waits for a record, by its coordinate.
     waiting: HashMap<Coordinate, TaskId>,
     /// What the program has failed, stopped or begun by itself, so that a record of it should follow.
-    expected: IndexMap<(Own, Coordinate), Event>,
+    expected: IndexMap<(Own, Coordinate), (u64, Event)>,
+    /// How many were expected so far.
+    count: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +30,8 @@ enum Own {
     Failed,
     Cancelled,
     Waiting,
+    Registered,
+    Dropped,
 }
 
 /// Why records and program don't meet.
@@ -44,9 +48,12 @@ impl Replay {
             Event::StepFailed { step, .. } => (Own::Failed, step.clone()),
             Event::StepCancelled { step, .. } => (Own::Cancelled, step.clone()),
             Event::WaitStarted { step, .. } => (Own::Waiting, step.clone()),
+            Event::UndoRegistered { step } => (Own::Registered, step.clone()),
+            Event::UndoDropped { step } => (Own::Dropped, step.clone()),
             _ => return,
         };
-        self.expected.insert(key, event.clone());
+        self.count += 1;
+        self.expected.insert(key, (self.count, event.clone()));
     }
 
     fn meets(&mut self, own: Own, step: &Coordinate) -> bool {
@@ -78,16 +85,21 @@ impl Run {
             last = record.at;
         }
         let missing = self.replay.take().map(|replay| replay.expected).unwrap_or_default();
+        let mut missing: Vec<_> = missing.into_values().collect();
+        missing.sort_by_key(|(made, _)| *made);
         self.now = now;
         self.emit(Event::Resumed {});
         // A store that lost the end of a commit has lost these: they follow from what it kept.
-        for event in missing.into_values() {
+        for (_, event) in missing {
             if let Event::StepCancelled { usage, cost, .. } = &event {
                 self.count(usage, cost);
             }
             self.emit(event);
         }
         self.orphan_all(last);
+        if self.cancel_first {
+            self.cancel();
+        }
         self.take_up_orphans(plan);
         self.set_all_timers();
     }
@@ -145,6 +157,14 @@ impl Run {
                 self.move_timer(timer, until);
                 Ok(())
             }
+            Event::UndoRegistered { step } => match self.meets(Own::Registered, &step) {
+                true => Ok(()),
+                false => Err((step, "was to be taken back, but isn't reached now")),
+            },
+            Event::UndoDropped { step } => match self.meets(Own::Dropped, &step) {
+                true => Ok(()),
+                false => Err((step, "had nothing to take back, but has now")),
+            },
             Event::WaitFinished { step } => {
                 let found = self.waiting_task(&step).and_then(|task| match task.stack.last()?.control {
                     Control::Wait(timer) => Some((task.id, timer)),
@@ -345,6 +365,7 @@ impl Run {
                 && matches!(state.stage, Stage::Sent(_))
             {
                 state.stage = Stage::Orphan;
+                state.in_doubt = true;
                 cut += self.cost_of_cut(state);
                 self.spend.end(meter, last);
             }

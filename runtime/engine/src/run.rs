@@ -7,6 +7,7 @@ use flow_runtime_api::{Event, Failure, Kind};
 use crate::effect::Stage;
 use crate::engine::Run;
 use crate::port::Command;
+use crate::statement::saga::take_over;
 use crate::task::{Control, Interrupt, Outcome, Task, TaskId, Turn};
 
 impl Run {
@@ -48,6 +49,7 @@ impl Run {
             Some(Control::Wait(_) | Control::Step(_)) if self.probe.is_some() => {
                 self.probed(plan, task, outcome)
             }
+            Some(Control::Saga(_)) => self.on_saga(plan, task, outcome),
             Some(Control::Wait(_)) => self.on_wait(task, outcome),
             Some(Control::Step(_)) => self.on_step(plan, task, outcome),
             Some(Control::Call(_)) => self.on_call(plan, task, outcome),
@@ -118,6 +120,7 @@ impl Run {
             Statement::Parallel { branches } => self.fork(plan, task, branches),
             Statement::ParallelFor(parallel) => self.fork_for(plan, task, parallel),
             Statement::Try { body, .. } => Ok(self.enter_try(task, *body)),
+            Statement::Saga { block } => Ok(self.enter_saga(task, *block)),
             Statement::Fail { kind, message } => self.fail(plan, task, kind, message),
             Statement::Rethrow { error } => self.rethrow(plan, task, error),
             Statement::Wait { segment, value, until } => self.wait(plan, task, segment, value, *until),
@@ -249,7 +252,9 @@ impl Run {
             children = if task.wake.is_none() { self.stop_waiting(&mut task) } else { Vec::new() };
             match task.stack.last_mut().map(|scope| &mut scope.control) {
                 Some(Control::Fork(fork)) if !children.is_empty() => {
-                    fork.leaving = Some(Outcome::Interrupt(interrupt));
+                    let mut leaving = Outcome::Interrupt(interrupt);
+                    take_over(&mut leaving, fork.leaving.take().unwrap_or(Outcome::Next));
+                    fork.leaving = Some(leaving);
                 }
                 _ => {
                     let is_queued = task.wake.replace(Outcome::Interrupt(interrupt)).is_some();
@@ -264,7 +269,7 @@ impl Run {
     }
 
     /// Stops what a task waits for. Returns the branches that have to stop first.
-    fn stop_waiting(&mut self, task: &mut Task) -> Vec<TaskId> {
+    pub(crate) fn stop_waiting(&mut self, task: &mut Task) -> Vec<TaskId> {
         match task.stack.last_mut().map(|scope| &mut scope.control) {
             Some(Control::Fork(fork)) if !fork.catching => fork.live.values().copied().collect(),
             Some(Control::Wait(timer)) => {
@@ -290,7 +295,11 @@ impl Run {
                 task.pending = Some(pending);
                 outcome
             }
-            Some(pending) => Outcome::Interrupt(pending),
+            Some(pending) => {
+                let mut leaving = Outcome::Interrupt(pending);
+                take_over(&mut leaving, outcome);
+                leaving
+            }
             None => outcome,
         }
     }

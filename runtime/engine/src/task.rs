@@ -12,6 +12,7 @@ use crate::effect::{Stage, StepState};
 use crate::frame::{Frame, Writes};
 use crate::port::TimerId;
 use crate::spend::MeterId;
+use crate::statement::saga::Saga;
 
 pub(crate) type TaskId = u32;
 
@@ -73,6 +74,8 @@ pub(crate) enum Control {
     Fork(Box<Fork>),
     /// `try`.
     Try(Phase),
+    /// `saga`.
+    Saga(Box<Saga>),
     /// `wait`.
     Wait(TimerId),
     /// A step.
@@ -251,6 +254,7 @@ impl Task {
         self.stack.iter().skip(above).any(|scope| match &scope.control {
             Control::Try(phase) => matches!(phase, Phase::Finally(_)),
             Control::Call(call) => call.on_error.is_some(),
+            Control::Saga(saga) => saga.is_undoing(),
             _ => false,
         })
     }

@@ -3,7 +3,8 @@
 use flow_ir::Plan;
 use flow_ir::expr::SlotId;
 use flow_ir::plan::{
-    BlockId, Branch, Catch, Flow, ModelKind, ModelRef, NodeKind, Statement, Target, VERSION, is_known_version,
+    BlockId, Branch, Catch, Flow, ModelKind, ModelRef, NodeKind, Statement, Step, Target, VERSION,
+    is_known_version,
 };
 use flow_runtime_api::{Failure, Kind};
 
@@ -90,28 +91,27 @@ impl Checker<'_> {
         })
     }
 
+    fn step(&self, step: &Step) -> bool {
+        let target = match step.target {
+            Target::Node(id) => {
+                self.plan.nodes.get(id as usize).is_some_and(|node| node.params.len() == step.args.len())
+            }
+            Target::Flow(id) => {
+                self.plan.flows.get(id as usize).is_some_and(|flow| flow.params.len() == step.args.len())
+            }
+        };
+        target
+            && step.with.model.is_none_or(|model| is_model(self.plan, model))
+            && self.slots(step.into)
+            && self.slots(step.extract.as_ref().map(|extract| extract.raw))
+            && self.catch(&step.catch)
+            && step.undo.as_ref().is_none_or(|undo| self.slots([undo.result]) && self.step(&undo.call))
+    }
+
     fn statement(&self, statement: &Statement) -> bool {
         match statement {
             Statement::Set { slot, .. } | Statement::Add { slot, .. } => self.slots([*slot]),
-            Statement::Step(step) => {
-                let target = match step.target {
-                    Target::Node(id) => self
-                        .plan
-                        .nodes
-                        .get(id as usize)
-                        .is_some_and(|node| node.params.len() == step.args.len()),
-                    Target::Flow(id) => self
-                        .plan
-                        .flows
-                        .get(id as usize)
-                        .is_some_and(|flow| flow.params.len() == step.args.len()),
-                };
-                target
-                    && step.with.model.is_none_or(|model| is_model(self.plan, model))
-                    && self.slots(step.into)
-                    && self.slots(step.extract.as_ref().map(|extract| extract.raw))
-                    && self.catch(&step.catch)
-            }
+            Statement::Step(step) => self.step(step),
             Statement::Do { block, into, catch, .. } => {
                 self.block(*block) && self.slots(*into) && self.catch(catch)
             }
@@ -159,6 +159,7 @@ impl Checker<'_> {
                     && self.block(parallel.block)
                     && self.catch(&parallel.catch)
             }
+            Statement::Saga { block } => self.block(*block),
             Statement::Try { body, catch, finally } => {
                 self.block(*body) && self.catch(catch) && finally.is_none_or(|block| self.block(block))
             }

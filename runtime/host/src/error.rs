@@ -110,12 +110,19 @@ impl HostError {
             StoreError::Missing(what) => {
                 HostError::usage(format!("{what} is not in this store"), "`flowc runs` lists what there is")
             }
+            StoreError::Fenced(holder) if run.is_some() => HostError::Environment {
+                message: format!(
+                    "another process has taken the run over ({holder}); this one has stopped and records nothing more"
+                ),
+                help: String::from("`flowc runs` shows how it goes on"),
+                run: None,
+            },
             StoreError::Fenced(holder) => HostError::Environment {
                 message: format!("the run is held by another process ({holder})"),
                 help: String::from("wait until it is done, or stop it"),
                 run: None,
             },
-            StoreError::Unavailable(_) | StoreError::Corrupt(_) => {
+            StoreError::Unavailable(_) | StoreError::Locked(_) | StoreError::Corrupt(_) => {
                 let message = error.to_string();
                 // The stores' messages end with their remedy, after `; `.
                 let (message, help) = match message.rsplit_once("; ") {
@@ -123,7 +130,7 @@ impl HostError {
                     None => (message, String::new()),
                 };
                 let message = match (run, error) {
-                    (Some(_), StoreError::Unavailable(_)) => {
+                    (Some(_), StoreError::Unavailable(_) | StoreError::Locked(_)) => {
                         format!("{message}; the run stopped, and every step shown as done is on record")
                     }
                     (Some(_), _) => format!("{message}; the run stopped"),

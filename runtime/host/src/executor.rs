@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use flow_engine::{AttemptId, Command, Engine, Input, Notice};
 use flow_runtime_api::{
-    Coordinate, Delta, Event, Failure, Journal, Kind, Record, RunId, RunStatus, Scrubber, StoreError, Time,
+    Coordinate, Delta, Event, Failure, Kind, Record, RunId, RunStatus, Scrubber, StoreError, Time,
 };
 use flow_trace::{Fold, RunEvent};
 use serde_json::Value as Json;
@@ -20,6 +20,7 @@ use crate::HostError;
 use crate::handle::Outcome;
 use crate::lease::Keeper;
 use crate::outside::{Ask, Fetch, Outside};
+use crate::recording::{LAST_WORD, Recording};
 use crate::time::{RunClock, Timers};
 
 /// What decides: takes what happened, says what to do.
@@ -38,13 +39,11 @@ pub(crate) struct Executor {
     pub(crate) run: RunId,
     pub(crate) machine: Box<dyn Machine>,
     pub(crate) outside: Arc<Outside>,
-    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) recording: Recording,
     pub(crate) scrubber: Scrubber,
     pub(crate) keeper: Keeper,
     pub(crate) clock: RunClock,
     pub(crate) fold: Fold,
-    /// The sequence number of the next record.
-    pub(crate) next_seq: u64,
     pub(crate) events: mpsc::UnboundedSender<RunEvent>,
     pub(crate) interrupted: watch::Receiver<bool>,
     pub(crate) stream: bool,
@@ -109,7 +108,7 @@ impl Executor {
             let pause = flight.timers.pause(now);
             tokio::select! {
                 biased;
-                error = self.keeper.lost() => return Err(Stop::Store(error)),
+                error = self.keeper.lost() => self.outlive(error, now)?,
                 // The sender goes only with its handle, which interrupts first.
                 _ = interrupted.wait_for(|stop| *stop) => return Err(Stop::Interrupted),
                 Some((step, delta)) = pieces.recv() => self.show_delta(&step, delta),
@@ -168,7 +167,9 @@ impl Executor {
                 }
                 Command::Idle { until, reason } => {
                     branches.drain(..).for_each(|(_, branch)| self.show(branch));
-                    let waits = until.is_some_and(|until| until.since(now) <= self.wait_max_ms);
+                    // Who has no journal can't come back later.
+                    let patience = if self.recording.is_lost() { u64::MAX } else { self.wait_max_ms };
+                    let waits = until.is_some_and(|until| until.since(now) <= patience);
                     if !waits {
                         return Ok(Some(End::Idle { until, reason }));
                     }
@@ -191,15 +192,10 @@ impl Executor {
     ) -> Result<(), Stop> {
         let records: Vec<_> = events
             .into_iter()
-            .zip(self.next_seq..)
+            .zip(self.recording.next_seq()..)
             .map(|(event, seq)| Record { seq, at: now, event: self.scrub(event) })
             .collect();
-        let fence = self.keeper.lease().fence;
-        let count = records.len() as u64;
-        // What is shown is worked out first, and sent only once it is on record; if that fails, so does the run.
-        let shown: Vec<_> = records.iter().map(|record| self.fold.apply(record)).collect();
-        self.journal.append(&self.run, fence, records).await.map_err(Stop::Store)?;
-        self.next_seq += count;
+        let shown = self.commit(records, now).await?;
         let mut branches = branches.into_iter().peekable();
         for (before, event) in shown.into_iter().enumerate() {
             while let Some((_, branch)) = branches.next_if(|(after, _)| *after <= before) {
@@ -208,6 +204,39 @@ impl Executor {
             self.show(event);
         }
         branches.for_each(|(_, branch)| self.show(branch));
+        Ok(())
+    }
+
+    /// Commits records and returns what is shown of them; goes on without the store if it fails and that is allowed.
+    async fn commit(&mut self, records: Vec<Record>, now: Time) -> Result<Vec<RunEvent>, Stop> {
+        if !self.recording.outlives_its_store() {
+            // What is shown is worked out first, and sent only once it is on record; if that fails, so does the run.
+            let shown = records.iter().map(|record| self.fold.apply(record)).collect();
+            self.recording.append(records).await.map_err(Stop::Store)?;
+            return Ok(shown);
+        }
+        if let Err(error) = self.recording.append(records.clone()).await {
+            self.outlive(error, now)?;
+            self.recording.append(records.clone()).await.map_err(Stop::Store)?;
+        }
+        let mut shown: Vec<_> = records.iter().map(|record| self.fold.apply(record)).collect();
+        if self.recording.is_lost() {
+            shown.iter_mut().for_each(|event| event.seq = None);
+        }
+        Ok(shown)
+    }
+
+    /// Goes on though the store has failed, or stops.
+    fn outlive(&mut self, error: StoreError, now: Time) -> Result<(), Stop> {
+        if !self.recording.survives(&error) {
+            return Err(Stop::Store(error));
+        }
+        if !self.recording.is_lost() {
+            let event = self.recording.lose(&error, now);
+            let mut shown = self.fold.apply(&Record { seq: 0, at: now, event });
+            shown.seq = None;
+            self.show(shown);
+        }
         Ok(())
     }
 
@@ -238,6 +267,12 @@ impl Executor {
     async fn end(mut self, ended: Result<End, Stop>) -> Result<Outcome, HostError> {
         let now = self.clock.now();
         let ended = match ended {
+            Ok(End::Idle { reason, .. }) if self.recording.is_lost() => {
+                Err(Stop::Host(HostError::environment(
+                    format!("{reason}, and without its record nobody can go on with the run later"),
+                    "start it anew once the store is well",
+                )))
+            }
             Ok(End::Idle { until, reason }) => {
                 let event = Event::Suspended { reason: reason.clone(), until };
                 self.append(vec![event], Vec::new(), now).await.map(|()| End::Idle { until, reason })
@@ -249,11 +284,18 @@ impl Executor {
         };
         let trace = Box::new(self.fold.trace().clone());
         let run = self.run.clone();
+        let is_begun = self.recording.next_seq() > 0;
+        let is_lost = self.recording.is_lost();
+        self.recording.close().await;
         if matches!(&ended, Err(Stop::Store(StoreError::Fenced(_)))) {
             drop(self.keeper);
         } else {
             // A lease that can't be given back runs out; what matters is on record.
-            let _ = self.keeper.release().await;
+            let release = self.keeper.release();
+            let _ = match is_lost {
+                true => tokio::time::timeout(LAST_WORD, release).await.unwrap_or(Ok(())),
+                false => release.await,
+            };
         }
         match ended {
             Ok(End::Finished { status: RunStatus::Succeeded, result, .. }) => {
@@ -267,8 +309,8 @@ impl Executor {
             Ok(End::Idle { until, reason }) => Err(HostError::Suspended { run, reason, until, trace }),
             Err(Stop::Interrupted) => Err(HostError::Interrupted { run, trace }),
             // A run that isn't on record can't be gone on with.
-            Err(Stop::Store(error)) => Err(HostError::of_store(error, (self.next_seq > 0).then_some(&run))),
-            Err(Stop::Host(error)) if self.next_seq == 0 => Err(error),
+            Err(Stop::Store(error)) => Err(HostError::of_store(error, is_begun.then_some(&run))),
+            Err(Stop::Host(error)) if !is_begun || is_lost => Err(error),
             Err(Stop::Host(error)) => Err(error.of_run(&run)),
         }
     }

@@ -25,6 +25,7 @@ use crate::lease::Keeper;
 use crate::models::Models;
 use crate::outside::{Outside, Parts, tape_refused};
 use crate::queue::Queues;
+use crate::recording::Recording;
 use crate::secrets::Secrets;
 use crate::time::{RunClock, WallClock};
 use crate::{HostError, HostSettings, ProviderLimit, ResumeOptions, RunHandle, RunOptions, Settle};
@@ -96,7 +97,11 @@ pub(crate) struct Manner {
 impl Host {
     /// Prepares to carry out runs. Cheap: no file and no server is touched before it is needed.
     pub fn open(settings: HostSettings) -> Result<Host, HostError> {
-        let options = SqliteOptions { synchronous: settings.synchronous, ..SqliteOptions::default() };
+        let options = SqliteOptions {
+            synchronous: settings.synchronous,
+            on_wait: settings.on_wait.clone(),
+            ..SqliteOptions::default()
+        };
         let store = Store::open(&settings.store, options);
         let scrubber = Scrubber::default();
         let registry = flow_providers::Registry::new(scrubber.clone());
@@ -486,18 +491,30 @@ impl Host {
         let run = lease.run.clone();
         let (events, shown) = mpsc::unbounded_channel();
         let (interrupter, interrupted) = Interrupter::new();
-        let keeper =
-            Keeper::start(lease, self.store.leases.clone(), self.clock.clone(), self.settings.lease_ttl_ms);
+        let on_failure = self.settings.on_failure;
+        let keeper = Keeper::start(
+            lease,
+            self.store.leases.clone(),
+            self.clock.clone(),
+            self.settings.lease_ttl_ms,
+            on_failure,
+        );
+        let recording = Recording::new(
+            run.clone(),
+            self.store.journal.clone(),
+            keeper.lease().fence,
+            next_seq,
+            on_failure,
+        );
         let executor = Executor {
             run: run.clone(),
             machine,
             outside: Arc::new(outside),
-            journal: self.store.journal.clone(),
+            recording,
             scrubber: self.scrubber.clone(),
             keeper,
             clock: RunClock::new(self.clock.clone(), fold.trace().updated_at),
             fold,
-            next_seq,
             events,
             interrupted,
             stream: manner.stream,

@@ -19,6 +19,7 @@ mod lease;
 mod models;
 mod outside;
 mod queue;
+mod recording;
 mod secrets;
 mod settings;
 mod simulated;
@@ -31,5 +32,6 @@ pub use flow_engine::Inspection;
 pub use handle::{Interrupter, Outcome, RunHandle};
 pub use host::{Host, RunLine};
 pub use settings::{
-    HostSettings, Price, ProviderLimit, ResumeOptions, RunOptions, Settle, StoreUrl, Synchronous, store_url,
+    HostSettings, OnFailure, OnWait, Price, ProviderLimit, ResumeOptions, RunOptions, Settle, StoreUrl,
+    Synchronous, store_url,
 };

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use flow_ir::Name;
 use flow_runtime_api::Simulation;
-pub use flow_storage::{StoreUrl, Synchronous};
+pub use flow_storage::{OnWait, StoreUrl, Synchronous};
 
 use crate::{Environment, HostError};
 
@@ -29,6 +29,10 @@ pub struct HostSettings {
     pub environment: Environment,
     /// What follows a run's id in a command that is advised, for it to find this store: ` --store URL`, or nothing.
     pub store_flag: String,
+    /// What becomes of a run whose store fails.
+    pub on_failure: OnFailure,
+    /// Told once when another program's lock on the store is waited for longer than a second.
+    pub on_wait: Option<OnWait>,
     /// How long a lease lives without being renewed, in milliseconds; it is renewed three times as often.
     pub lease_ttl_ms: u64,
 }
@@ -45,9 +49,21 @@ impl HostSettings {
             prices: IndexMap::new(),
             environment,
             store_flag: String::new(),
+            on_failure: OnFailure::Stop,
+            on_wait: None,
             lease_ttl_ms: 15_000,
         }
     }
+}
+
+/// What becomes of a run whose store fails while it goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It stops: nothing is done that isn't on record.
+    #[default]
+    Stop,
+    /// It goes on without a record, says so, and can't be resumed.
+    Continue,
 }
 
 /// How much of a provider may be used at once.

@@ -19,7 +19,7 @@ use flow_runtime_api::{Blobs, Journal, Leases, StoreError};
 
 pub use memory::MemoryStore;
 pub use process::this_process;
-pub use sqlite::{SCHEMA_VERSION, SqliteOptions, SqliteStore, Synchronous};
+pub use sqlite::{OnWait, SCHEMA_VERSION, SqliteOptions, SqliteStore, Synchronous};
 pub use url::StoreUrl;
 
 /// A store behind its traits.

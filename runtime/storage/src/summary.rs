@@ -57,6 +57,8 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
         Event::CancelRequested {}
         | Event::StepStarted { .. }
         | Event::RoundRobin { .. }
+        | Event::UndoRegistered { .. }
+        | Event::UndoDropped { .. }
         | Event::WaitStarted { .. }
         | Event::RaceWon { .. }
         | Event::TimedOut { .. }

@@ -152,6 +152,8 @@ async fn records_come_back_as_they_were(store: &dyn Store) {
         Event::Suspended { reason: String::from("r"), until: None },
         Event::Resumed {},
         Event::Interrupted {},
+        Event::UndoRegistered { step: step() },
+        Event::UndoDropped { step: step() },
         Event::CancelRequested {},
         Event::Unrecorded { reason: String::from("r") },
         ended(RunStatus::Failed),

@@ -8,10 +8,9 @@ use std::process::Command;
 use flow_runtime_api::{
     Blobs, Coordinate, Cost, Event, Journal, Leases, Record, RunFilter, RunId, StoreError, Time, Usage,
 };
-use flow_storage::{SCHEMA_VERSION, SqliteOptions, SqliteStore, Store, StoreUrl, this_process};
+use flow_storage::{OnWait, SCHEMA_VERSION, SqliteOptions, SqliteStore, Store, StoreUrl, this_process};
 
 const CHILD: &str = "FLOW_STORAGE_TEST_CHILD";
-const STEPS: u64 = 200;
 
 fn store(path: &Path) -> SqliteStore {
     SqliteStore::new(path.to_owned(), SqliteOptions::default())
@@ -57,6 +56,7 @@ fn child(test: &str, argument: &str) -> std::process::Child {
     Command::new(std::env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
         .env(CHILD, argument)
+        .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap()
@@ -71,28 +71,33 @@ async fn write_run(path: &Path, run: &RunId, steps: u64) {
     }
 }
 
+/// Steps of a run among others: 1,000 with `FLOW_LONG=1`.
+fn steps() -> u64 {
+    if std::env::var_os("FLOW_LONG").is_some_and(|value| value == "1") { 1_000 } else { 100 }
+}
+
 #[test]
-fn four_processes_write_one_file() {
+fn eight_processes_write_one_file() {
     if let Ok(argument) = std::env::var(CHILD) {
         let (path, run) = argument.split_once('|').unwrap();
-        return block_on(write_run(Path::new(path), &RunId(run.into()), STEPS));
+        return block_on(write_run(Path::new(path), &RunId(run.into()), steps()));
     }
     let folder = tempfile::tempdir().unwrap();
-    // No process finds the file there: all four create and migrate it at once.
+    // No process finds the file there: all create and migrate it at once.
     let path = folder.path().join("new/flow.db");
-    let mut children: Vec<_> = (0..4)
-        .map(|index| child("four_processes_write_one_file", &format!("{}|run-{index}", path.display())))
+    let mut children: Vec<_> = (0..8)
+        .map(|index| child("eight_processes_write_one_file", &format!("{}|run-{index}", path.display())))
         .collect();
     for child in &mut children {
         assert!(child.wait().unwrap().success(), "a process failed to write");
     }
     block_on(async {
         let store = store(&path);
-        assert_eq!(store.runs(&RunFilter::default()).await.unwrap().len(), 4);
-        for index in 0..4 {
+        assert_eq!(store.runs(&RunFilter::default()).await.unwrap().len(), 8);
+        for index in 0..8 {
             let records = store.read(&RunId(format!("run-{index}").into()), 0, 10_000).await.unwrap();
-            assert_eq!(records.len() as u64, STEPS + 1);
-            assert_eq!(records.last().unwrap().event, finished(STEPS, 1));
+            let expected = (1..=steps()).map(|seq| finished(seq, 1));
+            assert!(records.into_iter().skip(1).map(|record| record.event).eq(expected), "run {index}");
         }
     });
 }
@@ -342,9 +347,7 @@ async fn a_foreign_lock_is_waited_for_and_then_named() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let store = impatient(&path);
     let error = store.put_plan("h", "p").await.unwrap_err();
-    assert!(
-        matches!(&error, StoreError::Unavailable(message) if message.contains("locked by another program"))
-    );
+    assert!(matches!(&error, StoreError::Locked(message) if message.contains("locked by another program")));
     // Readers don't wait for a writer, and the store goes on when the lock is gone.
     assert_eq!(store.read(&RunId("r".into()), 0, 10).await.unwrap().len(), 2);
     other.execute_batch("ROLLBACK").unwrap();
@@ -359,7 +362,7 @@ async fn an_exclusive_holder_of_the_file_is_named() {
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT;").unwrap();
     let error = impatient(&path).read(&RunId("r".into()), 0, 1).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Unavailable(message) if message.contains("locked")), "{error}");
+    assert!(matches!(&error, StoreError::Locked(message) if message.contains("locked")), "{error}");
 }
 
 #[tokio::test]
@@ -462,4 +465,92 @@ async fn equal_results_are_stored_once() {
     }
     assert!(std::fs::metadata(&path).unwrap().len() < 800_000);
     assert_eq!(store(&path).read(&run, 0, 100).await.unwrap().len(), 20);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_locks_the_store_for_long_is_named_while_it_is_waited_for() {
+    if let Ok(path) = std::env::var(CHILD) {
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        std::fs::write(format!("{path}.ready"), "").unwrap();
+        // Until whoever started it lets go.
+        std::io::read_to_string(std::io::stdin()).unwrap();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    block_on(write_run(&path, &RunId("r".into()), 1));
+    let mut holder =
+        child("who_locks_the_store_for_long_is_named_while_it_is_waited_for", path.to_str().unwrap());
+    while !folder.path().join("flow.db.ready").exists() {
+        assert!(holder.try_wait().unwrap().is_none(), "the holder ended early");
+        std::thread::yield_now();
+    }
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = told.clone();
+    let options = SqliteOptions {
+        busy_ms: 1_500,
+        on_wait: Some(OnWait::new(move |line: &str| heard.lock().unwrap().push(line.to_owned()))),
+        ..SqliteOptions::default()
+    };
+    let store = SqliteStore::new(path, options);
+    let error = block_on(store.put_plan("h", "p")).unwrap_err();
+    let who = format!("locked by process {} (", holder.id());
+    assert!(matches!(&error, StoreError::Locked(message) if message.contains(&who)), "{error}");
+    let lines = std::mem::take(&mut *told.lock().unwrap());
+    assert!(matches!(lines.as_slice(), [line] if line.contains(&who)), "{lines:?}");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    block_on(store.put_plan("h", "p")).unwrap();
+    assert!(told.lock().unwrap().is_empty());
+}
+
+/// Whatever bit flips, what is read is what was written, or the store says that it is damaged.
+#[tokio::test]
+async fn no_flipped_bit_is_read_as_another_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    let run = RunId("r".into());
+    write_run(&path, &run, 60).await;
+    let whole = store(&path).read(&run, 0, 1000).await.unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let (mut same, mut said) = (0, 0);
+    // Every byte of the header and of its page, then one in 31, and in turn each bit.
+    for at in (0..4096).step_by(7).chain((4096..bytes.len()).step_by(31)) {
+        let damaged = folder.path().join("damaged.db");
+        let mut changed = bytes.clone();
+        changed[at] ^= 1 << (at % 8);
+        std::fs::write(&damaged, &changed).unwrap();
+        match store(&damaged).read(&run, 0, 1000).await {
+            Ok(records) => {
+                assert!(records == whole, "byte {at}: other records were read");
+                same += 1;
+            }
+            // The run's own name may be hit.
+            Err(StoreError::Corrupt(_) | StoreError::Unavailable(_) | StoreError::Missing(_)) => said += 1,
+            Err(error) => panic!("byte {at}: {error}"),
+        }
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(folder.path().join(format!("damaged.db{suffix}")));
+        }
+    }
+    assert!(same > 10 && said > 100, "{same} read on, {said} said");
+}
+
+#[tokio::test]
+async fn a_truncated_store_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    let run = RunId("r".into());
+    write_run(&path, &run, 300).await;
+    let bytes = std::fs::read(&path).unwrap();
+    for length in [100, 512, 4095, 4096, 8192, bytes.len() / 2, bytes.len() - 4096, bytes.len() - 1] {
+        let cut = folder.path().join(format!("{length}.db"));
+        std::fs::write(&cut, &bytes[..length]).unwrap();
+        let error = store(&cut).read(&run, 0, 1000).await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt(_)), "{length}: {error:?}");
+        let error = store(&cut).acquire(&RunId("new".into()), &this_process(), Time(1), 1).await.err();
+        assert!(matches!(error, None | Some(StoreError::Corrupt(_))), "{length}: {error:?}");
+    }
 }

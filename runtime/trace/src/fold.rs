@@ -322,6 +322,14 @@ impl Fold {
                 shown.duration_ms = None;
                 self.end(step, at, StepStatus::Cancelled, None);
             }
+            Event::UndoRegistered { step } => {
+                shown.event = EventKind::UndoRegistered;
+                shown.step = Some(step.clone());
+            }
+            Event::UndoDropped { step } => {
+                shown.event = EventKind::UndoDropped;
+                shown.step = Some(step.clone());
+            }
             Event::WaitStarted { step, until } => {
                 shown.event = EventKind::StepStarted;
                 shown.until = Some(until.rfc3339());

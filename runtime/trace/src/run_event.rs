@@ -37,6 +37,10 @@ kinds! {
     StepFinished "step_finished"
     /// A step failed for good: `error`.
     StepFailed "step_failed"
+    /// `step` will be taken back if a failure leaves its saga; that is a step of its own then, `STEP/undo`.
+    UndoRegistered "undo_registered"
+    /// `step` is known not to have happened, so there is nothing to take back.
+    UndoDropped "undo_dropped"
     /// A value that the flow emits: `result`.
     Emitted "emitted"
     /// An arm was taken; for display only. With `arm`: this one has won the race that stands at `step`.

@@ -401,7 +401,7 @@ impl FlowCheck<'_> {
             StepKind::For(walk) => self.for_step(walk),
             StepKind::Parallel(block) => self.parallel(block),
             StepKind::Try(tried) => self.try_step(tried),
-            StepKind::Saga(block) => self.saga(block, step.span),
+            StepKind::Saga(block) => self.saga(block),
             StepKind::Return(leave) => self.return_step(leave, step.span),
             StepKind::Yield(leave) => self.yield_step(leave, step.span),
             StepKind::Break(jump) => self.break_step(jump, step.span),

@@ -2,7 +2,8 @@
 
 use flow_diagnostics::Code;
 use flow_ir::Type;
-use flow_ir::plan::Statement;
+use flow_ir::expr::SlotId;
+use flow_ir::plan::{Statement, Step, Target, Undo, With};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, ValueKind};
 use smol_str::SmolStr;
@@ -15,13 +16,15 @@ use crate::expr::CallTarget;
 use crate::program::CallKind;
 use crate::writers::{Danger, WriterCall};
 
+/// The segment of a compensation, beneath its step (C8).
+const UNDO: &str = "undo";
+
 impl FlowCheck<'_> {
-    pub fn saga(&mut self, block: &tree::Block, span: Span) {
-        self.not_runnable.push((Span::new(span.start, span.start + 4), "`saga`".into()));
+    pub fn saga(&mut self, block: &tree::Block) {
         self.sagas += 1;
-        let id = self.plain_block(block);
+        let block = self.plain_block(block);
         self.sagas -= 1;
-        self.emit(Statement::Do { segment: None, block: id, into: None, catch: None });
+        self.emit(Statement::Saga { block });
     }
 
     /// Reports `undo` after what isn't one call: nothing of it is undone as a whole.
@@ -66,11 +69,10 @@ impl FlowCheck<'_> {
         undo: &tree::Expr,
         segment: &SmolStr,
         own: Option<&SmolStr>,
-        result: &Type,
+        result_type: &Type,
         before: Point,
         is_free: bool,
-    ) {
-        self.not_runnable.push((undo.span, "`undo`".into()));
+    ) -> Option<Box<Undo>> {
         if self.sagas == 0 && !self.lost_any(&["saga"]) {
             let diagnostic = self
                 .error(Code::UndoOutsideSaga, undo.span, "there is no saga around this `undo`")
@@ -83,18 +85,19 @@ impl FlowCheck<'_> {
         }
         self.hoist = None;
         let after = std::mem::replace(&mut self.cx.point, before);
-        self.scoped(|check| {
-            check.result(undo, result);
+        let call = self.scoped(|check| {
+            let result = check.result(undo, result_type);
             if let Some(own) = own {
-                check.own_name(undo, own, result);
+                check.own_name(undo, own, result_type);
             }
-            check.compensation(undo, segment, is_free);
+            check.compensation(undo, segment, is_free).map(|call| Box::new(Undo { call, result }))
         });
         self.cx.point = after;
+        call
     }
 
     /// Binds `result`, and reports one of the flow's own that is meant or hidden.
-    fn result(&mut self, undo: &tree::Expr, ty: &Type) {
+    fn result(&mut self, undo: &tree::Expr, ty: &Type) -> SlotId {
         let named = tree::Name { text: "result".into(), span: undo.span };
         let mut ty = ty.clone().nullable();
         if let Some(&other) = self.visible.get("result")
@@ -114,6 +117,7 @@ impl FlowCheck<'_> {
         }
         let slot = self.slot("result", ty.clone());
         self.bind_unchecked(&named, ty, BindingKind::Variable, Place::Slot(slot));
+        slot
     }
 
     /// Reports the name that the step itself binds, once.
@@ -134,13 +138,16 @@ impl FlowCheck<'_> {
         self.cx.read_early = Some(own.clone());
     }
 
-    fn compensation(&mut self, undo: &tree::Expr, segment: &SmolStr, is_free: bool) {
+    fn compensation(&mut self, undo: &tree::Expr, segment: &SmolStr, is_free: bool) -> Option<Step> {
         let root = root_of(undo);
         let target = self.target(root);
         let args = match &root.kind {
             ExprKind::Call(call) => &call.args,
             ExprKind::Method(method) => &method.args,
-            _ => return self.no_compensation(undo),
+            _ => {
+                self.no_compensation(undo);
+                return None;
+            }
         };
         let Some(target) = target else {
             if let ExprKind::Call(call) = &root.kind
@@ -149,9 +156,11 @@ impl FlowCheck<'_> {
                 args.iter().for_each(|arg| {
                     self.expr(&arg.value, None);
                 });
-                return self.unknown_call(&call.name.text, call.name.span, Code::UnknownNode);
+                self.unknown_call(&call.name.text, call.name.span, Code::UnknownNode);
+                return None;
             }
-            return self.no_compensation(undo);
+            self.no_compensation(undo);
+            return None;
         };
         if !std::ptr::eq(root, undo) {
             let end = Span::new(root.span.end, undo.span.end);
@@ -163,31 +172,43 @@ impl FlowCheck<'_> {
             self.report(diagnostic);
         }
         let mut flow = None;
-        match target {
+        let call = match target {
             CallTarget::Step(symbol, sig) => {
-                let ExprKind::Call(call) = &root.kind else { return };
-                self.arguments(&sig.params_of(), args, &call.name.text, call.name.span);
-                let what = match sig.kind {
+                let ExprKind::Call(call) = &root.kind else { return None };
+                let args = self.arguments(&sig.params_of(), args, &call.name.text, call.name.span);
+                let target = match sig.kind {
                     CallKind::Flow => {
                         flow = Some(symbol.clone());
-                        Use::Flow(symbol.clone())
+                        Target::Flow(self.uses.add(Use::Flow(symbol.clone()), call.name.span))
                     }
-                    _ => Use::Node(symbol.clone()),
+                    _ => Target::Node(self.uses.add(Use::Node(symbol.clone()), call.name.span)),
                 };
-                self.uses.add(what, call.name.span);
                 if self.sagas > 0 {
                     let call = WriterCall { symbol, span: root.span, danger: Danger::Compensation };
                     self.cx.writer_calls.push(call);
                 }
+                Some(Step {
+                    segment: UNDO.into(),
+                    target,
+                    args,
+                    with: With::default(),
+                    into: None,
+                    extract: None,
+                    catch: None,
+                    undo: None,
+                })
             }
-            CallTarget::Foreign(ty, _) => {
+            CallTarget::Foreign(ty, what) => {
                 self.foreign_call(root, ty);
+                self.not_runnable.push((root.span, what));
+                None
             }
-        }
+        };
         // Where the step's own place is taken, that is reported already.
         if is_free {
-            self.coordinate(&format!("{segment}/undo"), root.span, Naming::Fixed, flow);
+            self.coordinate(&format!("{segment}/{UNDO}"), root.span, Naming::Fixed, flow);
         }
+        call
     }
 
     fn no_compensation(&mut self, undo: &tree::Expr) {

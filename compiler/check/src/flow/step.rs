@@ -220,9 +220,10 @@ impl FlowCheck<'_> {
         let with = self.with(value.with.as_ref(), kind, unsafe_writer, &callee);
         let expected = expected.cloned();
         let (extract, ty) = self.extract(expr, root, returns, expected.as_ref());
-        if let Some(undo) = &value.undo {
-            self.undo(undo, &segment, name, &ty, before.clone(), is_free);
-        }
+        let undo = value
+            .undo
+            .as_ref()
+            .and_then(|undo| self.undo(undo, &segment, name, &ty, before.clone(), is_free));
         // What a failure knows is what was known before.
         let mut ty = ty;
         let catch = value.catch.as_ref().map(|catch| {
@@ -231,7 +232,16 @@ impl FlowCheck<'_> {
             catch
         });
         if let Some(target) = plan_target {
-            self.emit(Statement::Step(Box::new(Step { segment, target, args, with, into, extract, catch })));
+            self.emit(Statement::Step(Box::new(Step {
+                segment,
+                target,
+                args,
+                with,
+                into,
+                extract,
+                catch,
+                undo,
+            })));
         }
         Got::Stored(ty)
     }

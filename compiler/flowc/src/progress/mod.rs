@@ -99,7 +99,9 @@ impl View {
             | EventKind::ProgramChanged
             | EventKind::ModelChosen
             | EventKind::Unrecorded
-            | EventKind::Branch => None,
+            | EventKind::Branch
+            | EventKind::UndoRegistered
+            | EventKind::UndoDropped => None,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::engine::Run;
 use crate::json::{describe, encode};
 use crate::port::{AttemptId, Command, ModelFacts, TimerId};
 use crate::run::statement_of;
-use crate::task::{Control, Outcome, Task, TaskId};
+use crate::task::{Control, Outcome, Scope, Task, TaskId};
 
 /// Starts without an end after which a step isn't started again (C6).
 const STARTS_MAX: u32 = 3;
@@ -47,6 +47,8 @@ pub(crate) struct StepState {
     pub prepared: Option<Box<Prepared>>,
     /// The timeout of a flow step.
     pub timer: Option<TimerId>,
+    /// Whether an attempt may have happened that has ended without a result.
+    pub in_doubt: bool,
 }
 
 /// Where a step stands.
@@ -399,6 +401,7 @@ impl Run {
             Stage::Calling | Stage::Catching | Stage::Over => return,
             Stage::Sent(attempt) => {
                 cost = self.cost_of_cut(state);
+                state.in_doubt = true;
                 if let Some(attempt) = attempt {
                     self.abort(attempt);
                 }
@@ -484,8 +487,10 @@ fn kind_name(kind: &NodeKind) -> &'static str {
 
 /// Returns the statement of the step that a task waits for.
 pub(crate) fn step_of<'p>(plan: &'p Plan, task: &Task) -> Option<&'p Step> {
-    match (statement_of(plan, task), task.stack.last().map(|scope| &scope.control)) {
-        (Some(Statement::Step(step)), Some(Control::Step(_))) => Some(step),
+    let [.., beneath, Scope { control: Control::Step(_), .. }] = task.stack.as_slice() else { return None };
+    match (&beneath.control, statement_of(plan, task)) {
+        (Control::Saga(saga), _) => saga.step(plan, task.flow),
+        (_, Some(Statement::Step(step))) => Some(step),
         _ => None,
     }
 }

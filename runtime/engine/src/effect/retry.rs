@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{Stage, StepState};
 use crate::engine::{Run, TimerUse};
 use crate::port::ModelFacts;
+use crate::statement::saga::says_not_done;
 use crate::task::{Task, TaskId};
 
 /// The first pause; each further one is twice as long.
@@ -117,6 +118,7 @@ impl Run {
         let Some(state) = task.step_mut() else { return };
         let next = self.next_after(plan, step, state, failure);
         state.attempt += 1;
+        state.in_doubt |= !says_not_done(failure);
         state.starts = 0;
         state.prepared = None;
         if next == Next::OtherModel {
@@ -186,6 +188,7 @@ impl Run {
         let Some(state) = task.step_mut() else { return };
         state.repairs.push((answer, complaint));
         state.repair += 1;
+        state.in_doubt = true;
         state.starts = 0;
         state.prepared = None;
         state.stage = Stage::Starting;

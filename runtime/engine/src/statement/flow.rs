@@ -5,6 +5,7 @@ use flow_ir::{Plan, Value};
 use flow_runtime_api::{Event, Failure, Kind};
 
 use super::group::{is_uncatchable, leave};
+use super::saga::take_over;
 use crate::engine::{Run, TimerUse};
 use crate::frame::Frame;
 use crate::json::error_value;
@@ -139,14 +140,17 @@ impl Run {
 }
 
 /// Decides between how `on error` ended and what it ran for.
-fn after_on_error(outcome: Outcome, pending: Outcome) -> Outcome {
+fn after_on_error(outcome: Outcome, mut pending: Outcome) -> Outcome {
     let is_cancelled = match &pending {
         Outcome::Interrupt(_) => true,
         Outcome::Fail(failure) => failure.built_in() == Some(Kind::Cancelled),
         _ => false,
     };
     match outcome {
-        _ if is_cancelled => pending,
+        outcome if is_cancelled => {
+            take_over(&mut pending, outcome);
+            pending
+        }
         Outcome::Return(value) => Outcome::Return(value),
         Outcome::Fail(failure) => Outcome::Fail(failure),
         _ => pending,

@@ -13,6 +13,7 @@ use flow_runtime_api::{Failure, Kind};
 
 use super::group::leave;
 use super::repeat::{count, element};
+use super::saga::take_over;
 use crate::coordinate::key_text;
 use crate::engine::Run;
 use crate::frame::Frame;
@@ -171,14 +172,15 @@ impl Run {
         let mut stopped = Vec::new();
         if let Some(fork) = fork_of(&mut task) {
             fork.live.remove(&branch);
-            if fork.leaving.is_none() {
-                match branch_end(outcome, frame, collects) {
+            match &mut fork.leaving {
+                Some(leaving) => take_over(leaving, outcome),
+                None => match branch_end(outcome, frame, collects) {
                     Ok(end) => fork.ends[branch as usize] = Some(end),
                     Err(outcome) => {
                         fork.leaving = Some(outcome);
                         stopped = fork.live.values().copied().collect();
                     }
-                }
+                },
             }
         }
         self.start_branches(plan, &mut task);

@@ -4,6 +4,7 @@ use flow_ir::Plan;
 use flow_ir::plan::{BlockId, Statement};
 use flow_runtime_api::Kind;
 
+use super::saga::take_over;
 use crate::engine::Run;
 use crate::run::statement_of;
 use crate::task::{CleanUp, Control, Outcome, Phase, Task, Turn};
@@ -64,9 +65,11 @@ impl Run {
                 task.exempt = clean_up.exempt;
                 // What fails in `finally` replaces what was pending; a request to stop stays.
                 let outcome = match (outcome, clean_up.outcome) {
-                    (Outcome::Fail(failure), pending) if !matches!(pending, Outcome::Interrupt(_)) => {
-                        Outcome::Fail(failure)
+                    (outcome, mut pending @ Outcome::Interrupt(_)) => {
+                        take_over(&mut pending, outcome);
+                        pending
                     }
+                    (Outcome::Fail(failure), _) => Outcome::Fail(failure),
                     (_, pending) => pending,
                 };
                 Err(self.after_clean_up(task, outcome))

@@ -8,5 +8,6 @@ mod fork;
 mod group;
 mod leave;
 mod repeat;
+pub(crate) mod saga;
 mod step;
 mod wait;

@@ -1,21 +1,32 @@
 //! Steps: arguments, what is made of the result, `catch`.
 
-use flow_ir::plan::{Statement, Step, Target};
+use flow_ir::plan::{Step, Target};
 use flow_ir::{Plan, Value};
 use flow_runtime_api::{Event, Failure, Kind};
 
 use super::flow::leave_step;
-use crate::effect::{Stage, StepState};
+use crate::effect::{Stage, StepState, step_of};
 use crate::engine::Run;
 use crate::json::describe;
-use crate::run::statement_of;
 use crate::task::{Control, Outcome, Task, Turn};
 
 impl Run {
     pub(crate) fn step(&mut self, plan: &Plan, task: &mut Task, step: &Step) -> Result<Turn, Outcome> {
         task.push(Some(&step.segment), Control::Step(Box::default()));
+        let args = self.arguments(plan, task, &task.frame, step);
+        self.call(plan, task, step, args)
+    }
+
+    /// Makes the call of the innermost step.
+    pub(super) fn call(
+        &mut self,
+        plan: &Plan,
+        task: &mut Task,
+        step: &Step,
+        args: Result<Vec<Value>, Outcome>,
+    ) -> Result<Turn, Outcome> {
         let coordinate = task.coordinate();
-        let args = match self.arguments(plan, task, step) {
+        let args = match args {
             Ok(args) => args,
             Err(outcome) => return Err(self.before_the_call(step, task, outcome)),
         };
@@ -28,6 +39,7 @@ impl Run {
         }
         match step.target {
             Target::Flow(id) => {
+                self.register_undo(task, step);
                 self.note_waiting(&coordinate, task.id);
                 set_state(task, StepState { stage: Stage::Calling, coordinate, ..StepState::default() });
                 if let Some(timeout_ms) = step.with.timeout_ms {
@@ -48,6 +60,7 @@ impl Run {
                         return Err(self.before_the_call(step, task, outcome));
                     }
                 }
+                self.register_undo(task, step);
                 self.note_waiting(&state.coordinate, task.id);
                 set_state(task, state);
                 self.starting.push_back(task.id);
@@ -57,14 +70,20 @@ impl Run {
     }
 
     /// Computes the arguments and holds them against the parameters.
-    fn arguments(&mut self, plan: &Plan, task: &Task, step: &Step) -> Result<Vec<Value>, Outcome> {
+    pub(super) fn arguments(
+        &self,
+        plan: &Plan,
+        task: &Task,
+        frame: &dyn flow_expr::Frame,
+        step: &Step,
+    ) -> Result<Vec<Value>, Outcome> {
         let params = match step.target {
             Target::Node(id) => &plan.nodes[id as usize].params,
             Target::Flow(id) => &plan.flows[id as usize].params,
         };
         let mut args = Vec::with_capacity(step.args.len());
         for (arg, param) in step.args.iter().zip(params) {
-            let value = self.eval(plan, task, arg)?;
+            let value = self.compute(plan, frame, arg).map_err(|error| self.pure_failure(task, error))?;
             let value = self.conform(plan, value, &param.ty).map_err(|violations| {
                 let message = format!("argument `{}`: {}", param.name, describe(&violations));
                 self.failure(task, Kind::BadShape, message)
@@ -102,19 +121,25 @@ impl Run {
         outcome: Outcome,
     ) -> Result<Turn, Outcome> {
         let depth = task.stack.len() - 1;
-        let (Some(Statement::Step(step)), Some(Control::Step(state))) =
-            (statement_of(plan, task), task.stack.last().map(|scope| &scope.control))
+        let (Some(step), Some(Control::Step(state))) =
+            (step_of(plan, task), task.stack.last().map(|scope| &scope.control))
         else {
             return leave_step(self, task, outcome);
         };
         let is_catching = matches!(state.stage, Stage::Catching);
+        if !is_catching {
+            self.drop_undo(task, step, &outcome);
+        }
         let outcome = match outcome {
             Outcome::Yield(value) if is_catching && step.into.is_some() => {
                 return self.step_done(task, step, value);
             }
             outcome if is_catching => return leave_step(self, task, outcome),
             Outcome::Return(value) => match self.extract(plan, task, step, value) {
-                Ok(value) => return self.step_done(task, step, value),
+                Ok(value) => {
+                    self.tell_undo(task, step, &value);
+                    return self.step_done(task, step, value);
+                }
                 Err(outcome) => outcome,
             },
             Outcome::Interrupt(interrupt) if interrupt.depth == Some(depth) => {

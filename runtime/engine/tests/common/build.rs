@@ -158,7 +158,16 @@ pub fn joined(parts: Vec<Expr>) -> Expr {
 }
 
 pub fn step(name: &str, target: Target, args: Vec<Expr>, into: Option<SlotId>) -> Step {
-    Step { segment: name.into(), target, args, with: With::default(), into, extract: None, catch: None }
+    Step {
+        segment: name.into(),
+        target,
+        args,
+        with: With::default(),
+        into,
+        extract: None,
+        catch: None,
+        undo: None,
+    }
 }
 
 pub fn ask(name: &str, node: NodeId, arg: Expr, into: SlotId) -> Statement {

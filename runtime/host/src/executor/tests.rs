@@ -367,7 +367,7 @@ async fn a_lost_lease_stops_the_run_without_a_word() {
     assert!(taken.fence > lease.fence);
     let error = soon(handle.finish()).await.unwrap_err();
     assert_eq!(error.exit_code(), 5);
-    assert!(error.to_string().contains("held by another process"), "{error}");
+    assert!(error.to_string().contains("another process has taken the run over"), "{error}");
     soon(closed).await.unwrap();
     assert_eq!(on_record(&store).await, [started()]);
     // The lease of the other one stands.

@@ -83,6 +83,7 @@ fn plan(model: &str, settings: ModelSettings) -> Plan {
             into: Some(into),
             extract: None,
             catch: None,
+            undo: None,
         }))
     };
     let (provider, name) = model.split_once('/').unwrap();

@@ -8,6 +8,7 @@ use flow_runtime_api::StoreError;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{of_io, of_sqlite};
+use super::lock::SILENT_MS;
 use super::{SqliteOptions, Synchronous};
 
 mod embedded {
@@ -63,10 +64,7 @@ pub(super) fn probe(path: &Path, options: &SqliteOptions) -> Result<(), StoreErr
     while !nearest.exists() {
         nearest = folder(nearest).unwrap_or(Path::new("."));
     }
-    let trial = nearest.join(format!(".flow-{}", std::process::id()));
-    let made = File::options().write(true).create_new(true).open(&trial);
-    made.map_err(|error| of_io(path, "created", &error))?;
-    std::fs::remove_file(&trial).map_err(|error| of_io(&trial, "removed", &error))
+    takes_files(nearest)
 }
 
 /// Which file a path leads to; `None` where there is none, or the system has no such numbers.
@@ -91,46 +89,56 @@ pub(super) fn open_reader(
     if !path.try_exists().map_err(|error| of_io(path, "looked at", &error))? {
         return Ok(None);
     }
+    let reader = |db: Connection| {
+        db.pragma_update(None, "query_only", true).map_err(|error| of_sqlite(path, &error))?;
+        let schema = schema(&db, path)?;
+        Ok(Some((db, schema)))
+    };
     // Readers of a WAL write its index, so read-only is asked of statements, not of the file.
-    let db = match is_sealed(path) {
-        true => open(&sealed(path), options, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?,
-        false => open(path, options, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
-    };
-    db.pragma_update(None, "query_only", true).map_err(|error| of_sqlite(path, &error))?;
-    let schema = schema(&db, path)?;
-    Ok(Some((db, schema)))
-}
-
-/// Whether the file may not be written and nobody else has it open: then its log needs no index, which couldn't be made.
-fn is_sealed(path: &Path) -> bool {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    let beside = |ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        std::path::PathBuf::from(name)
-    };
-    let refused = File::options().append(true).open(path).err().map(|error| error.kind());
-    matches!(refused, Some(PermissionDenied | ReadOnlyFilesystem))
-        && !beside("-wal").exists()
-        && !beside("-shm").exists()
-}
-
-/// Names a file that nobody changes to SQLite.
-fn sealed(path: &Path) -> std::path::PathBuf {
-    let mut uri = std::ffi::OsString::from("file:");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
-                uri.push(char::from(*byte).to_string());
-            }
-            byte => uri.push(format!("%{byte:02X}")),
+    let opened = open(path, options, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(reader);
+    match (opened, unchanging(path)) {
+        // Nobody can write here, so that nothing changes: then it can be read without an index.
+        (Err(StoreError::Unavailable(_)), Some(name)) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            open_as(Path::new(&name), path, options, flags).and_then(reader)
         }
+        (opened, _) => opened,
     }
-    uri.push("?immutable=1");
-    uri.into()
+}
+
+/// Returns the name under which a file is read as one that nobody changes; `None` if its folder can be written, or if it
+/// was left with commits that aren't in the file itself.
+fn unchanging(path: &Path) -> Option<String> {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    if std::fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0)
+        || takes_files(folder(path).unwrap_or(Path::new("."))).is_ok()
+    {
+        return None;
+    }
+    let name = path.to_str()?.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    Some(format!("file:{name}?immutable=1"))
+}
+
+/// Tells whether a file can be made in a folder.
+fn takes_files(folder: &Path) -> Result<(), StoreError> {
+    let trial = folder.join(format!(".flow-{}", std::process::id()));
+    let made = File::options().write(true).create_new(true).open(&trial);
+    made.map_err(|error| of_io(&trial, "created", &error))?;
+    std::fs::remove_file(&trial).map_err(|error| of_io(&trial, "removed", &error))
 }
 
 fn open(path: &Path, options: &SqliteOptions, flags: OpenFlags) -> Result<Connection, StoreError> {
+    open_as(path, path, options, flags)
+}
+
+/// Opens the file at `path` under another name of it.
+fn open_as(
+    name: &Path,
+    path: &Path,
+    options: &SqliteOptions,
+    flags: OpenFlags,
+) -> Result<Connection, StoreError> {
     if path.is_dir() {
         return Err(StoreError::Unavailable(format!(
             "{} is a folder, not a run store; name a file in it",
@@ -138,8 +146,8 @@ fn open(path: &Path, options: &SqliteOptions, flags: OpenFlags) -> Result<Connec
         )));
     }
     let fail = |error: rusqlite::Error| of_sqlite(path, &error);
-    let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(fail)?;
-    db.busy_timeout(Duration::from_millis(options.busy_ms)).map_err(fail)?;
+    let db = Connection::open_with_flags(name, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(fail)?;
+    db.busy_timeout(Duration::from_millis(options.busy_ms.min(SILENT_MS))).map_err(fail)?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use flow_runtime_api::StoreError;
 use rusqlite::{Error, ErrorCode};
 
+use super::lock;
+
 /// Says what went wrong with the store at `path`.
 pub(super) fn of_sqlite(path: &Path, error: &Error) -> StoreError {
     let at = path.display();
@@ -14,8 +16,9 @@ pub(super) fn of_sqlite(path: &Path, error: &Error) -> StoreError {
         ));
     };
     match code {
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Unavailable(format!(
-            "the store {at} is locked by another program; close what holds it and try again"
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Locked(format!(
+            "the store {at} is locked by {}; close what holds it and try again",
+            lock::holder(path)
         )),
         ErrorCode::DiskFull => {
             StoreError::Unavailable(format!("the store {at} is full; free space on its disk"))
@@ -50,9 +53,4 @@ pub(super) fn of_io(path: &Path, doing: &str, error: &std::io::Error) -> StoreEr
         "{} can't be {doing}: {error}; check the rights on it or name another store with `--store`",
         path.display()
     ))
-}
-
-/// Whether the same transaction may succeed a moment later.
-pub(super) fn is_busy(error: &Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }

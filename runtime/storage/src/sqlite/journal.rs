@@ -32,7 +32,7 @@ impl Journal for SqliteStore {
         let wanted = hash.to_owned();
         let found = self
             .read(move |db| {
-                db.query_row("SELECT plan FROM plans WHERE hash = ?1", [wanted], |row| row.get(0)).optional()
+                db.query_row("SELECT plan FROM plans WHERE hash = ?1", [&wanted], |row| row.get(0)).optional()
             })
             .await?;
         found.flatten().ok_or_else(|| StoreError::Missing(format!("plan {hash}")))
@@ -298,14 +298,16 @@ impl Stored {
 }
 
 fn read_rows(db: &Connection, run: &RunId, seq: u64, limit: u32) -> rusqlite::Result<Option<Vec<Stored>>> {
-    let no: Option<i64> = db
-        .prepare_cached("SELECT no FROM runs WHERE id = ?1 AND next_seq > 0")?
-        .query_row([run.0.as_str()], |row| row.get(0))
+    // One view of both tables: a run may be deleted, or written to, meanwhile.
+    let db = db.unchecked_transaction()?;
+    let found: Option<(i64, i64)> = db
+        .prepare_cached("SELECT no, next_seq FROM runs WHERE id = ?1 AND next_seq > 0")?
+        .query_row([run.0.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(no) = no else { return Ok(None) };
+    let Some((no, next_seq)) = found else { return Ok(None) };
     let last = row_id(no, (1 << SEQ_BITS) - 1);
     let first = row_id(no, seq.min((1 << SEQ_BITS) - 1));
-    db.prepare_cached(
+    let rows = db.prepare_cached(
         "SELECT events.id, version, at, event, hash, bytes, sum FROM events LEFT JOIN blobs ON blobs.id = events.blob
          WHERE events.id BETWEEN ?1 AND ?2 ORDER BY events.id LIMIT ?3",
     )?
@@ -322,8 +324,16 @@ fn read_rows(db: &Connection, run: &RunId, seq: u64, limit: u32) -> rusqlite::Re
             sum: row.get(6)?,
         })
     })?
-    .collect::<rusqlite::Result<Vec<_>>>()
-    .map(Some)
+    .collect::<rusqlite::Result<Vec<_>>>()?;
+    let due = count(next_seq).saturating_sub(seq).min(u64::from(limit));
+    let is_whole = gap(rows.iter().map(|row| row.seq), seq).is_none() && rows.len() as u64 == due;
+    // SQLite itself finds most damage; a record that is gone without a trace is damage, too.
+    if is_whole { Ok(Some(rows)) } else { Err(damaged()) }
+}
+
+fn damaged() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some(String::from("records of a run are missing")))
 }
 
 /// Stores bytes once and returns their row.

@@ -5,10 +5,12 @@ mod delete;
 mod error;
 mod journal;
 mod leases;
+mod lock;
 mod reader;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -26,13 +28,36 @@ pub struct SqliteOptions {
     pub synchronous: Synchronous,
     /// How long a lock of another process is waited for, in milliseconds.
     pub busy_ms: u64,
+    /// Told once when that takes longer than a second.
+    pub on_wait: Option<OnWait>,
     /// The file's size at most, in pages of 4 KiB; beyond it the store is full.
     pub pages_max: Option<u32>,
 }
 
 impl Default for SqliteOptions {
     fn default() -> SqliteOptions {
-        SqliteOptions { synchronous: Synchronous::Normal, busy_ms: 10_000, pages_max: None }
+        SqliteOptions { synchronous: Synchronous::Normal, busy_ms: 10_000, on_wait: None, pages_max: None }
+    }
+}
+
+/// Takes a line for people about what is being waited for. It is called on the store's own threads.
+#[derive(Clone)]
+pub struct OnWait(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl OnWait {
+    /// Hands such lines to a function.
+    pub fn new(tell: impl Fn(&str) + Send + Sync + 'static) -> OnWait {
+        OnWait(Arc::new(tell))
+    }
+
+    fn tell(&self, line: &str) {
+        (self.0)(line);
+    }
+}
+
+impl std::fmt::Debug for OnWait {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("OnWait")
     }
 }
 
@@ -64,7 +89,13 @@ impl SqliteStore {
 
     /// Tells whether a store could be written to this file; makes none.
     pub(crate) fn probe(path: &Path, options: &SqliteOptions) -> Result<(), StoreError> {
-        connection::probe(path, options)
+        lock::patiently(
+            path,
+            options,
+            std::time::Instant::now(),
+            || true,
+            || connection::probe(path, options),
+        )
     }
 
     /// Runs `job` in a transaction of the writer thread, together with what others ask at the same time.
@@ -83,7 +114,7 @@ impl SqliteStore {
     async fn read<T, F>(&self, job: F) -> Result<Option<T>, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         if self.readers.is_behind()? {
             self.write(|_| Ok(Ok(()))).await?;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use flow_runtime_api::StoreError;
 use rusqlite::Connection;
@@ -9,6 +10,7 @@ use rusqlite::Connection;
 use super::SqliteOptions;
 use super::connection::{Schema, open_reader};
 use super::error::of_sqlite;
+use super::lock::patiently;
 
 /// Idle connections kept at most.
 const IDLE_MAX: usize = 4;
@@ -33,7 +35,7 @@ impl Readers {
         if !shared.idle().is_empty() {
             return Ok(false);
         }
-        match open_reader(&shared.path, &shared.options)? {
+        match shared.patiently(|| open_reader(&shared.path, &shared.options))? {
             Some((db, Schema::Current)) => {
                 shared.keep(db);
                 Ok(false)
@@ -43,32 +45,39 @@ impl Readers {
         }
     }
 
+    /// Runs `job` on a connection; it may run more than once.
     pub(super) async fn run<T, F>(&self, job: F) -> Result<Option<T>, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let shared = self.0.clone();
-        tokio::task::spawn_blocking(move || {
-            let kept = shared.idle().pop();
-            let db = match kept {
-                Some(db) => db,
-                None => match open_reader(&shared.path, &shared.options)? {
-                    Some((db, Schema::Current)) => db,
-                    // Another process has just begun to make it: there is nothing in it yet.
-                    Some((_, Schema::Behind)) | None => return Ok(None),
-                },
-            };
-            let result = job(&db).map_err(|error| of_sqlite(&shared.path, &error))?;
-            shared.keep(db);
-            Ok(Some(result))
-        })
-        .await
-        .map_err(|_| StoreError::Unavailable(String::from("a read of the store was given up; try again")))?
+        tokio::task::spawn_blocking(move || shared.patiently(|| shared.attempt(&job))).await.map_err(
+            |_| StoreError::Unavailable(String::from("a read of the store was given up; try again")),
+        )?
     }
 }
 
 impl Shared {
+    fn patiently<T>(&self, attempt: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        patiently(&self.path, &self.options, Instant::now(), || true, attempt)
+    }
+
+    fn attempt<T>(&self, job: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
+        let kept = self.idle().pop();
+        let db = match kept {
+            Some(db) => db,
+            None => match open_reader(&self.path, &self.options)? {
+                Some((db, Schema::Current)) => db,
+                // Another process has just begun to make it: there is nothing in it yet.
+                Some((_, Schema::Behind)) | None => return Ok(None),
+            },
+        };
+        let result = job(&db).map_err(|error| of_sqlite(&self.path, &error))?;
+        self.keep(db);
+        Ok(Some(result))
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(|poison| poison.into_inner())
     }

@@ -1,9 +1,10 @@
 //! The one thread that writes: what is asked while a commit is under way goes into the next one.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use flow_runtime_api::StoreError;
 use rusqlite::Connection;
@@ -11,7 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::SqliteOptions;
 use super::connection::{identity, open_writer};
-use super::error::{is_busy, of_sqlite};
+use super::error::of_sqlite;
+use super::lock::patiently;
 
 /// Jobs that wait for the thread at most; who comes later waits to be let in.
 const QUEUE_MAX: usize = 4096;
@@ -34,6 +36,8 @@ struct Running {
 trait Job: Send {
     /// Does it; an error rolls the transaction back.
     fn attempt(&mut self, db: &Connection) -> rusqlite::Result<()>;
+    /// Whether anybody waits for the answer.
+    fn is_wanted(&self) -> bool;
     /// The transaction was committed.
     fn committed(self: Box<Self>);
     /// It could not be.
@@ -54,6 +58,10 @@ where
     fn attempt(&mut self, db: &Connection) -> rusqlite::Result<()> {
         self.answer = Some((self.job)(db)?);
         Ok(())
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed()
     }
 
     fn committed(self: Box<Self>) {
@@ -150,33 +158,36 @@ impl Thread {
         }
     }
 
-    /// Commits a batch or nothing of it, waiting for other processes.
+    /// Commits a batch or nothing of it, waiting for other processes while anybody waits for an answer.
     fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        let deadline = Instant::now() + Duration::from_millis(self.options.busy_ms);
-        loop {
-            let db = match self.db.take() {
-                Some(db) => db,
-                None if self.file.is_none() => open_writer(&self.path, &self.options)?,
-                None => self.open_again()?,
-            };
-            let file = identity(&self.path);
-            if self.file.is_some() && self.file != file {
-                return Err(self.taken_away());
-            }
-            self.file = file;
-            match transact(&db, batch) {
-                Ok(()) => {
-                    self.db = Some(db);
-                    return Ok(());
-                }
-                Err(error) if is_busy(&error) && Instant::now() < deadline => {
-                    self.db = Some(db);
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                // After any other error the next batch begins with a fresh connection.
-                Err(error) => return Err(of_sqlite(&self.path, &error)),
-            }
+        let began = Instant::now();
+        match self.attempt(batch) {
+            Err(StoreError::Locked(_)) => {}
+            done => return done,
         }
+        let (path, options) = (self.path.clone(), self.options.clone());
+        let batch = RefCell::new(batch);
+        let is_wanted = || batch.borrow().iter().any(|job| job.is_wanted());
+        patiently(&path, &options, began, is_wanted, || self.attempt(&mut batch.borrow_mut()))
+    }
+
+    fn attempt(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        let db = match self.db.take() {
+            Some(db) => db,
+            None if self.file.is_none() => open_writer(&self.path, &self.options)?,
+            None => self.open_again()?,
+        };
+        let file = identity(&self.path);
+        if self.file.is_some() && self.file != file {
+            return Err(self.taken_away());
+        }
+        self.file = file;
+        let done = transact(&db, batch).map_err(|error| of_sqlite(&self.path, &error));
+        // After any other error the next batch begins with a fresh connection.
+        if matches!(done, Ok(()) | Err(StoreError::Locked(_))) {
+            self.db = Some(db);
+        }
+        done
     }
 
     /// Opens the same file as before, and no other in its place.
