@@ -322,7 +322,7 @@ impl Outcome {
     /// Counts what its bounds are about, as far as its journal tells: turns without a step leave no record.
     pub fn counts(&self, plan: &Plan) -> Vec<(What, u64)> {
         let (mut model_calls, mut tool_calls) = (0, 0);
-        let (mut steps, mut turns) = (HashSet::new(), HashSet::new());
+        let (mut steps, mut turns, mut visits) = (HashSet::new(), HashSet::new(), HashSet::new());
         for record in &self.records {
             let step = match &record.event {
                 Event::StepStarted { step, node, .. } => {
@@ -332,17 +332,25 @@ impl Outcome {
                     }
                     step
                 }
-                Event::WaitStarted { step, .. } | Event::StepFailed { step, .. } => step,
+                Event::WaitStarted { step, .. }
+                | Event::StepFailed { step, .. }
+                | Event::Emitted { step, .. } => step,
                 _ => continue,
             };
             let path: &str = &step.0;
             steps.insert(path.to_owned());
-            turns.extend(path.match_indices(']').map(|(end, _)| path[..end].to_owned()));
+            for (end, _) in path.match_indices(']') {
+                match path[end + 1..].starts_with('.') {
+                    true => visits.insert(path[..end].to_owned()),
+                    false => turns.insert(path[..end].to_owned()),
+                };
+            }
         }
         vec![
             (What::ModelCalls, model_calls),
             (What::ToolCalls, tool_calls),
             (What::Turns, turns.len() as u64),
+            (What::Visits, visits.len() as u64),
             (What::Steps, steps.len() as u64),
         ]
     }
@@ -376,6 +384,8 @@ impl Outcome {
                 Event::UndoRegistered { step } => lines.push(format!("{step} => undo registered")),
                 Event::UndoDropped { step } => lines.push(format!("{step} => undo dropped")),
                 Event::CancelRequested {} => lines.push(String::from("=> cancel")),
+                Event::RaceWon { step, arm } => lines.push(format!("{step} won by arm {arm}")),
+                Event::Emitted { step, value } => lines.push(format!("{step} emits {value}")),
                 Event::TimedOut { step } => lines.push(format!("{step} => timeout")),
                 Event::BudgetRefused { step, message } => {
                     lines.push(format!("{step} => no budget: {message}"))

@@ -113,6 +113,13 @@ fn write_run(trace: &Trace, now: Time, look: Look, out: &mut String) -> std::fmt
     }
     out.push('\n');
     out.push_str(&waterfall::draw(trace, now, look));
+    if !trace.emitted.is_empty() {
+        let mut table = Table::new([column("EMITTED", 0), remarks("VALUE", 1)]);
+        for emitted in &trace.emitted {
+            table.row([emitted.step.0.to_string(), brief(&emitted.value, 200)]);
+        }
+        writeln!(out, "\n{}", table.draw(look.width).trim_end())?;
+    }
     if let Some(failure) = &trace.failure {
         let at = failure.step.as_ref().map(|step| format!("\n  at {}", escape(&step.0))).unwrap_or_default();
         writeln!(out, "\n{RED}{}{RED:#}: {}{at}", escape(&failure.kind), escape(&failure.message))?;
@@ -129,6 +136,7 @@ pub fn events(events: &[RunEvent], width: Option<usize>) -> String {
         Table::new([column("TIME", 2), column("EVENT", 0), column("STEP", 0), remarks("WHAT", 1)]);
     for event in events {
         let what = match (&event.error, &event.reason, &event.result) {
+            _ if let Some(arm) = event.arm => format!("arm {arm} has won"),
             (Some(error), ..) => text::fit(&progress::reason(error), 80).into_owned(),
             (_, Some(reason), _) => reason.clone(),
             (_, _, Some(result)) => brief(result, 60),
@@ -154,7 +162,7 @@ pub fn object(run: &impl serde::Serialize) -> String {
     let mut object = serde_json::to_value(run).unwrap_or_default();
     outside(&mut object);
     // A run's steps are of the same form; inputs and results are the program's own.
-    for part in ["steps", "active", "moves", "tries"] {
+    for part in ["steps", "emitted", "active", "moves", "tries"] {
         let parts = object.get_mut(part).and_then(Json::as_array_mut);
         parts.into_iter().flatten().for_each(outside);
     }
@@ -178,7 +186,7 @@ fn outside(object: &mut Json) {
 }
 
 /// A value on one line, cut.
-fn brief(value: &Json, width: usize) -> String {
+pub fn brief(value: &Json, width: usize) -> String {
     text::fit(&value.to_string(), width).into_owned()
 }
 

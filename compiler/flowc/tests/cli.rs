@@ -176,6 +176,42 @@ fn a_flow_is_chosen_by_name() {
 }
 
 #[test]
+fn what_a_flow_emits_is_shown_before_it_is_done() {
+    let folder = Folder::with(
+        r#"flow main(n: int) -> int emits {text: string, n: int} {
+  emit {text: "begun", n: n}
+  race {
+    when wait 0s => { emit {text: "won", n: n + 1} as won }
+    when wait 1h as late => { emit {text: "lost", n: n} as lost }
+  }
+  return n
+}"#,
+    );
+    let ran = folder.run(&["run", ".", "n=1", "--json"]).ends_with(0);
+    let events = ran.lines();
+    let emitted: Vec<_> = events.iter().filter(|event| event["event"] == "emitted").collect();
+    let told: Vec<_> = emitted.iter().map(|event| (&event["step"], &event["result"])).collect();
+    let (begun, won) =
+        (serde_json::json!({"text": "begun", "n": 1}), serde_json::json!({"text": "won", "n": 2}));
+    assert_eq!(told, [(&"main/emit".into(), &begun), (&"main/won".into(), &won)]);
+    assert!(
+        emitted.iter().all(|event| event["v"] == 1 && event["seq"].is_u64() && event["time"].is_string())
+    );
+    let won = events.iter().find(|event| event["arm"] == 0).expect("the race has a winner");
+    assert_eq!((&won["event"], &won["step"]), (&"branch".into(), &"main".into()));
+
+    let ran = folder.run(&["run", ".", "n=1"]).ends_with(0);
+    assert_eq!(ran.out, "1\n");
+    assert!(ran.err.contains(r#"main/won  {"text":"won","n":2}"#), "{}", ran.err);
+    let id = events[0]["run"].as_str().expect("a run");
+    let shown = folder.run(&["runs", "show", id]).ends_with(0).out;
+    assert!(shown.contains("EMITTED") && shown.contains(r#"main/emit  {"text":"begun","n":1}"#), "{shown}");
+    let shown = folder.run(&["runs", "show", id, "--json"]).ends_with(0).json();
+    assert_eq!(shown["emitted"][1]["value"]["text"], "won");
+    assert!(shown["emitted"][1]["at"].is_string());
+}
+
+#[test]
 fn events_are_all_that_stdout_has_under_json() {
     let folder = Folder::with(DOUBLE);
     let events = folder.run(&["run", ".", "n=1", "--json"]).ends_with(0).lines();

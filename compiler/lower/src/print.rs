@@ -343,7 +343,11 @@ impl BlockWriter<'_> {
                 let _ = writeln!(out, "{pad}{}race{}", self.into(&race.into), named(&race.segment));
                 for arm in &race.arms {
                     let writes: Vec<_> = arm.step.writes.iter().map(|slot| p.slot(*slot)).collect();
-                    let _ = writeln!(out, "{pad}- when writes {}", writes.join(", "));
+                    let writes = match writes.as_slice() {
+                        [] => String::new(),
+                        writes => format!(" writes {}", writes.join(", ")),
+                    };
+                    let _ = writeln!(out, "{pad}- when{writes}");
                     self.block(arm.step.block, depth + 1, out);
                     let _ = writeln!(out, "{pad}- wins");
                     self.block(arm.body, depth + 1, out);

@@ -87,8 +87,9 @@ impl flow_expr::Frame for Frame {
     fn slot(&self, slot: SlotId) -> Option<&Value> {
         let mut frame = self;
         loop {
-            if let Some(index) = frame.index(slot) {
-                return frame.own[index].as_ref();
+            // What is unset here may be the counter of a loop around, which nobody had read before this branch.
+            if let Some(value) = frame.index(slot).and_then(|index| frame.own[index].as_ref()) {
+                return Some(value);
             }
             if let Some((_, value)) = frame.overlay.iter().find(|(written, _)| *written == slot) {
                 return value.as_ref();

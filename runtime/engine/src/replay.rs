@@ -1,7 +1,7 @@
 //! Going on with a run: its records are read in order, each at its time, by the same machine that wrote them. What they
 //! tell is taken for granted; what the program computes must meet them, else it has diverged (C5).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use indexmap::IndexMap;
 
@@ -23,6 +23,12 @@ pub(crate) struct Replay {
     expected: IndexMap<(Own, Coordinate), (u64, Event)>,
     /// How many were expected so far.
     count: u64,
+    /// Where the records tell that something was emitted.
+    emitted: HashSet<Coordinate>,
+    /// Tasks that would emit what no record tells of: they wait until all are read.
+    held: Vec<TaskId>,
+    /// The arms that have won, by the race's coordinate, in order; those that are met are taken out.
+    winners: HashMap<Coordinate, VecDeque<u32>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +38,12 @@ enum Own {
     Waiting,
     Registered,
     Dropped,
+    Emitted,
+    /// Races without a name of their own may stand at one place: a number tells them apart.
+    Won {
+        arm: u32,
+        nth: u32,
+    },
 }
 
 /// Why records and program don't meet.
@@ -39,7 +51,40 @@ type Mismatch = (Coordinate, &'static str);
 
 impl Replay {
     pub(crate) fn new(records: Vec<Record>) -> Replay {
-        Replay { records, ..Replay::default() }
+        let mut replay = Replay::default();
+        for record in &records {
+            match &record.event {
+                Event::Emitted { step, .. } => {
+                    replay.emitted.insert(step.clone());
+                }
+                Event::RaceWon { step, arm } => {
+                    replay.winners.entry(step.clone()).or_default().push_back(*arm);
+                }
+                _ => {}
+            }
+        }
+        Replay { records, ..replay }
+    }
+
+    /// Whether an arm that has succeeded wins: no record names another.
+    pub(crate) fn is_winner(&mut self, step: &Coordinate, arm: u32) -> bool {
+        let Some(winners) = self.winners.get_mut(step) else { return true };
+        match winners.front() {
+            Some(winner) if *winner != arm => false,
+            _ => {
+                winners.pop_front();
+                true
+            }
+        }
+    }
+
+    /// Whether a task has to wait with what it emits: no record tells of it.
+    pub(crate) fn holds_emit(&mut self, step: &Coordinate, id: TaskId) -> bool {
+        let holds = !self.emitted.contains(step);
+        if holds {
+            self.held.push(id);
+        }
+        holds
     }
 
     /// Notes an event that the program makes again by itself.
@@ -50,10 +95,36 @@ impl Replay {
             Event::WaitStarted { step, .. } => (Own::Waiting, step.clone()),
             Event::UndoRegistered { step } => (Own::Registered, step.clone()),
             Event::UndoDropped { step } => (Own::Dropped, step.clone()),
+            Event::Emitted { step, .. } => (Own::Emitted, step.clone()),
+            Event::RaceWon { step, arm } => {
+                (Own::Won { arm: *arm, nth: self.wins(step, *arm) }, step.clone())
+            }
             _ => return,
         };
         self.count += 1;
         self.expected.insert(key, (self.count, event.clone()));
+    }
+
+    /// Returns how many wins of an arm at a place no record was met for yet.
+    fn wins(&self, step: &Coordinate, arm: u32) -> u32 {
+        let is_known = |nth: &u32| self.expected.contains_key(&(Own::Won { arm, nth: *nth }, step.clone()));
+        (0..).take_while(is_known).count() as u32
+    }
+
+    fn meets_win(&mut self, step: &Coordinate, arm: u32) -> bool {
+        let last = self.wins(step, arm).checked_sub(1);
+        last.is_some_and(|nth| self.meets(Own::Won { arm, nth }, step))
+    }
+
+    /// Whether the program has emitted the same there.
+    fn meets_emit(&mut self, step: &Coordinate, recorded: &Json) -> bool {
+        match self.expected.swap_remove(&(Own::Emitted, step.clone())) {
+            // A number may be another after it was written and read: both are.
+            Some((_, Event::Emitted { value, .. })) => {
+                serde_json::from_str::<Json>(&value.to_string()).is_ok_and(|value| value == *recorded)
+            }
+            _ => false,
+        }
     }
 
     fn meets(&mut self, own: Own, step: &Coordinate) -> bool {
@@ -84,7 +155,7 @@ impl Run {
             self.settle(plan);
             last = record.at;
         }
-        let missing = self.replay.take().map(|replay| replay.expected).unwrap_or_default();
+        let Replay { expected: missing, held, .. } = self.replay.take().unwrap_or_default();
         let mut missing: Vec<_> = missing.into_values().collect();
         missing.sort_by_key(|(made, _)| *made);
         self.now = now;
@@ -97,11 +168,31 @@ impl Run {
             self.emit(event);
         }
         self.orphan_all(last);
+        while self.settle_race(None) {}
+        for id in held {
+            let is_held =
+                |task: &Task| matches!(task.stack.last().map(|scope| &scope.control), Some(Control::Emit(_)));
+            if self.tasks[id as usize].as_deref().is_some_and(is_held) {
+                self.wake(id, Outcome::Next);
+            }
+        }
         if self.cancel_first {
             self.cancel();
         }
+        // What was about to start comes before what has to start again, as it did before.
+        let mut starting = std::mem::take(&mut self.starting);
+        starting.retain(|id| self.is_starting(*id));
+        self.starting = starting;
         self.take_up_orphans(plan);
         self.set_all_timers();
+    }
+
+    fn is_starting(&self, id: TaskId) -> bool {
+        let task = self.tasks.get(id as usize).and_then(Option::as_ref);
+        match task.and_then(|task| task.stack.last()).map(|scope| &scope.control) {
+            Some(Control::Step(state)) => state.stage == Stage::Starting,
+            _ => false,
+        }
     }
 
     fn reread(&mut self, plan: &Plan, event: Event, last: Time) -> Result<(), Mismatch> {
@@ -175,8 +266,25 @@ impl Run {
                 self.wake(id, Outcome::Next);
                 Ok(())
             }
-            Event::RaceWon { step, .. } => Err((step, "was won, but isn't reached now")),
-            Event::Emitted { step, .. } => Err((step, "was emitted, but isn't reached now")),
+            Event::RaceWon { step, arm } => {
+                let is_met = self.replay.as_mut().is_some_and(|replay| replay.meets_win(&step, arm));
+                if is_met {
+                    return Ok(());
+                }
+                if let Some(replay) = &mut self.replay {
+                    replay.is_winner(&step, arm);
+                }
+                match self.settle_race(Some((&step, arm))) {
+                    true => Ok(()),
+                    false => Err((step, "was won by an arm that doesn't succeed now")),
+                }
+            }
+            Event::Emitted { step, value } => {
+                match self.replay.as_mut().is_some_and(|replay| replay.meets_emit(&step, &value)) {
+                    true => Ok(()),
+                    false => Err((step, "emitted what it doesn't emit now")),
+                }
+            }
             Event::TimedOut { step } => {
                 let found = self.waiting_task(&step).and_then(|task| {
                     let is_it = |control: &Control| {

@@ -50,6 +50,9 @@ impl Run {
                 self.probed(plan, task, outcome)
             }
             Some(Control::Saga(_)) => self.on_saga(plan, task, outcome),
+            Some(Control::Graph(_)) => self.on_graph(plan, task, outcome),
+            Some(Control::Race(_)) => self.on_race(plan, task, outcome),
+            Some(Control::Emit(_)) => self.on_emit(task, outcome),
             Some(Control::Wait(_)) => self.on_wait(task, outcome),
             Some(Control::Step(_)) => self.on_step(plan, task, outcome),
             Some(Control::Call(_)) => self.on_call(plan, task, outcome),
@@ -131,9 +134,10 @@ impl Run {
             Statement::Yield { value } => Err(Outcome::Yield(self.eval(plan, task, value)?)),
             Statement::Break => Err(Outcome::Break),
             Statement::Continue => Err(Outcome::Continue),
-            Statement::Graph(_) | Statement::Goto { .. } | Statement::Race(_) | Statement::Emit { .. } => {
-                Err(self.failure(task, Kind::BadValue, "this engine doesn't run such a statement"))
-            }
+            Statement::Graph(graph) => self.enter_graph(plan, task, graph),
+            Statement::Goto { stage, args } => self.goto(plan, task, *stage, args),
+            Statement::Race(race) => Ok(self.enter_race(task, race)),
+            Statement::Emit { segment, value } => self.emit_value(plan, task, segment, value),
         }
     }
 
@@ -218,6 +222,9 @@ impl Run {
         self.release(task.id);
         match task.parent {
             None => self.finish(plan, outcome),
+            Some((parent, branch)) if self.is_racing(parent) => {
+                self.arm_ended(parent, branch, task.frame, outcome)
+            }
             Some((parent, branch)) => self.branch_ended(plan, parent, branch, task.frame, outcome),
         }
     }
@@ -256,6 +263,11 @@ impl Run {
                     take_over(&mut leaving, fork.leaving.take().unwrap_or(Outcome::Next));
                     fork.leaving = Some(leaving);
                 }
+                Some(Control::Race(race)) if !children.is_empty() => {
+                    let mut leaving = Outcome::Interrupt(interrupt);
+                    take_over(&mut leaving, race.leaving.take().unwrap_or(Outcome::Next));
+                    race.leaving = Some(leaving);
+                }
                 _ => {
                     let is_queued = task.wake.replace(Outcome::Interrupt(interrupt)).is_some();
                     if !is_queued {
@@ -272,6 +284,7 @@ impl Run {
     pub(crate) fn stop_waiting(&mut self, task: &mut Task) -> Vec<TaskId> {
         match task.stack.last_mut().map(|scope| &mut scope.control) {
             Some(Control::Fork(fork)) if !fork.catching => fork.live.values().copied().collect(),
+            Some(Control::Race(race)) => race.live.values().copied().collect(),
             Some(Control::Wait(timer)) => {
                 let timer = *timer;
                 let step = task.coordinate();

@@ -76,6 +76,12 @@ pub(crate) enum Control {
     Try(Phase),
     /// `saga`.
     Saga(Box<Saga>),
+    /// `graph`.
+    Graph(Box<GraphState>),
+    /// `race`.
+    Race(Box<Race>),
+    /// `emit`, while its value is made or held back.
+    Emit(Box<serde_json::Value>),
     /// `wait`.
     Wait(TimerId),
     /// A step.
@@ -149,6 +155,65 @@ pub(crate) struct Fork {
     pub catching: bool,
 }
 
+/// A running `graph`.
+#[derive(Debug)]
+pub(crate) struct GraphState {
+    /// Stages that were entered.
+    pub entries: i64,
+    /// Entries at most.
+    pub max: i64,
+    /// Whether `else` runs.
+    pub otherwise: bool,
+}
+
+/// Where a `goto` leads.
+#[derive(Debug)]
+pub(crate) struct Jump {
+    /// The index of the stage.
+    pub stage: u32,
+    /// Its arguments; none if the entries of the graph have run out.
+    pub args: Option<Vec<Value>>,
+}
+
+/// A running `race`.
+#[derive(Debug)]
+pub(crate) struct Race {
+    /// The frame at the fork, shared with all arms.
+    pub frame: Arc<Frame>,
+    /// The arms that run.
+    pub live: BTreeMap<u32, TaskId>,
+    /// What the arms left, by their number.
+    pub ends: Vec<Option<ArmEnd>>,
+    /// The first arm that succeeded in this execution.
+    pub first: Option<u32>,
+    /// The arm that has won.
+    pub won: Option<u32>,
+    /// Why the whole ends early.
+    pub leaving: Option<Outcome>,
+    /// Where it stands.
+    pub phase: RacePhase,
+}
+
+/// Where a race stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RacePhase {
+    /// Arms run, or the others are being stopped.
+    Racing,
+    /// The winner's body runs.
+    Body,
+    /// An arm of `catch` runs.
+    Catching,
+}
+
+/// What an arm of a race left.
+#[derive(Debug)]
+pub(crate) enum ArmEnd {
+    /// It succeeded.
+    Done(Writes),
+    /// It failed, and the others go on.
+    Failed(Box<Failure>),
+}
+
 /// What a branch left.
 #[derive(Debug)]
 pub(crate) enum BranchEnd {
@@ -186,6 +251,8 @@ pub(crate) enum Outcome {
     Continue,
     /// To the nearest block with a target.
     Yield(Value),
+    /// To a stage of the nearest graph.
+    Goto(Box<Jump>),
     /// The value of the flow, or of the step.
     Return(Value),
     /// To the nearest `catch` that takes it.

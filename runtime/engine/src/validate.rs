@@ -136,7 +136,8 @@ impl Checker<'_> {
             }
             Statement::Parallel { branches } => branches.iter().all(|branch| self.branch(branch)),
             Statement::Race(race) => {
-                race.arms.iter().all(|arm| self.branch(&arm.step) && self.block(arm.body))
+                !race.arms.is_empty()
+                    && race.arms.iter().all(|arm| self.branch(&arm.step) && self.block(arm.body))
                     && self.slots(race.into)
                     && self.catch(&race.catch)
             }

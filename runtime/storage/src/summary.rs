@@ -41,7 +41,7 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
             line.usage += *usage;
             line.cost += *cost;
         }
-        Event::WaitFinished { .. } | Event::Emitted { .. } => line.steps += 1,
+        Event::WaitFinished { .. } => line.steps += 1,
         Event::StepReplayed { failure, .. } => line.steps += u64::from(failure.is_none()),
         Event::ProgramChanged { plan } => line.plan.clone_from(plan),
         Event::Suspended { .. } => line.status = RunStatus::Suspended,
@@ -61,6 +61,7 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
         | Event::UndoDropped { .. }
         | Event::WaitStarted { .. }
         | Event::RaceWon { .. }
+        | Event::Emitted { .. }
         | Event::TimedOut { .. }
         | Event::BudgetRefused { .. } => {}
     }

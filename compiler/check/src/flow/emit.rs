@@ -2,6 +2,7 @@
 
 use flow_diagnostics::Code;
 use flow_ir::Type;
+use flow_ir::plan::Statement;
 use flow_source::Span;
 use flow_syntax::tree;
 use smol_str::SmolStr;
@@ -12,31 +13,24 @@ use crate::coordinates::Naming;
 impl FlowCheck<'_> {
     /// `emit v as first if c`
     pub fn emit_step(&mut self, emit: &tree::Emit, span: Span) {
-        self.not_runnable.push((span, "`emit`".into()));
         let Some(guard) = &emit.guard else { return self.emitted(emit, span) };
-        self.condition(guard);
-        let on = self.point.clone();
-        self.cx.assume(guard, true);
-        self.hoist = None;
-        let path = self.enter("route:true");
-        self.emitted(emit, span);
-        self.leave(path);
+        let on = self.guarded_block(guard, |check| check.emitted(emit, span));
         self.cx.point = on;
     }
 
     fn emitted(&mut self, emit: &tree::Emit, span: Span) {
-        match self.emits.clone() {
-            Some(ty) => {
-                self.value(&emit.value, &ty, "`emit`");
-            }
+        let value = match self.emits.clone() {
+            Some(ty) => self.value(&emit.value, &ty, "`emit`"),
             None => {
-                let found = self.expr(&emit.value, None).ty;
-                self.emits_nothing(emit.value.span, &found);
+                let found = self.expr(&emit.value, None);
+                self.emits_nothing(emit.value.span, &found.ty);
+                found.expr
             }
-        }
+        };
         let segment = emit.name.as_ref().map_or_else(|| SmolStr::from("emit"), |name| name.text.clone());
         let naming = Naming::of(emit.name.as_ref(), emit.value.span.end);
         self.coordinate(&segment, span, naming, None);
+        self.emit(Statement::Emit { segment, value });
     }
 
     fn emits_nothing(&mut self, span: Span, found: &Type) {

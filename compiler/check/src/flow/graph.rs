@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use flow_diagnostics::Code;
 use flow_ir::Type;
+use flow_ir::plan::{Graph, Stage, Statement};
 use flow_source::Span;
 use flow_syntax::tree::{self, StepKind};
 use smol_str::SmolStr;
@@ -58,10 +59,9 @@ impl FlowCheck<'_> {
         into: Option<u32>,
     ) -> Got {
         let keyword = Span::new(graph.span.start, graph.span.start + 5);
-        self.not_runnable.push((keyword, "`graph`".into()));
         self.no_with(value, "a `graph`");
         self.no_catch(value, "a `graph`", "stages");
-        self.max(&graph.max, true);
+        let max = self.max(&graph.max, true);
         let own = graph.name.as_ref().map(|name| &name.text);
         let segment =
             value.name.as_ref().map(|name| &name.text).or(own).or(name).cloned().unwrap_or("graph".into());
@@ -71,11 +71,10 @@ impl FlowCheck<'_> {
             self.frames.push(Frame::Value(ValueFrame::new(expected.cloned())));
         }
         let out = self.stages(graph, &segment, names, params, into.is_some(), &before);
+        let mut otherwise = None;
         self.cx.point = match &graph.otherwise {
             Some(block) => {
-                let end = self.from(out.exhausted, |check| {
-                    check.plain_block(block);
-                });
+                let end = self.from(out.exhausted, |check| otherwise = Some(check.plain_block(block)));
                 let mut point = out.exit;
                 point.meet(end);
                 point
@@ -98,6 +97,8 @@ impl FlowCheck<'_> {
         if is_stuck {
             self.never_left(graph, keyword, out.is_known);
         }
+        let stages = out.stages;
+        self.emit(Statement::Graph(Box::new(Graph { segment, max, stages, otherwise, into })));
         Got::Stored(ty)
     }
 
@@ -196,6 +197,7 @@ impl FlowCheck<'_> {
         })));
         let found = self.diagnostics.len();
         let mut reads = Vec::with_capacity(graph.stages.len());
+        let mut stages = Vec::with_capacity(graph.stages.len());
         for (index, stage) in graph.stages.iter().enumerate() {
             if let Some(Frame::Graph(frame)) = self.frames.last_mut() {
                 frame.current = index;
@@ -203,7 +205,7 @@ impl FlowCheck<'_> {
             let start = if index == 0 && !is_met_again { before.clone() } else { again.clone() };
             let path = self.enter(&format!("{segment}[].{}", stage.name.text));
             self.cx.put_off_reads();
-            self.from(start, |check| check.stage(stage, own));
+            self.from(start, |check| stages.push(check.stage(stage, own)));
             reads.push(self.cx.reads_put_off());
             self.leave(path);
         }
@@ -219,7 +221,7 @@ impl FlowCheck<'_> {
             && !has_no_exit;
         let solved = frame.starts.solve(graph.stages.len());
         let told = self.cx.settle_reads(reads, &solved);
-        let mut left = Left { is_known, ..Left::default() };
+        let mut left = Left { stages, is_known, ..Left::default() };
         if before.reachable {
             left.astray = Point { vague: true, ..again.clone() };
             assigned.iter().for_each(|id| left.astray.assigned.insert(*id));
@@ -242,7 +244,7 @@ impl FlowCheck<'_> {
         left
     }
 
-    fn stage(&mut self, stage: &tree::Stage, own: usize) {
+    fn stage(&mut self, stage: &tree::Stage, own: usize) -> Stage {
         let path = self.path.clone();
         let is_value = matches!(&self.frames[own], Frame::Graph(frame) if frame.is_value);
         let types: Vec<Type> = match &self.frames[own] {
@@ -252,11 +254,13 @@ impl FlowCheck<'_> {
             }
             _ => Vec::new(),
         };
-        self.scoped_block(|check| {
+        let mut params = Vec::with_capacity(stage.params.len());
+        let body = self.scoped_block(|check| {
             let types = types.into_iter().chain(std::iter::repeat(Type::Error));
             for (param, ty) in stage.params.iter().zip(types) {
                 let slot = check.slot(param.name.text.clone(), ty.clone());
                 check.bind(&param.name, ty, BindingKind::Param, Place::Slot(slot));
+                params.push(slot);
             }
             check.block_body(&stage.body)
         });
@@ -303,6 +307,7 @@ impl FlowCheck<'_> {
                 frame.links.insert((frame.current, frame.current + 1));
             }
         }
+        Stage { name: stage.name.text.clone(), params, body }
     }
 
     /// Warns of stages that no `goto` leads to, one for those that only it leads to. Returns whether there are any.
@@ -410,14 +415,11 @@ impl FlowCheck<'_> {
                 check.broken_way(frame);
                 check.cannot_leave("goto", what, span);
             }
-            match params {
-                Some(params) => {
-                    check.arguments(&params, args, &name.text, name.span);
-                }
-                None => args.iter().for_each(|arg| {
-                    check.expr(&arg.value, None);
-                }),
-            }
+            let args = match params {
+                Some(params) => check.arguments(&params, args, &name.text, name.span),
+                None => args.iter().map(|arg| check.expr(&arg.value, None).expr).collect(),
+            };
+            check.emit(Statement::Goto { stage: stage as u32, args });
             if barrier.is_none() {
                 let point = check.point.clone();
                 check.lead(Exit { frame, way: Way::Goto(stage) }, point);
@@ -570,9 +572,10 @@ impl FlowCheck<'_> {
     }
 }
 
-/// How a graph is left.
+/// The stages of a graph, and how it is left.
 #[derive(Default)]
 struct Left {
+    stages: Vec<Stage>,
     /// Where `break` leads.
     exit: Point,
     /// Where `else` starts.

@@ -20,6 +20,12 @@ impl FlowCheck<'_> {
             self.cx.point.reachable = self.cx.point.vague;
             return;
         };
+        self.cx.point = self.guarded_block(guard, inside);
+        self.cx.assume(guard, false);
+    }
+
+    /// Runs a step behind its guard; returns the point where the guard was tested.
+    pub fn guarded_block(&mut self, guard: &tree::Expr, inside: impl FnOnce(&mut Self)) -> Point {
         let test = self.condition(guard);
         let on = self.point.clone();
         self.cx.assume(guard, true);
@@ -35,8 +41,7 @@ impl FlowCheck<'_> {
             arms: vec![TestArm { segment: "route:true".into(), test: Some(test), block }],
             into: None,
         });
-        self.cx.point = on;
-        self.cx.assume(guard, false);
+        on
     }
 
     /// Finds what a jump would have to leave and can't: a branch or a `finally`.

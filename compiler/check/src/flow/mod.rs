@@ -193,7 +193,6 @@ impl FlowCheck<'_> {
         self.returns = flow.returns.as_ref().map(|ty| self.read_type_again(ty));
         if let Some(emits) = &flow.emits {
             self.emits = Some(self.read_type(|reader| reader.read(emits)));
-            self.not_runnable.push((emits.span, "`emits`".into()));
         }
         let budget = flow.budget.as_ref().map(|budget| self.budget(budget)).unwrap_or_default();
         let body = self.flow_body(flow);
@@ -417,14 +416,20 @@ impl FlowCheck<'_> {
     }
 
     fn let_step(&mut self, binding: &tree::Let) {
-        let annotated = binding.ty.as_ref().map(|ty| self.read_type(|reader| reader.refined(ty)));
         let slot = self.slot(binding.name.text.clone(), Type::Error);
+        let ty = self.let_value(binding, slot);
+        self.bind(&binding.name, ty, BindingKind::Let, Place::Slot(slot));
+    }
+
+    /// Runs the value of a `let` into its slot and returns the slot's type; the name is the caller's to bind.
+    fn let_value(&mut self, binding: &tree::Let, slot: u32) -> Type {
+        let annotated = binding.ty.as_ref().map(|ty| self.read_type(|reader| reader.refined(ty)));
         let outer = self.redeclared;
         self.redeclared |= self.visible.contains_key(&binding.name.text);
         let ty = self.store(&binding.value, &binding.name.text, annotated, slot);
         self.redeclared = outer;
         self.cx.slots[slot as usize].ty = ty.clone();
-        self.bind(&binding.name, ty, BindingKind::Let, Place::Slot(slot));
+        ty
     }
 
     /// Runs a value into a slot and returns the slot's type.

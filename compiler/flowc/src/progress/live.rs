@@ -1,8 +1,8 @@
 //! Drawing a [`View`] on stderr: on a terminal its running steps stay below what is printed; a pipe gets no progress,
-//! only models' texts where they are asked for.
+//! only what flows emit, and models' texts where they are asked for.
 
 use flow_runtime_api::Time;
-use flow_trace::RunEvent;
+use flow_trace::{EventKind, RunEvent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::streams::Streams;
@@ -35,7 +35,9 @@ impl Live {
         let line = self.view.see(event);
         match (&mut self.streams, line) {
             (Some(streams), line) => terminal::err(streams.see(event, line)),
-            (None, Some(line)) if Stream::Err.is_terminal() => self.print(&line),
+            (None, Some(line)) if Stream::Err.is_terminal() || event.event == EventKind::Emitted => {
+                self.print(&line)
+            }
             (None, _) => {}
         }
     }

@@ -13,6 +13,7 @@ use flow_runtime_api::{Coordinate, Cost, Time};
 use flow_trace::{EventError, EventKind, RunEvent, StepStatus, Trace};
 use indexmap::IndexMap;
 
+use crate::show::brief;
 use crate::terminal::{CYAN, DIM, GREEN, RED, YELLOW};
 use crate::text;
 use line::Line;
@@ -46,6 +47,9 @@ struct Running {
     /// Characters of the answer so far.
     streamed: u64,
 }
+
+/// Columns of an emitted value at most; on a terminal, what its width leaves.
+const EMITTED_MAX: usize = 1_000;
 
 /// Steps drawn at a time; the others are counted.
 const RUNNING_MAX: usize = 8;
@@ -88,7 +92,10 @@ impl View {
                 let took = self.end(step?, at);
                 Some(self.line(step?, DIM, self.sign("○", "-"), took).last("stopped").draw())
             }
-            EventKind::Emitted => Some(self.line(step?, CYAN, self.sign("→", ">"), 0).draw()),
+            EventKind::Emitted => {
+                let value = event.result.as_ref().map(|value| brief(value, EMITTED_MAX)).unwrap_or_default();
+                Some(self.line(step?, CYAN, self.sign("→", ">"), 0).last(&value).draw())
+            }
             // What a run comes to is said when the command ends.
             EventKind::RunFinished | EventKind::Suspended => {
                 self.running.clear();

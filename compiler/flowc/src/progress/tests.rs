@@ -171,3 +171,12 @@ fn a_wait_shows_how_long() {
     run.see(0, Event::WaitStarted { step: step("f/wait"), until: Time(90_000) });
     assert_eq!(plain(&run.view.lines(Time(30_000))[0]), "⠋  30.0s  f/wait  wait  waits 1m00s");
 }
+
+#[test]
+fn an_emitted_value_is_a_line() {
+    let mut run = run(Look { width: Some(40), unicode: true }, None);
+    let value = serde_json::json!({"text": "\u{1b}[31mred", "rest": "x".repeat(99)});
+    run.see(0, Event::Emitted { step: step("f/emit"), value });
+    run.see(0, Event::RaceWon { step: step("f"), arm: 1 });
+    assert_eq!(run.out, ["→   0.0s  f/emit  {\"text\":\"\\u001b[31mre…"]);
+}

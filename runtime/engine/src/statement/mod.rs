@@ -3,10 +3,13 @@
 
 mod assign;
 mod choose;
+mod emit;
 mod flow;
 mod fork;
+mod graph;
 mod group;
 mod leave;
+mod race;
 mod repeat;
 pub(crate) mod saga;
 mod step;

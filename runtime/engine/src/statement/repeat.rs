@@ -175,7 +175,7 @@ impl Run {
 }
 
 /// Returns the failure of a loop as a whole.
-fn failure_at(task: &Task, segment: &str, kind: Kind, message: String) -> Outcome {
+pub(super) fn failure_at(task: &Task, segment: &str, kind: Kind, message: String) -> Outcome {
     let step = Coordinate(Name::from(format!("{}/{segment}", task.path)));
     Outcome::Fail(Box::new(Failure { step: Some(step), ..Failure::new(kind, message) }))
 }
