@@ -58,6 +58,11 @@ impl Row {
             .map_err(|error| error.to_string())
     }
 
+    /// Returns how many bytes it takes, roughly.
+    pub(crate) fn size(&self) -> usize {
+        self.event.len() + self.blob.as_ref().map_or(0, |blob| blob.bytes.len())
+    }
+
     fn summed(&self) -> u32 {
         let mut sum = crc32fast::Hasher::new();
         sum.update(&self.seq.to_le_bytes());

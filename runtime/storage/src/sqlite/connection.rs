@@ -147,9 +147,14 @@ fn open_as(
     }
     let fail = |error: rusqlite::Error| of_sqlite(path, &error);
     let db = Connection::open_with_flags(name, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(fail)?;
-    db.busy_timeout(Duration::from_millis(options.busy_ms.min(SILENT_MS))).map_err(fail)?;
+    db.busy_timeout(silent_wait(options)).map_err(fail)?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
+}
+
+/// How long SQLite itself waits for a lock.
+pub(super) fn silent_wait(options: &SqliteOptions) -> Duration {
+    Duration::from_millis(options.busy_ms.min(SILENT_MS))
 }
 
 /// Creates an empty file, and the folders above it, for their owner only.

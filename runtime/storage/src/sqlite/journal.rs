@@ -13,6 +13,8 @@ use crate::summary;
 
 /// Records of a run at most: its sequence number is the lower half of a row's id.
 const SEQ_BITS: u32 = 32;
+/// What a run may commit where it stands; more is the writer thread's.
+const SMALL_BYTES_MAX: usize = 32 * 1024;
 
 #[async_trait]
 impl Journal for SqliteStore {
@@ -40,8 +42,13 @@ impl Journal for SqliteStore {
 
     async fn append(&self, run: &RunId, fence: Fence, records: Vec<Record>) -> Result<(), StoreError> {
         let rows = rows(run, &records)?;
-        let run = run.clone();
-        self.write(move |db| append(db, &run, fence, &records, &rows)).await
+        let is_small = rows.iter().map(Row::size).sum::<usize>() <= SMALL_BYTES_MAX;
+        let name = run.clone();
+        let job = move |db: &Connection| append(db, &name, fence, &records, &rows);
+        match is_small {
+            true => self.write_of(run, job).await,
+            false => self.write(job).await,
+        }
     }
 
     async fn read(&self, run: &RunId, seq: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
@@ -152,22 +159,43 @@ fn append(
         let blob = row.blob.as_ref().map(|blob| put_blob(db, blob)).transpose()?;
         insert.execute(params![row_id(at.no, row.seq), row::VERSION, row.at, row.event, blob, row.sum])?;
     }
+    let before = at.line.clone();
     records.iter().for_each(|record| summary::fold(&mut at.line, record));
     let RunSummary {
         flow, status, started_at, updated_at, steps, usage, cost, simulated, failure, plan, ..
     } = &at.line;
+    // Most records only add to the sums. What else is in the line is left alone then, as one of it stands in an index.
+    let sums = RunSummary {
+        updated_at: before.updated_at,
+        steps: before.steps,
+        usage: before.usage,
+        cost: before.cost,
+        ..at.line.clone()
+    };
+    if sums != before {
+        db.prepare_cached(
+            "UPDATE runs SET flow = :flow, status = :status, started_at = :started, simulated = :simulated,
+                failure = :failure, plan = :plan
+             WHERE no = :no",
+        )?
+        .execute(named_params! {
+            ":flow": flow,
+            ":status": summary::status_name(*status),
+            ":started": started_at.0,
+            ":simulated": simulated,
+            ":failure": failure,
+            ":plan": plan,
+            ":no": at.no,
+        })?;
+    }
     db.prepare_cached(
-        "UPDATE runs SET next_seq = :next, flow = :flow, status = :status, started_at = :started,
-            updated_at = :updated, steps = :steps, input_tokens = :input, output_tokens = :output,
-            cached_tokens = :cached, reasoning_tokens = :reasoning, nanodollars = :nanodollars,
-            cost_complete = :complete, simulated = :simulated, failure = :failure, plan = :plan
+        "UPDATE runs SET next_seq = :next, updated_at = :updated, steps = :steps, input_tokens = :input,
+            output_tokens = :output, cached_tokens = :cached, reasoning_tokens = :reasoning,
+            nanodollars = :nanodollars, cost_complete = :complete
          WHERE no = :no",
     )?
     .execute(named_params! {
         ":next": int(at.next_seq + rows.len() as u64),
-        ":flow": flow,
-        ":status": summary::status_name(*status),
-        ":started": started_at.0,
         ":updated": updated_at.0,
         ":steps": int(*steps),
         ":input": int(usage.input_tokens),
@@ -176,9 +204,6 @@ fn append(
         ":reasoning": int(usage.reasoning_tokens),
         ":nanodollars": int(cost.nanodollars),
         ":complete": cost.complete,
-        ":simulated": simulated,
-        ":failure": failure,
-        ":plan": plan,
         ":no": at.no,
     })?;
     Ok(Ok(()))

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use flow_runtime_api::StoreError;
+use flow_runtime_api::{RunId, StoreError};
 
 pub use connection::SCHEMA_VERSION;
 
@@ -108,6 +108,15 @@ impl SqliteStore {
         F: FnMut(&Connection) -> rusqlite::Result<Result<T, StoreError>> + Send + 'static,
     {
         self.writer.run(job).await
+    }
+
+    /// The same for a small job of a run, which is done at once if the run writes alone.
+    async fn write_of<T, F>(&self, run: &RunId, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> rusqlite::Result<Result<T, StoreError>> + Send + 'static,
+    {
+        self.writer.run_of(run, job).await
     }
 
     /// Runs `job` on a reader; `None` if there is no store yet.

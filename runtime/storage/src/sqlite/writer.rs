@@ -1,29 +1,33 @@
-//! The one thread that writes: what is asked while a commit is under way goes into the next one.
+//! The one connection that writes. What is asked while a commit is under way goes into the next one, on a thread that
+//! waits for other processes and for the disk. A run that writes alone commits where it stands: handing a small
+//! transaction to a thread and back takes longer than the transaction.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use flow_runtime_api::StoreError;
+use flow_runtime_api::{RunId, StoreError};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::SqliteOptions;
-use super::connection::{identity, open_writer};
+use super::connection::{identity, open_writer, silent_wait};
 use super::error::of_sqlite;
 use super::lock::patiently;
+use super::{SqliteOptions, Synchronous};
 
 /// Jobs that wait for the thread at most; who comes later waits to be let in.
 const QUEUE_MAX: usize = 4096;
 /// Jobs in one transaction at most.
 const BATCH_MAX: usize = 1024;
+/// Pages of the WAL from which on it is copied into the file, which waits for the disk.
+const WAL_PAGES_MAX: i32 = 1000;
 
-/// A handle of the thread, which starts with the first job.
+/// A handle of the connection and of its thread, which starts with the first job.
 pub(super) struct Writer {
-    path: PathBuf,
-    options: SqliteOptions,
+    file: Arc<Mutex<Store>>,
     thread: Mutex<Option<Running>>,
 }
 
@@ -77,9 +81,12 @@ where
 
 impl Writer {
     pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Writer {
-        Writer { path, options, thread: Mutex::new(None) }
+        let store =
+            Store { path, options, db: None, file: None, pages: Arc::default(), is_calm: false, last: None };
+        Writer { file: Arc::new(Mutex::new(store)), thread: Mutex::new(None) }
     }
 
+    /// Does a job on the thread, together with what others ask at the same time.
     pub(super) async fn run<T, F>(&self, job: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -92,16 +99,51 @@ impl Writer {
         answer.await.map_err(|_| gone())?
     }
 
+    /// Does a small job of a run: here and now if that run was the last to ask and nothing has to be waited for, else on
+    /// the thread.
+    pub(super) async fn run_of<T, F>(&self, run: &RunId, mut job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> rusqlite::Result<Result<T, StoreError>> + Send + 'static,
+    {
+        match self.at_once(run, &mut job) {
+            Some(answer) => answer,
+            None => self.run(job).await,
+        }
+    }
+
+    fn at_once<T, F>(&self, run: &RunId, job: &mut F) -> Option<Result<T, StoreError>>
+    where
+        F: FnMut(&Connection) -> rusqlite::Result<Result<T, StoreError>>,
+    {
+        let mut store = match self.file.try_lock() {
+            Ok(store) => store,
+            Err(TryLockError::Poisoned(poison)) => poison.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        if store.last.as_ref() != Some(run) {
+            // Runs that write by turns are better off in one transaction.
+            store.last = Some(run.clone());
+            return None;
+        }
+        let mut answer = None;
+        store.commit_at_once(|db| {
+            answer = Some(job(db)?);
+            Ok(())
+        })?;
+        answer
+    }
+
     fn jobs(&self) -> Result<mpsc::Sender<Box<dyn Job>>, StoreError> {
         let mut thread = self.thread.lock().unwrap_or_else(|poison| poison.into_inner());
         if let Some(running) = &*thread {
             return Ok(running.jobs.clone());
         }
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        let store = Thread { path: self.path.clone(), options: self.options.clone(), db: None, file: None };
+        let file = self.file.clone();
         let handle = std::thread::Builder::new()
             .name(String::from("flow-store"))
-            .spawn(move || store.serve(queue))
+            .spawn(move || serve(&file, queue))
             .map_err(|error| {
                 StoreError::Unavailable(format!("no thread for the store: {error}; free some resources"))
             })?;
@@ -122,32 +164,45 @@ impl Drop for Writer {
     }
 }
 
-struct Thread {
+fn serve(file: &Mutex<Store>, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+    let mut batch = Vec::new();
+    while queue.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+        let mut store = lock(file);
+        match store.commit(&mut batch) {
+            Ok(()) => batch.drain(..).for_each(Job::committed),
+            // One job may be too large where the others fit: each for itself.
+            Err(_) if batch.len() > 1 => {
+                for job in batch.drain(..) {
+                    store.commit_alone(job);
+                }
+            }
+            Err(error) => batch.drain(..).for_each(|job| job.failed(error.clone())),
+        }
+        store.shorten();
+    }
+}
+
+fn lock(file: &Mutex<Store>) -> MutexGuard<'_, Store> {
+    file.lock().unwrap_or_else(|poison| poison.into_inner())
+}
+
+/// The connection, and what is known of its file.
+struct Store {
     path: PathBuf,
     options: SqliteOptions,
     db: Option<Connection>,
     /// The file that was written last. What is written to a deleted one is lost, so that nothing more is.
     file: Option<(u64, u64)>,
+    /// Pages of the WAL after the last commit.
+    pages: Arc<AtomicI32>,
+    /// Whether a commit waits for no disk: the WAL is short, and the thread has begun it.
+    is_calm: bool,
+    /// The run that wrote last.
+    last: Option<RunId>,
 }
 
-impl Thread {
-    fn serve(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-        let mut batch = Vec::new();
-        while queue.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
-            match self.commit(&mut batch) {
-                Ok(()) => batch.drain(..).for_each(Job::committed),
-                // One job may be too large where the others fit: each for itself.
-                Err(_) if batch.len() > 1 => {
-                    for job in batch.drain(..) {
-                        self.alone(job);
-                    }
-                }
-                Err(error) => batch.drain(..).for_each(|job| job.failed(error.clone())),
-            }
-        }
-    }
-
-    fn alone(&mut self, job: Box<dyn Job>) {
+impl Store {
+    fn commit_alone(&mut self, job: Box<dyn Job>) {
         let mut batch = vec![job];
         let result = self.commit(&mut batch);
         for job in batch {
@@ -174,15 +229,16 @@ impl Thread {
     fn attempt(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         let db = match self.db.take() {
             Some(db) => db,
-            None if self.file.is_none() => open_writer(&self.path, &self.options)?,
-            None => self.open_again()?,
+            None => self.open()?,
         };
         let file = identity(&self.path);
         if self.file.is_some() && self.file != file {
             return Err(self.taken_away());
         }
         self.file = file;
-        let done = transact(&db, batch).map_err(|error| of_sqlite(&self.path, &error));
+        let done = transact(&db, || batch.iter_mut().try_for_each(|job| job.attempt(&db)));
+        let done = done.map_err(|error| of_sqlite(&self.path, &error));
+        self.is_calm = done.is_ok() && self.options.synchronous == Synchronous::Normal;
         // After any other error the next batch begins with a fresh connection.
         if matches!(done, Ok(()) | Err(StoreError::Locked(_))) {
             self.db = Some(db);
@@ -190,12 +246,56 @@ impl Thread {
         done
     }
 
-    /// Opens the same file as before, and no other in its place.
-    fn open_again(&self) -> Result<Connection, StoreError> {
-        match identity(&self.path) == self.file {
-            true => open_writer(&self.path, &self.options),
-            false => Err(self.taken_away()),
+    /// Commits without waiting for anything; `None` if that can't be, and then nothing is written.
+    fn commit_at_once(&mut self, mut job: impl FnMut(&Connection) -> rusqlite::Result<()>) -> Option<()> {
+        if !self.is_calm || self.pages.load(Ordering::Relaxed) >= WAL_PAGES_MAX {
+            return None;
         }
+        let db = self.db.take()?;
+        // A file that is gone, or can't be written: the thread says so.
+        let is_there = self.file.is_some() && self.file == identity(&self.path);
+        let done = is_there
+            && db.busy_timeout(Duration::ZERO).is_ok()
+            && match transact(&db, || job(&db)) {
+                Ok(()) => true,
+                Err(error) if matches!(of_sqlite(&self.path, &error), StoreError::Locked(_)) => false,
+                Err(_) => return None,
+            };
+        if db.busy_timeout(silent_wait(&self.options)).is_ok() {
+            self.db = Some(db);
+        }
+        done.then_some(())
+    }
+
+    /// Copies a WAL that has grown long into the file; whoever has asked until now knows of the commit already.
+    fn shorten(&mut self) {
+        if self.pages.load(Ordering::Relaxed) < WAL_PAGES_MAX {
+            return;
+        }
+        // The next commit begins the WAL anew, and waits for the disk once more: that is the thread's, too.
+        self.is_calm = false;
+        if let Some(db) = &self.db {
+            // What can't be copied now, as somebody reads it or the disk is full, is copied after a later commit.
+            let _ = db
+                .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")
+                .and_then(|mut checkpoint| checkpoint.query_row([], |_| Ok(())));
+        }
+    }
+
+    /// Opens the file; after the first time the same as before, and no other in its place.
+    fn open(&self) -> Result<Connection, StoreError> {
+        if self.file.is_some() && identity(&self.path) != self.file {
+            return Err(self.taken_away());
+        }
+        let mut db = open_writer(&self.path, &self.options)?;
+        let pages = self.pages.clone();
+        // In place of SQLite's own checkpoint, which would be a part of the commit.
+        db.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count| {
+            pages.store(count, Ordering::Relaxed);
+            Ok(())
+        }))
+        .map_err(|error| of_sqlite(&self.path, &error))?;
+        Ok(db)
     }
 
     fn taken_away(&self) -> StoreError {
@@ -206,13 +306,10 @@ impl Thread {
     }
 }
 
-fn transact(db: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+fn transact(db: &Connection, work: impl FnOnce() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
     // Immediate: the lock is waited for here, and never asked for halfway.
     db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let done = batch
-        .iter_mut()
-        .try_for_each(|job| job.attempt(db))
-        .and_then(|()| db.prepare_cached("COMMIT")?.execute([]).map(drop));
+    let done = work().and_then(|()| db.prepare_cached("COMMIT")?.execute([]).map(drop));
     if done.is_err() && !db.is_autocommit() {
         // The first error is the one to tell.
         let _ = db.execute_batch("ROLLBACK");
