@@ -165,6 +165,8 @@ pub(crate) struct Run {
     ready: VecDeque<TaskId>,
     /// Steps that are about to be made. Entries may be stale: the step's own phase tells.
     pub starting: VecDeque<TaskId>,
+    /// Tasks whose step was found uncertain. Entries may be stale: the step's own stage tells.
+    pub uncertain: Vec<TaskId>,
     pub attempts: HashMap<AttemptId, TaskId>,
     attempts_made: u64,
     timers: HashMap<TimerId, (TaskId, TimerUse, Time)>,
@@ -214,6 +216,7 @@ impl Run {
             free: Vec::new(),
             ready: VecDeque::new(),
             starting: VecDeque::new(),
+            uncertain: Vec::new(),
             attempts: HashMap::new(),
             attempts_made: 0,
             timers: HashMap::new(),
@@ -537,7 +540,9 @@ impl Run {
         }
         let mut out = self.notices_and_events();
         out.append(&mut self.commands);
-        if self.attempts.is_empty() && self.ready.is_empty() {
+        // What is due already isn't waited for.
+        let is_due = self.due.first().is_some_and(|(due, _)| *due <= self.now);
+        if self.attempts.is_empty() && self.ready.is_empty() && !is_due {
             out.push(self.idle());
         }
         out
@@ -585,9 +590,15 @@ impl Run {
         self.commands.push(Command::Finish { status, result, failure });
     }
 
+    /// Returns the tasks that wait for somebody to tell the outcome of a step.
+    pub(crate) fn uncertain(&self) -> impl Iterator<Item = &Task> {
+        let tasks = self.uncertain.iter().filter_map(|id| self.tasks.get(*id as usize)?.as_deref());
+        tasks.filter(|task| task.is_uncertain())
+    }
+
     fn idle(&self) -> Command {
         let next = self.due.first();
-        let uncertain = self.tasks.iter().flatten().find(|task| task.is_uncertain());
+        let uncertain = self.uncertain().next();
         let reason = match (uncertain, next) {
             (Some(task), _) => {
                 format!("`{}` was sent and not answered: its outcome is uncertain", task.path)

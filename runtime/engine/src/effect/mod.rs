@@ -418,7 +418,7 @@ impl Run {
 
     /// Somebody tells how an uncertain step ended, or lets it run again.
     pub(crate) fn settle_step(&mut self, plan: &Plan, step: &Coordinate, answer: Option<Json>) {
-        let id = self.tasks.iter().flatten().find(|task| task.is_uncertain() && task.path == *step.0);
+        let id = self.uncertain().find(|task| task.path == *step.0);
         let Some(id) = id.map(|task| task.id) else { return };
         let Some(mut task) = self.tasks[id as usize].take() else { return };
         let Some(state) = task.step_mut() else { return };
@@ -459,6 +459,7 @@ impl Run {
             if let Some(state) = task.step_mut() {
                 if !repeatable(state.node) {
                     state.stage = Stage::Uncertain;
+                    self.uncertain.push(id);
                 } else {
                     state.stage = Stage::Starting;
                     self.starting.push_back(id);
