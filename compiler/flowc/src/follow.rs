@@ -67,8 +67,8 @@ pub fn quoted(word: &str) -> String {
     if plain && !word.is_empty() { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// Whether pieces of answers are looked at: as text, as events, or by the running steps that a terminal shows.
-pub fn wants_pieces(show: &Show) -> bool {
+/// Whether events and pieces of answers are looked at: as text, as lines, or by the running steps that a terminal shows.
+pub fn wants_events(show: &Show) -> bool {
     show.stream || show.json || Stream::Err.is_terminal()
 }
 

@@ -149,7 +149,8 @@ pub fn events(events: &[RunEvent], width: Option<usize>) -> String {
                 .unwrap_or_default(),
         };
         // The day is the run's; its hour tells the rest.
-        let time = event.time.get(11..23).unwrap_or(&event.time).to_owned();
+        let time = event.time.to_string();
+        let time = time.get(11..23).unwrap_or(&time).to_owned();
         let step = event.step.as_ref().map(|step| step.0.to_string()).unwrap_or_default();
         table.row([time, event.event.name().into(), step, what]);
     }

@@ -36,6 +36,11 @@ impl Time {
             Err(_) => String::from("9999-12-31T23:59:59.999Z"),
         }
     }
+
+    /// Reads RFC 3339.
+    pub fn read_rfc3339(text: &str) -> Option<Time> {
+        text.parse::<jiff::Timestamp>().ok().map(|at| Time(at.as_millisecond()))
+    }
 }
 
 impl std::fmt::Display for RunId {

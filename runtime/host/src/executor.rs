@@ -11,7 +11,7 @@ use flow_engine::{AttemptId, Command, Engine, Input, Notice};
 use flow_runtime_api::{
     Coordinate, Delta, Event, Failure, Kind, Record, RunId, RunStatus, Scrubber, StoreError, Time,
 };
-use flow_trace::{Fold, RunEvent};
+use flow_trace::{EventKind, Fold, RunEvent};
 use serde_json::Value as Json;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, Id, JoinSet};
@@ -22,6 +22,9 @@ use crate::lease::Keeper;
 use crate::outside::{Ask, Fetch, Outside};
 use crate::recording::{LAST_WORD, Recording};
 use crate::time::{RunClock, Timers};
+
+/// Timers that are taken in a row before other runs have their turn.
+const AT_ONCE_MAX: u32 = 32;
 
 /// What decides: takes what happened, says what to do.
 pub(crate) trait Machine: Send {
@@ -47,6 +50,8 @@ pub(crate) struct Executor {
     pub(crate) events: mpsc::UnboundedSender<RunEvent>,
     pub(crate) interrupted: watch::Receiver<bool>,
     pub(crate) stream: bool,
+    /// Whether somebody looks at events.
+    pub(crate) is_watched: bool,
     pub(crate) wait_max_ms: u64,
     /// What the engine is told once it has begun.
     pub(crate) settle: Option<Input>,
@@ -93,6 +98,7 @@ impl Executor {
     ) -> Result<End, Stop> {
         let mut interrupted = self.interrupted.clone();
         let mut input = Some(Input::Start);
+        let mut at_once = 0;
         loop {
             let now = self.clock.now();
             if let Some(told) = input.take() {
@@ -106,6 +112,16 @@ impl Executor {
                 }
             }
             let pause = flight.timers.pause(now);
+            let is_quiet = flight.tasks.is_empty()
+                && pieces.is_empty()
+                && !*interrupted.borrow()
+                && !self.keeper.may_be_lost();
+            if pause.is_zero() && is_quiet && at_once < AT_ONCE_MAX {
+                at_once += 1;
+                input = flight.timers.take(now).map(|timer| Input::Due { timer });
+                continue;
+            }
+            at_once = 0;
             tokio::select! {
                 biased;
                 error = self.keeper.lost() => self.outlive(error, now)?,
@@ -197,7 +213,7 @@ impl Executor {
             .collect();
         let shown = self.commit(records, now).await?;
         let mut branches = branches.into_iter().peekable();
-        for (before, event) in shown.into_iter().enumerate() {
+        for (before, event) in shown {
             while let Some((_, branch)) = branches.next_if(|(after, _)| *after <= before) {
                 self.show(branch);
             }
@@ -208,10 +224,10 @@ impl Executor {
     }
 
     /// Commits records and returns what is shown of them; goes on without the store if it fails and that is allowed.
-    async fn commit(&mut self, records: Vec<Record>, now: Time) -> Result<Vec<RunEvent>, Stop> {
+    async fn commit(&mut self, records: Vec<Record>, now: Time) -> Result<Vec<(usize, RunEvent)>, Stop> {
         if !self.recording.outlives_its_store() {
             // What is shown is worked out first, and sent only once it is on record; if that fails, so does the run.
-            let shown = records.iter().map(|record| self.fold.apply(record)).collect();
+            let shown = self.fold_all(&records);
             self.recording.append(records).await.map_err(Stop::Store)?;
             return Ok(shown);
         }
@@ -219,11 +235,17 @@ impl Executor {
             self.outlive(error, now)?;
             self.recording.append(records.clone()).await.map_err(Stop::Store)?;
         }
-        let mut shown: Vec<_> = records.iter().map(|record| self.fold.apply(record)).collect();
+        let mut shown = self.fold_all(&records);
         if self.recording.is_lost() {
-            shown.iter_mut().for_each(|event| event.seq = None);
+            shown.iter_mut().for_each(|(_, event)| event.seq = None);
         }
         Ok(shown)
+    }
+
+    /// Takes records into the trace, and returns what is shown of them, each with its place among them.
+    fn fold_all(&mut self, records: &[Record]) -> Vec<(usize, RunEvent)> {
+        let shown = records.iter().map(|record| self.fold.apply(record)).enumerate();
+        shown.filter(|(_, event)| is_shown(self.is_watched, event)).collect()
     }
 
     /// Goes on though the store has failed, or stops.
@@ -250,8 +272,10 @@ impl Executor {
     }
 
     fn show(&self, event: RunEvent) {
-        // Whoever doesn't listen misses nothing that isn't on record.
-        let _ = self.events.send(event);
+        if is_shown(self.is_watched, &event) {
+            // Whoever doesn't listen misses nothing that isn't on record.
+            let _ = self.events.send(event);
+        }
     }
 
     fn show_delta(&mut self, step: &Coordinate, delta: Delta) {
@@ -282,7 +306,7 @@ impl Executor {
             }
             other => other,
         };
-        let trace = Box::new(self.fold.trace().clone());
+        let trace = Box::new(self.fold.into_trace());
         let run = self.run.clone();
         let is_begun = self.recording.next_seq() > 0;
         let is_lost = self.recording.is_lost();
@@ -321,6 +345,11 @@ enum Stop {
     Interrupted,
     Store(StoreError),
     Host(HostError),
+}
+
+/// Whether an event is sent to whoever follows the run.
+fn is_shown(is_watched: bool, event: &RunEvent) -> bool {
+    is_watched || matches!(event.event, EventKind::RunStarted | EventKind::Resumed | EventKind::Unrecorded)
 }
 
 /// Waits for a timer. What is due already isn't slept for, as a sleep takes a millisecond at least.

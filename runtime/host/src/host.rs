@@ -89,6 +89,7 @@ struct Local {
 /// What is shown and waited for while a run goes on.
 pub(crate) struct Manner {
     pub(crate) stream: bool,
+    pub(crate) events: bool,
     pub(crate) wait_max_ms: u64,
     /// What the engine is told first.
     pub(crate) settle: Option<Input>,
@@ -158,7 +159,12 @@ impl Host {
         // The lease first: a plan that no run names goes with the next run that is deleted, unless one is just starting.
         let (lease, stored) = tokio::join!(self.take(&run), self.store.journal.put_plan(&hash, &text));
         stored.map_err(|error| HostError::of_store(error, None))?;
-        let manner = Manner { stream: options.stream, wait_max_ms: options.wait_max_ms, settle: None };
+        let manner = Manner {
+            stream: options.stream,
+            events: options.events,
+            wait_max_ms: options.wait_max_ms,
+            settle: None,
+        };
         let outside = self.outside(plan, models, ways, self.local());
         Ok(self.execute(Box::new(engine), outside, lease?, Fold::new(run), 0, manner))
     }
@@ -208,7 +214,12 @@ impl Host {
             )
         })?;
         let settle = options.settle.map(|settle| settled(&fold, &engine, settle)).transpose()?;
-        let manner = Manner { stream: options.stream, wait_max_ms: options.wait_max_ms, settle };
+        let manner = Manner {
+            stream: options.stream,
+            events: options.events,
+            wait_max_ms: options.wait_max_ms,
+            settle,
+        };
         let outside = self.outside(plan, models, ways, local);
         Ok(self.execute(Box::new(engine), outside, lease.clone(), fold, next_seq, manner))
     }
@@ -518,6 +529,7 @@ impl Host {
             events,
             interrupted,
             stream: manner.stream,
+            is_watched: manner.events,
             wait_max_ms: manner.wait_max_ms,
             settle: manner.settle,
         };

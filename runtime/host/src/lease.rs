@@ -36,6 +36,11 @@ impl Keeper {
         &self.lease
     }
 
+    /// Whether there is, or may be, a loss that wasn't told yet.
+    pub(crate) fn may_be_lost(&self) -> bool {
+        self.lost.has_changed().unwrap_or(true)
+    }
+
     /// Waits until the lease is lost, and says to whom or why. Each loss is told once.
     pub(crate) async fn lost(&mut self) -> StoreError {
         loop {

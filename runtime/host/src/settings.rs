@@ -104,6 +104,8 @@ pub struct RunOptions {
     pub tape: Option<PathBuf>,
     /// Whether pieces of answers are shown as they come.
     pub stream: bool,
+    /// Whether events are shown as they happen; else only that the run began, or goes on without its store.
+    pub events: bool,
     /// A timer that is due within so many milliseconds is waited for; else the run suspends.
     pub wait_max_ms: u64,
     /// Width of a `parallel for` without `jobs`.
@@ -118,6 +120,7 @@ impl Default for RunOptions {
             record: None,
             tape: None,
             stream: false,
+            events: true,
             wait_max_ms: 60_000,
             jobs: 8,
         }
@@ -133,6 +136,8 @@ pub struct ResumeOptions {
     pub tape: Option<PathBuf>,
     /// Whether pieces of answers are shown as they come.
     pub stream: bool,
+    /// Whether events are shown as they happen; else only that the run began, or goes on without its store.
+    pub events: bool,
     /// A timer that is due within so many milliseconds is waited for; else the run suspends again.
     pub wait_max_ms: u64,
     /// Width of a `parallel for` without `jobs`.
@@ -157,8 +162,8 @@ pub enum Settle {
 
 impl Default for ResumeOptions {
     fn default() -> ResumeOptions {
-        let RunOptions { stream, wait_max_ms, jobs, .. } = RunOptions::default();
-        ResumeOptions { record: None, tape: None, stream, wait_max_ms, jobs, settle: None }
+        let RunOptions { stream, events, wait_max_ms, jobs, .. } = RunOptions::default();
+        ResumeOptions { record: None, tape: None, stream, events, wait_max_ms, jobs, settle: None }
     }
 }
 

@@ -8,7 +8,7 @@ use flow_runtime_api::{
     Coordinate, Cost, Event, Failure, Record, ReplayOf, RunId, RunStatus, Simulation, Time, Usage,
 };
 
-use crate::{EventKind, RunEvent};
+use crate::{EventKind, RunEvent, Stamp};
 
 /// A run as its journal tells it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -332,7 +332,7 @@ impl Fold {
             }
             Event::WaitStarted { step, until } => {
                 shown.event = EventKind::StepStarted;
-                shown.until = Some(until.rfc3339());
+                shown.until = Some(Stamp(*until));
                 let entry = self.entry(step, at);
                 entry.kind = Name::new_static("wait");
                 entry.status = StepStatus::Waiting;
@@ -381,7 +381,7 @@ impl Fold {
                 shown.event = EventKind::Suspended;
                 shown.status = Some(RunStatus::Suspended);
                 shown.reason = Some(reason.clone());
-                shown.until = until.map(Time::rfc3339);
+                shown.until = until.map(Stamp);
                 self.pause(at, RunStatus::Suspended);
                 self.trace.waits_for = Some(reason.clone());
                 self.trace.due_at = *until;
@@ -526,7 +526,7 @@ impl Fold {
         shown.attempt = Some(*attempt);
         shown.repair = (*repair > 0).then_some(*repair);
         shown.error = Some(failure.into());
-        shown.next_at = Some(next_at.rfc3339());
+        shown.next_at = Some(Stamp(*next_at));
         if let Some(&index) = self.steps.get(step) {
             self.trace.steps[index].status = StepStatus::Retrying;
             self.trace.steps[index].failure = Some(failure.clone());

@@ -12,5 +12,5 @@ mod tree;
 
 pub use attempts::{Attempt, attempts};
 pub use fold::{EmittedTrace, Fold, Move, StepStatus, StepTrace, Stretch, Trace};
-pub use run_event::{EventError, EventKind, RunEvent};
+pub use run_event::{EventError, EventKind, RunEvent, Stamp};
 pub use tree::{Axis, Branch, Tree};

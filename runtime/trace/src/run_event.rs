@@ -62,6 +62,31 @@ kinds! {
     RunFinished "run_finished"
 }
 
+/// A time that is written as RFC 3339 in UTC, with milliseconds. It is written when somebody reads it: most events of most
+/// runs are looked at by nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(pub Time);
+
+impl std::fmt::Display for Stamp {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.0.rfc3339())
+    }
+}
+
+impl Serialize for Stamp {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stamp {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Stamp, D::Error> {
+        let text = String::deserialize(from)?;
+        let read = Time::read_rfc3339(&text);
+        read.map(Stamp).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no time")))
+    }
+}
+
 /// One line of `run --json`. Serialises to one flat object; what doesn't apply is left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunEvent {
@@ -71,8 +96,8 @@ pub struct RunEvent {
     pub event: EventKind,
     /// The run.
     pub run: RunId,
-    /// When: RFC 3339 in UTC, with milliseconds.
-    pub time: String,
+    /// When.
+    pub time: Stamp,
     /// The position in the journal; display-only events have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
@@ -136,10 +161,10 @@ pub struct RunEvent {
     pub error: Option<EventError>,
     /// When the next attempt is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_at: Option<String>,
+    pub next_at: Option<Stamp>,
     /// When the wait ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<String>,
+    pub until: Option<Stamp>,
     /// What is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -210,7 +235,7 @@ impl RunEvent {
             v: 1,
             event,
             run,
-            time: at.rfc3339(),
+            time: Stamp(at),
             seq: None,
             step: None,
             attempt: None,

@@ -14,7 +14,8 @@ pub fn run(args: &Resume) -> Outcome {
     let options = ResumeOptions {
         record: args.tapes.record.clone(),
         tape: args.tapes.tape.clone(),
-        stream: follow::wants_pieces(&args.show),
+        stream: follow::wants_events(&args.show),
+        events: follow::wants_events(&args.show),
         wait_max_ms: args.show.wait_max,
         settle: settle(args)?,
         ..ResumeOptions::default()

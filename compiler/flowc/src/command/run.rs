@@ -63,7 +63,8 @@ pub fn run(args: &Run) -> Outcome {
         model: args.model.clone(),
         record: args.tapes.record.clone(),
         tape: args.tapes.tape.clone(),
-        stream: follow::wants_pieces(&args.show),
+        stream: follow::wants_events(&args.show),
+        events: follow::wants_events(&args.show),
         wait_max_ms: args.show.wait_max,
         ..RunOptions::default()
     };

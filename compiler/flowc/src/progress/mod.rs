@@ -7,11 +7,12 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, HashMap};
+
 use flow_diagnostics::escape;
 use flow_ir::Name;
 use flow_runtime_api::{Coordinate, Cost, Time};
 use flow_trace::{EventError, EventKind, RunEvent, StepStatus, Trace};
-use indexmap::IndexMap;
 
 use crate::show::brief;
 use crate::terminal::{CYAN, DIM, GREEN, RED, YELLOW};
@@ -22,7 +23,10 @@ use line::Line;
 #[derive(Debug)]
 pub struct View {
     look: Look,
-    running: IndexMap<Coordinate, Running>,
+    /// In the order in which they started, by their number.
+    running: BTreeMap<u64, (Coordinate, Running)>,
+    numbers: HashMap<Coordinate, u64>,
+    started: u64,
 }
 
 /// How it is shown.
@@ -56,18 +60,18 @@ const RUNNING_MAX: usize = 8;
 
 impl View {
     pub fn new(look: Look) -> View {
-        View { look, running: IndexMap::new() }
+        View { look, running: BTreeMap::new(), numbers: HashMap::new(), started: 0 }
     }
 
     /// Takes note of what happens and returns the line to print for good, if there is one.
     pub fn see(&mut self, event: &RunEvent) -> Option<String> {
-        let at = time(&event.time);
+        let at = event.time.0;
         let step = event.step.as_ref();
         match event.event {
             EventKind::StepStarted => self.started(step?, event, at),
             EventKind::Delta => {
                 let streamed = event.text.as_ref().or(event.reasoning.as_ref())?.chars().count() as u64;
-                self.running.get_mut(step?)?.streamed += streamed;
+                self.running_mut(step?)?.streamed += streamed;
                 None
             }
             EventKind::AttemptFailed => self.attempt_failed(step?, event, at),
@@ -99,6 +103,7 @@ impl View {
             // What a run comes to is said when the command ends.
             EventKind::RunFinished | EventKind::Suspended => {
                 self.running.clear();
+                self.numbers.clear();
                 None
             }
             EventKind::RunStarted
@@ -113,23 +118,29 @@ impl View {
     }
 
     fn started(&mut self, step: &Coordinate, event: &RunEvent, at: Time) -> Option<String> {
+        let known = self.numbers.get(step).copied();
+        let number = known.unwrap_or(self.started);
         let running = Running {
             // A later attempt keeps the step's place and its start.
-            since: self.running.get(step).map_or(at, |known| known.since),
+            since: self.running.get(&number).map_or(at, |(_, known)| known.since),
             node: event.node.clone().or_else(|| event.kind.clone()),
             model: event.model.clone(),
             attempt: event.attempt.unwrap_or(0),
             repair: event.repair.unwrap_or(0),
-            waits_until: event.until.as_deref().map(time),
+            waits_until: event.until.map(|until| until.0),
             streamed: 0,
         };
-        self.running.insert(step.clone(), running);
+        if known.is_none() {
+            self.started += 1;
+            self.numbers.insert(step.clone(), number);
+        }
+        self.running.insert(number, (step.clone(), running));
         None
     }
 
     fn attempt_failed(&mut self, step: &Coordinate, event: &RunEvent, at: Time) -> Option<String> {
-        let next_at = event.next_at.as_deref().map_or(at, time);
-        let since = self.running.get_mut(step).map_or(at, |running| {
+        let next_at = event.next_at.map_or(at, |next| next.0);
+        let since = self.running_mut(step).map_or(at, |running| {
             running.waits_until = Some(next_at);
             running.since
         });
@@ -145,7 +156,7 @@ impl View {
     pub fn lines(&self, now: Time) -> Vec<String> {
         let mut lines: Vec<String> = self
             .running
-            .iter()
+            .values()
             .take(RUNNING_MAX)
             .map(|(step, running)| {
                 let line = self.line(step, CYAN, self.spinner(now), now.since(running.since));
@@ -160,7 +171,14 @@ impl View {
     }
 
     fn end(&mut self, step: &Coordinate, at: Time) -> u64 {
-        self.running.shift_remove(step).map_or(0, |running| at.since(running.since))
+        let number = self.numbers.remove(step);
+        let running = number.and_then(|number| self.running.remove(&number));
+        running.map_or(0, |(_, running)| at.since(running.since))
+    }
+
+    fn running_mut(&mut self, step: &Coordinate) -> Option<&mut Running> {
+        let number = self.numbers.get(step)?;
+        self.running.get_mut(number).map(|(_, running)| running)
     }
 
     fn line(&self, step: &Coordinate, style: anstyle::Style, sign: &'static str, took_ms: u64) -> Line {
@@ -233,9 +251,4 @@ fn cost(event: &RunEvent) -> String {
         Some(None) => "cost unknown".into(),
         None => String::new(),
     }
-}
-
-/// Reads RFC 3339; what isn't is the beginning of time, which shows as no time at all.
-fn time(written: &str) -> Time {
-    Time(written.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond))
 }
