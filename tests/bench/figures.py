@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """The figures of a release build: cold start, steps in memory and durable, checking a large project.
 
-usage: figures.py [--flowc PATH] [--runs 5] [--peers FOLDER] [--baml PATH] [--only check] [--markdown FILE]
+usage: figures.py [--flowc PATH] [--runs 5] [--peers FOLDER] [--baml PATH] [--concurrent FILE] [--only check|run]
+                  [--markdown FILE]
 
 Every figure is the median of several whole processes, CPU time being user and system time of the process as the kernel
 counts it. With --peers (a folder with `hello.py` and `linear.py` for LangGraph, run by the Python in $PEER_PYTHON) each
 peer is timed in the same run, interleaved with ours, so that a ratio compares like with like on a noisy machine. With --baml
-(its command line) its checker is timed on projects of as many files and lines.
+(its command line) its checker is timed on projects of as many files and lines. --concurrent names what
+`cargo bench -p flow-host --bench runs -- run` has printed: no command starts many runs in one process.
 """
 
 import argparse
@@ -157,7 +159,27 @@ def runs(options, flowc, folder, env, row):
     many = median([*wide, "xs10000.json"], options.runs, folder, env)
     base = median([flowc, "run", "one.flow", "--store", "memory:"], options.runs, folder, env)
     a, b = (few[0] - base[0]) / 1_000, (many[0] - base[0]) / 10_000
-    row("a branch of 1,000 / of 10,000, in memory", f"{a * 1e6:.1f} / {b * 1e6:.1f} µs CPU, {many[2] / 1024:.0f} MiB")
+    row("a branch of 1,000 / of 10,000, in memory", f"{a * 1e6:.1f} / {b * 1e6:.1f} µs CPU, {many[2] / 1024:.0f} MiB, {b / a:.2f} times")
+    concurrent(options, row)
+
+
+def concurrent(options, row):
+    """What many runs at once take: three steps of 50 ms each."""
+    python = os.environ.get("PEER_PYTHON", sys.executable)
+    lines = Path(options.concurrent).read_text().splitlines() if options.concurrent else []
+    for found in (json.loads(line) for line in lines if line.startswith("{")):
+        if found["what"] != "run":
+            continue
+        peer = None
+        if options.peers:
+            mode = "none" if found["store"] == "memory" else "sqlite"
+            out = subprocess.run([python, f"{options.peers}/conc.py", str(found["count"]), mode, "1"], capture_output=True, text=True)
+            if out.returncode != 0:
+                sys.exit(f"{options.peers}/conc.py failed:\n{out.stderr[-2000:]}")
+            theirs = json.loads(out.stdout.strip().splitlines()[-1])
+            cpu = theirs["cpu_us_per_unit"]
+            peer = f"LangGraph {theirs['median_s']:.2f} s, {cpu:.0f} µs CPU a run: 1/{theirs['median_s'] / found['wall_s']:.0f}, 1/{cpu / found['cpu_us']:.0f}"
+        row(f"{found['count']:,} runs of 3 × 50 ms at once, {found['store']}", f"{found['wall_s']:.2f} s, {found['cpu_us']:.0f} µs CPU a run", peer)
 
 
 def checks(options, flowc, folder, env, row):
@@ -207,7 +229,8 @@ def main():
     options.add_argument("--runs", type=int, default=5)
     options.add_argument("--peers")
     options.add_argument("--baml")
-    options.add_argument("--only", choices=["check"])
+    options.add_argument("--concurrent")
+    options.add_argument("--only", choices=["check", "run"])
     options.add_argument("--markdown")
     options = options.parse_args()
     flowc = str(Path(options.flowc).resolve())
@@ -223,9 +246,10 @@ def main():
         for text, file in ((HELLO, "hello.flow"), (steps(1), "one.flow"), (steps(1001), "steps.flow"), (branches(10_000), "branches.flow")):
             (folder / file).write_text(text)
 
-        if not options.only:
+        if options.only != "check":
             runs(options, flowc, folder, env, row)
-        checks(options, flowc, folder, env, row)
+        if options.only != "run":
+            checks(options, flowc, folder, env, row)
 
     if options.markdown:
         table = ["| what | flowc | beside it |", "|---|---|---|", *(f"| {' | '.join(cells)} |" for cells in rows)]
