@@ -2,12 +2,16 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use flow_tests::program::{Place, Ran, finish, workspace};
+use flow_tests::program::{Place, Ran, finish, wait, workspace};
 use flow_tests::server::{Server, say};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value as Json, json};
 
 /// Four calls of a model, one after the other.
@@ -303,4 +307,208 @@ fn a_run_does_not_begin_in_a_store_that_fails_at_once() {
     place.file(".flow/flow.db", "no database\n".repeat(1_000));
     place.run(["run", ".", "text=x"]).expect(5).says(&["is not a run store"]);
     assert!(questions(&server).is_empty());
+}
+
+// Large values
+
+#[test]
+fn an_input_of_almost_16_mib_works_whole_and_a_larger_one_is_refused_at_once() {
+    let server = Server::start(|request, stream| {
+        let size = request.question().len();
+        say(request, stream, &format!("{size}"));
+    });
+    let place = place(
+        "model default = \"openai/local\"\n\
+         prompt ask(text: string) -> string { user: text.truncate(10) retry: 0 }\n\
+         flow main(text: string) -> string {\n  let a = ask(text)\n  wait 10s\n  return \"${a} of ${text.size()}\"\n}\n",
+        &server,
+    );
+    let limit = 16 << 20;
+    let input = |size: usize| json!({"text": "x".repeat(size)}).to_string();
+    place.file("over.json", input(limit + 1));
+    place.run(["run", ".", "--input", "over.json"]).expect(2).says(&["input `text`: must be at most 16 MiB"]);
+    assert!(questions(&server).is_empty());
+    place.file("whole.json", input(limit));
+    let ran = place.run(["run", ".", "--input", "whole.json", "--wait-max", "0s"]).expect(4);
+    let run = only_run(&place)["run"].as_str().expect("it has an id").to_owned();
+    assert!(ran.stderr.contains(&run), "{}", ran.stderr);
+    // It stands in the store once, and comes back from there whole.
+    let again = place.run(["run", ".", "--input", "whole.json", "--wait-max", "0s"]).expect(4);
+    let size = std::fs::metadata(database(&place)).expect("it is there").len();
+    assert!(size < 18 << 20, "{size}: {}", again.stderr);
+    place.run(["resume", &run, "--wait-max", "60s"]).expect(0).prints(&["12 of 16777216"]);
+}
+
+// Who executes a run
+
+/// Asks something quick, something slow, and writes at last.
+const SLOW: &str = r#"
+model default = "openai/local"
+
+prompt ask(text: string) -> string { user: text retry: 0 }
+
+flow main(text: string) -> string {
+  let a = ask("quick ${text}")
+  let b = ask("slow ${a}")
+  return ask("last ${b}")
+}
+"#;
+
+/// Answers what is slow when it is told to, and notes who has gone away by then.
+struct Gate {
+    server: Server,
+    open: Arc<AtomicBool>,
+    closed: Arc<AtomicUsize>,
+}
+
+fn gate() -> Gate {
+    let (open, closed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (is_open, count) = (open.clone(), closed.clone());
+    let server = Server::start(move |request, stream| {
+        let question = request.question();
+        if question.starts_with("slow") {
+            stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a socket has a timeout");
+            while !is_open.load(Ordering::SeqCst) {
+                // Nothing more is sent on this connection: the end of the stream is its close.
+                match std::io::Read::read(stream, &mut [0]) {
+                    Ok(_) => {
+                        count.fetch_add(1, Ordering::SeqCst);
+                        return;
+                    }
+                    Err(_) => std::thread::sleep(Duration::from_millis(5)),
+                }
+            }
+        }
+        say(request, stream, &format!("<{question}>"));
+    });
+    Gate { server, open, closed }
+}
+
+/// A process that doesn't outlive its test.
+struct Running(Child);
+
+impl Running {
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.0.id().cast_signed()).expect("a child has an id");
+        kill_process(pid, signal).expect("a child can be signalled");
+    }
+
+    /// Waits for its end and returns what it said.
+    fn end(mut self) -> Ran {
+        let code = wait(&mut self.0, Duration::from_secs(60)).expect("it ends");
+        let read = |pipe: Option<&mut dyn Read>| {
+            let mut text = String::new();
+            pipe.map(|pipe| pipe.read_to_string(&mut text).expect("a pipe can be read"));
+            text
+        };
+        let stdout = read(self.0.stdout.as_mut().map(|pipe| pipe as &mut dyn Read));
+        let stderr = read(self.0.stderr.as_mut().map(|pipe| pipe as &mut dyn Read));
+        Ran { code, stdout, stderr }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn start(place: &Place, args: &[&str]) -> Running {
+    let mut command = place.command(args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running(command.spawn().expect("flowc starts"))
+}
+
+fn soon(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(30), "{what} never came");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_process_that_stood_still_while_its_run_was_taken_over_stops_without_a_word() {
+    let Gate { server, open, closed } = gate();
+    let place = place(SLOW, &server).set("FLOW_STORAGE_LEASE_S", "1");
+    let first = start(&place, &["run", ".", "text=x"]);
+    let asked =
+        |count: usize| questions(&server).iter().filter(|one| one.starts_with("slow")).count() == count;
+    soon("the slow question", || asked(1));
+    first.signal(Signal::STOP);
+    let run = only_run(&place)["run"].as_str().expect("it has an id").to_owned();
+    // Its lease lives for another second at most; until then it is said who has it.
+    let second = loop {
+        let second = start(&place, &["resume", &run]);
+        soon("an answer", || asked(2) || has_ended(&second));
+        if asked(2) {
+            break second;
+        }
+        second.end().expect(5).says(&["held by another process", &first.0.id().to_string()]);
+    };
+    // The second one is at work when the first one wakes up.
+    first.signal(Signal::CONT);
+    let first =
+        first.end().expect(5).says(&["another process has taken the run over", "records nothing more"]);
+    assert!(first.stdout.is_empty(), "{}", first.stdout);
+    soon("the close of the first one's connection", || closed.load(Ordering::SeqCst) == 1);
+    open.store(true, Ordering::SeqCst);
+    assert_eq!(second.end().expect(0).json(), "<last <slow <quick x>>>");
+    let all = questions(&server);
+    assert_eq!(all, ["quick x", "slow <quick x>", "slow <quick x>", "last <slow <quick x>>"]);
+    let events = place.run(["runs", "events", &run, "--json"]).expect(0).json_lines();
+    let resumed = events.iter().filter(|event| event["event"] == "resumed").count();
+    let finished = events.iter().filter(|event| event["event"] == "step_finished").count();
+    assert_eq!((resumed, finished), (1, 3), "{events:?}");
+}
+
+/// Whether a process is gone, or waits to be waited for.
+fn has_ended(running: &Running) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.0.id())).unwrap_or_default();
+    stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z') || rest.trim().is_empty())
+}
+
+#[test]
+fn of_two_processes_that_resume_a_run_at_once_one_wins() {
+    let Gate { server, open, .. } = gate();
+    let place = place(SLOW, &server);
+    let first = start(&place, &["run", ".", "text=x"]);
+    soon("the slow question", || questions(&server).iter().any(|one| one.starts_with("slow")));
+    let run = only_run(&place)["run"].as_str().expect("it has an id").to_owned();
+    drop(first);
+    server.forget();
+    let racers: Vec<_> = (0..2).map(|_| start(&place, &["resume", &run])).collect();
+    soon("the one that lost", || racers.iter().any(|racer| has_ended(racer)));
+    open.store(true, Ordering::SeqCst);
+    let pids: Vec<_> = racers.iter().map(|racer| racer.0.id()).collect();
+    let ended: Vec<_> = racers.into_iter().map(Running::end).collect();
+    let (winner, loser) = if ended[0].code == Some(0) { (0, 1) } else { (1, 0) };
+    assert_eq!((ended[winner].code, ended[loser].code), (Some(0), Some(5)), "{ended:?}");
+    let who = pids[winner].to_string();
+    assert!(ended[loser].stderr.contains("held by another process"), "{}", ended[loser].stderr);
+    assert!(ended[loser].stderr.contains(&who), "{}", ended[loser].stderr);
+    assert_eq!(ended[winner].json(), "<last <slow <quick x>>>");
+    assert_eq!(questions(&server).len(), 2);
+}
+
+#[test]
+fn a_process_that_is_asked_to_end_gives_its_run_back() {
+    let Gate { server, open, .. } = gate();
+    let place = place(SLOW, &server);
+    let first = start(&place, &["run", ".", "text=x"]);
+    soon("the slow question", || questions(&server).iter().any(|one| one.starts_with("slow")));
+    let run = only_run(&place)["run"].as_str().expect("it has an id").to_owned();
+    first.signal(Signal::TERM);
+    first.end().expect(143).says(&["flowc resume"]);
+    // Nobody holds it: whatever became of the process, another host could take it now.
+    let db = rusqlite::Connection::open(database(&place)).expect("the store can be opened");
+    let lease: (Option<String>, i64) = db
+        .query_row("SELECT host, lease_until FROM runs", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .expect("the run has a row");
+    assert_eq!(lease, (None, 0));
+    drop(db);
+    assert_eq!(only_run(&place)["status"], "interrupted");
+    open.store(true, Ordering::SeqCst);
+    assert_eq!(place.run(["resume", &run]).expect(0).json(), "<last <slow <quick x>>>");
 }

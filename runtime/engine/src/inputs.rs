@@ -1,5 +1,6 @@
 //! Inputs of the first flow, against its parameters.
 
+use flow_expr::VALUE_BYTES_MAX;
 use flow_ir::{Plan, Value};
 use flow_runtime_api::{Failure, Kind};
 use serde_json::Value as Json;
@@ -27,7 +28,14 @@ pub(crate) fn read(
             (None, None) if param.ty.allows_null() => Value::Null,
             (None, None) => return Err(wrong(format!("input `{}` is missing", param.name))),
         };
-        recorded.insert(param.name.to_string(), encode(plan, &value, &param.ty)?);
+        // A text is written as it stands, so that its size is looked at here.
+        let is_large = matches!(&value, Value::String(text) if text.len() > VALUE_BYTES_MAX);
+        let json = match is_large {
+            true => return Err(wrong(format!("input `{}`: must be at most 16 MiB, got more", param.name))),
+            false => encode(plan, &value, &param.ty)
+                .map_err(|failure| wrong(format!("input `{}`: {}", param.name, failure.message)))?,
+        };
+        recorded.insert(param.name.to_string(), json);
         args.push(value);
     }
     match inputs.keys().next() {

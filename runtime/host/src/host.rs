@@ -48,7 +48,7 @@ pub struct Host {
     queues: Arc<Queues>,
     /// Queues of resumed runs, by the limits that they were started under.
     recorded_queues: Mutex<BTreeMap<BTreeMap<Name, ProviderLimit>, Arc<Queues>>>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// A run in a list.

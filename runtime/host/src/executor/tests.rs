@@ -133,7 +133,7 @@ async fn begin(
     script: impl FnMut(Input, Time) -> Vec<Command> + Send + 'static,
 ) -> (RunHandle, Lease) {
     let run = RunId(Name::new("r"));
-    let now = crate::time::WallClock.now();
+    let now = host.clock.now();
     let lease = store.leases.acquire(&run, &this_process(), now, host.settings.lease_ttl_ms).await.unwrap();
     let model = ResolvedModel { provider: Name::new("fake"), ..ResolvedModel::default() };
     let models = Models::of_default(Resolved { model, facts: Default::default() });
@@ -613,4 +613,43 @@ async fn a_failed_run_says_so() {
         assert_eq!(soon(handle.finish()).await.unwrap_err().exit_code(), code);
         assert!(lease.fence > Fence(0));
     }
+}
+
+/// A clock that a test sets.
+struct Hand(std::sync::atomic::AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Time {
+        Time(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_changes_neither_owner_nor_order() {
+    const HOUR_MS: i64 = 3_600_000;
+    let store = store();
+    let mut host = host(&store, Answers("x"), |settings| settings.lease_ttl_ms = 300);
+    let hand = Arc::new(Hand((100 * HOUR_MS).into()));
+    host.clock = hand.clone();
+    let set = hand.clone();
+    let (handle, lease) = begin(&host, &store, move |input, now| match input {
+        Input::Start => {
+            set.0.store(99 * HOUR_MS, Ordering::Relaxed);
+            vec![Command::Append(vec![started()]), Command::SetTimer(TimerId(1), now.after_ms(700))]
+        }
+        Input::Due { .. } => finish(),
+        other => panic!("{other:?}"),
+    })
+    .await;
+    // Renewed under the other clock, it is still held, and only as long as it is renewed.
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let take = |at: i64| store.leases.acquire(&lease.run, &this_process(), Time(at), 300);
+    assert!(matches!(take(99 * HOUR_MS + 200).await, Err(StoreError::Fenced(_))));
+    soon(handle.finish()).await.unwrap();
+    take(99 * HOUR_MS).await.unwrap();
+    let records = store.journal.read(&lease.run, 0, 10).await.unwrap();
+    let times: Vec<_> = records.iter().map(|record| record.at).collect();
+    assert!(times.is_sorted() && times[0] >= Time(100 * HOUR_MS), "{times:?}");
+    // The timer struck after its time, not after an hour more.
+    assert!(times[1].since(times[0]) >= 700, "{times:?}");
 }
