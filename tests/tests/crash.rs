@@ -1,17 +1,23 @@
 //! Kills `flowc run` with `kill -9` between its first and its last event, resumes it, and holds the result and the calls
-//! that a server saw against the undisturbed run.
+//! that a server saw against the undisturbed run. Every other one that goes on is killed, too. Beside that, a process
+//! ends by itself right before, and right after, each of its commits.
 //!
-//! Sixty instants in every test run, six hundred with `FLOW_LONG=1`; a fixed seed spreads them over three flows.
+//! Forty instants in every test run, six hundred with `FLOW_LONG=1`; a fixed seed spreads them over four flows.
 
 #![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use flow_host::{Environment, Host, HostSettings, RunOptions, StoreUrl};
+use flow_runtime_api::{Fence, Journal, Record, RunFilter, RunId, RunSummary, StoreError, Time};
+use flow_storage::{SqliteOptions, Store};
 use flow_tests::program::{Place, finish, wait};
-use flow_tests::server::{Request, Server, respond_json, say};
+use flow_tests::server::{Request, Server, respond, respond_json, say};
 use serde_json::{Value as Json, json};
 
 /// How long the server takes for an answer.
@@ -67,6 +73,35 @@ flow main(topic: string) -> string {
 }
 "#;
 
+/// Steps of other kinds: writers that may and may not be repeated, waits, a flow, what catches and what comes at last.
+const WRITERS: &str = r#"
+flow copy(text: string) -> string {
+  let kept = write("in ${text}")
+  wait 15ms
+  return "(${kept})"
+}
+
+flow main(topic: string) -> string {
+  state { log: string = "" }
+  let a = write("one")
+  let b = save("two ${a}")
+  wait 15ms as pause
+  let c = copy("three ${b}")
+  try {
+    let d = ask("four ${topic} ${c}")
+    log += d
+    let no = broken("five")
+    log += no
+  } catch {
+    else as e => { log += e.kind }
+  } finally {
+    let last = write("six")
+    log += last
+  }
+  return "${a} ${b} ${c} ${log}"
+}
+"#;
+
 const HEAD: &str = r#"
 allow [net("127.0.0.1")]
 
@@ -82,18 +117,28 @@ struct Flow {
     steps: usize,
 }
 
-const FLOWS: [Flow; 3] = [
+const FLOWS: [Flow; 4] = [
     Flow { name: "sequential", text: SEQUENTIAL, steps: 8 },
     Flow { name: "parallel", text: PARALLEL, steps: 14 },
     Flow { name: "loop", text: LOOP, steps: 15 },
+    Flow { name: "writers", text: WRITERS, steps: 6 },
 ];
+
+/// What a writer that may not be repeated answers; its path holds what it was given.
+fn written(path: &str) -> String {
+    format!("wrote {}", answer(path))
+}
 
 fn server() -> Server {
     Server::start(|request, stream| {
         std::thread::sleep(DELAY);
-        match request.path.strip_prefix("/pages/") {
-            Some(page) => respond_json(stream, &json!(format!("page {page}"))),
-            None => say(request, stream, &answer(&request.question())),
+        match request.path.split('/').nth(1) {
+            Some("pages") => respond_json(stream, &json!(format!("page {}", request.path))),
+            Some("writes" | "saves") => {
+                respond(stream, "200 OK", "text/plain", "", written(&request.path).as_bytes());
+            }
+            Some("broken") => respond(stream, "500 Internal Server Error", "text/plain", "", b"broken"),
+            _ => say(request, stream, &answer(&request.question())),
         }
     })
 }
@@ -107,15 +152,38 @@ fn answer(question: &str) -> String {
 fn place(flow: &Flow, server: &Server) -> Place {
     let url = server.url();
     let place = Place::new().set("OPENAI_API_KEY", "test-key").set("OPENAI_BASE_URL", format!("{url}/v1"));
-    let tool = format!("tool page(id: string) -> string {{ get: \"{url}/pages/${{id}}\" retry: 0 }}\n");
-    place.file("main.flow", format!("{HEAD}\n{tool}\n{}", flow.text));
+    place.file("main.flow", program(flow, &url));
     place.file("flow.toml", "[project]\nname = \"crash\"\n");
     place
 }
 
+fn program(flow: &Flow, url: &str) -> String {
+    let tools = [
+        format!("tool page(id: string) -> string {{ get: \"{url}/pages/${{id}}\" retry: 0 }}"),
+        format!("tool write(id: string) -> string {{ post: \"{url}/writes/${{id}}\" }}"),
+        format!(
+            "tool save(id: string) -> string {{ post: \"{url}/saves/${{id}}\" idempotent: by id retry: 0 }}"
+        ),
+        format!("tool broken(id: string) -> string {{ get: \"{url}/broken/${{id}}\" retry: 0 }}"),
+    ];
+    let used = tools.iter().filter(|tool| {
+        let name = tool["tool ".len()..].split('(').next().expect("a tool has a name");
+        flow.text.contains(&format!("{name}("))
+    });
+    format!("{HEAD}\n{}\n{}", used.cloned().collect::<Vec<_>>().join("\n"), flow.text)
+}
+
 /// What a request asks for, whoever repeats it.
 fn asked(request: &Request) -> String {
-    if request.method == "GET" { request.path.clone() } else { request.question() }
+    match request.path.starts_with("/v1/") {
+        true => request.question(),
+        false => request.path.clone(),
+    }
+}
+
+/// Whether it may not be made twice.
+fn is_unsafe(asked: &str) -> bool {
+    asked.starts_with("/writes/")
 }
 
 fn counted(requests: &[Request]) -> BTreeMap<String, usize> {
@@ -201,8 +269,42 @@ fn in_flight(place: &Place, id: &str) -> Option<usize> {
     Some(open.len())
 }
 
+/// Goes on with a run to its end. Of a writer whose outcome nobody knows, somebody tells that it was done.
 fn resumed(place: &Place, id: &str) -> Json {
-    finish(place.command(["resume", id]), b"").expect(0).json()
+    for _ in 0..8 {
+        let ran = finish(place.command(["resume", id]), b"");
+        if ran.code != Some(4) {
+            return ran.expect(0).json();
+        }
+        let ran = ran.expect(4).says(&["was sent and not answered"]);
+        let shown = place.run(["runs", "show", id, "--json"]).expect(0).json();
+        let steps = shown["steps"].as_array().expect("a run has steps");
+        let step = steps.iter().find(|step| step["status"] == "uncertain").expect("a step is uncertain");
+        assert_eq!(step["node"], "write", "only a writer may not be repeated: {}", ran.stderr);
+        let name = step["step"].as_str().expect("a step has a name");
+        let answer = json!(written(&path_of(place, id, name))).to_string();
+        let told = finish(place.command(["resume", id, "--answer", &answer, "--step", name]), b"");
+        if told.code != Some(4) {
+            return told.expect(0).json();
+        }
+    }
+    panic!("run {id} isn't over after eight writers were told of")
+}
+
+/// The path that a writer of the flow asks for, as the undisturbed run asked it.
+fn path_of(place: &Place, id: &str, step: &str) -> String {
+    let events = place.run(["runs", "events", id, "--json"]).expect(0).json_lines();
+    let result = |step: &str| {
+        let is_it = |event: &&Json| event["event"] == "step_finished" && event["step"] == step;
+        events.iter().find(is_it).and_then(|event| event["result"].as_str()).unwrap_or_default().to_owned()
+    };
+    let given = match step {
+        "main/a" => String::from("one"),
+        "main/c/kept" => format!("in three {}", result("main/b")),
+        "main/finally/last" => String::from("six"),
+        other => panic!("no writer stands at {other}"),
+    };
+    format!("/writes/{}", given.replace(' ', "%20"))
 }
 
 /// A generator of numbers from 0 to 1 that is the same on every machine.
@@ -215,54 +317,232 @@ impl Numbers {
     }
 }
 
+fn is_long() -> bool {
+    std::env::var_os("FLOW_LONG").is_some_and(|value| value == "1")
+}
+
+/// What the undisturbed run comes to, how long it takes, and what it asks.
+struct Whole {
+    result: Json,
+    took: Duration,
+    once: BTreeMap<String, usize>,
+}
+
+impl Whole {
+    fn of(flow: &Flow, place: &Place, server: &Server) -> Whole {
+        // The first run pays for everything cold.
+        undisturbed(place);
+        server.forget();
+        let (result, took) = undisturbed(place);
+        let once = counted(&server.requests());
+        assert_eq!(once.values().sum::<usize>(), flow.steps, "{once:?}");
+        Whole { result, took, once }
+    }
+
+    /// Goes on with a run to its end, and holds what came of it against the undisturbed one.
+    fn holds(&self, place: &Place, server: &Server, id: &str, in_flight_sum: usize, name: &str) {
+        if in_flight(place, id).is_some() {
+            assert_eq!(resumed(place, id), self.result, "{name}");
+        }
+        let calls = counted(&server.requests());
+        let (sum, steps) = (calls.values().sum::<usize>(), self.once.values().sum::<usize>());
+        assert!(
+            sum <= steps + in_flight_sum,
+            "{name}: {sum} calls for {steps} steps and {in_flight_sum} in flight: {calls:?}"
+        );
+        for (asked, count) in &calls {
+            assert!(self.once.contains_key(asked), "{name}: `{asked}` is asked by no undisturbed run");
+            assert!(!is_unsafe(asked) || *count == 1, "{name}: `{asked}` was made {count} times");
+        }
+        for asked in self.once.keys() {
+            // A writer that was about to be sent is uncertain, too.
+            assert!(is_unsafe(asked) || calls.contains_key(asked), "{name}: `{asked}` was never asked");
+        }
+    }
+}
+
 fn survives(flow: &Flow) {
-    let long = std::env::var_os("FLOW_LONG").is_some_and(|value| value == "1");
-    let instants = if long { 200 } else { 20 };
+    let instants = if is_long() { 150 } else { 10 };
     let server = server();
     let place = place(flow, &server);
-    // The first run pays for everything cold.
-    undisturbed(&place);
-    server.forget();
-    let (result, took) = undisturbed(&place);
-    let once = counted(&server.requests());
-    assert_eq!(once.values().sum::<usize>(), flow.steps, "{once:?}");
+    let whole = Whole::of(flow, &place, &server);
     let mut numbers = Numbers(0x5eed + flow.steps as u64);
+    let mut second_kills = 0;
     for instant in 0..instants {
         let mut share = (f64::from(instant) + numbers.next()) / f64::from(instants);
         let (id, mut in_flight_sum) = loop {
             server.forget();
-            match killed(&place, took.mul_f64(share)) {
+            match killed(&place, whole.took.mul_f64(share)) {
                 Some(run) => break run,
                 // It was over: this machine is faster now than it was before.
                 None => share *= 0.8,
             }
         };
-        // Now and then the process that goes on is killed too.
-        if instant % 4 == 3 {
+        // Every other time the process that goes on is killed, too.
+        if instant % 2 == 1 {
             let mut child = place
                 .command(["resume", &id])
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .spawn()
                 .expect("flowc starts");
-            std::thread::sleep(took.mul_f64(0.5));
+            // From here on something is recorded, or the run is over.
+            std::thread::sleep(
+                whole.took.mul_f64((1.0 - share) * 0.8 * numbers.next()) + Duration::from_millis(10),
+            );
             child.kill().expect("a child can be killed");
-            child.wait().expect("a child can be waited for");
+            let ended = child.wait().expect("a child can be waited for");
+            if ended.code().is_none() {
+                second_kills += 1;
+            }
             in_flight_sum += in_flight(&place, &id).unwrap_or(0);
         }
-        let name = format!("{}, killed at {:.0} % of {took:?}", flow.name, share * 100.0);
-        if in_flight(&place, &id).is_some() {
-            assert_eq!(resumed(&place, &id), result, "{name}");
-        }
-        let calls = counted(&server.requests());
-        let sum: usize = calls.values().sum();
-        assert!(
-            sum <= flow.steps + in_flight_sum,
-            "{name}: {sum} calls for {} steps and {in_flight_sum} in flight: {calls:?}",
-            flow.steps
-        );
-        assert_eq!(calls.keys().collect::<Vec<_>>(), once.keys().collect::<Vec<_>>(), "{name}");
+        let name = format!("{}, killed at {:.0} % of {:?}", flow.name, share * 100.0, whole.took);
+        whole.holds(&place, &server, &id, in_flight_sum, &name);
     }
+    println!("{}: {instants} runs were killed, {second_kills} of them once more", flow.name);
+    assert!(second_kills * 3 >= instants / 2, "only {second_kills} of {} second kills landed", instants / 2);
+}
+
+// A crash at each commit
+
+/// Says in a process of its own which commit to end at: `before 3`, `after 3`.
+const CHILD: &str = "FLOW_CRASH_AT";
+
+/// A journal whose process ends at one of its commits.
+struct Ends {
+    inner: Arc<dyn Journal>,
+    before: bool,
+    at: usize,
+    commits: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Journal for Ends {
+    async fn put_plan(&self, hash: &str, plan: &str) -> Result<(), StoreError> {
+        self.inner.put_plan(hash, plan).await
+    }
+
+    async fn plan(&self, hash: &str) -> Result<String, StoreError> {
+        self.inner.plan(hash).await
+    }
+
+    async fn append(&self, run: &RunId, fence: Fence, records: Vec<Record>) -> Result<(), StoreError> {
+        let is_it = self.commits.fetch_add(1, Ordering::SeqCst) == self.at;
+        if is_it && self.before {
+            std::process::abort();
+        }
+        self.inner.append(run, fence, records).await?;
+        if is_it {
+            std::process::abort();
+        }
+        Ok(())
+    }
+
+    async fn read(&self, run: &RunId, seq: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
+        self.inner.read(run, seq, limit).await
+    }
+
+    async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError> {
+        self.inner.runs(filter).await
+    }
+
+    async fn find(&self, prefix: &str) -> Result<Vec<RunId>, StoreError> {
+        self.inner.find(prefix).await
+    }
+
+    async fn delete(&self, runs: &[RunId], now: Time) -> Result<Vec<RunId>, StoreError> {
+        self.inner.delete(runs, now).await
+    }
+
+    async fn size(&self) -> Result<(u64, u64), StoreError> {
+        self.inner.size().await
+    }
+}
+
+/// Runs the program of this folder until the commit at which the process is to end.
+fn run_until(at: &str) {
+    let (side, at) = at.split_once(' ').expect("a side and a number");
+    let text = std::fs::read("main.flow").expect("the program is there");
+    let plan = flow_tests::compile::plan(&[(String::from("main.flow"), text)]).expect("it is right");
+    let url = StoreUrl::parse("sqlite:.flow/flow.db", None).expect("a store");
+    let mut store = Store::open(&url, SqliteOptions::default());
+    store.journal = Arc::new(Ends {
+        inner: store.journal,
+        before: side == "before",
+        at: at.parse().expect("a number"),
+        commits: AtomicUsize::new(0),
+    });
+    let host = Host::over(HostSettings::new(url, Environment::process()), store);
+    let inputs = serde_json::Map::from_iter([(String::from("topic"), json!("tides"))]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let ended = runtime.block_on(async {
+        let handle = host.start((*plan).clone(), inputs, RunOptions::default()).await?;
+        handle.finish().await
+    });
+    ended.expect("a run that isn't ended succeeds");
+}
+
+/// Ends processes before and after each commit of a run; returns how many there were.
+fn survives_each_commit(flow: &Flow, test: &str) {
+    if let Ok(at) = std::env::var(CHILD) {
+        return run_until(&at);
+    }
+    let server = server();
+    let place = place(flow, &server);
+    let whole = Whole::of(flow, &place, &server);
+    for side in ["before", "after"] {
+        for at in 0.. {
+            server.forget();
+            std::fs::remove_dir_all(place.path().join(".flow")).expect("the store can be removed");
+            let status = Command::new(std::env::current_exe().expect("this test is a program"))
+                .args([test, "--exact"])
+                .current_dir(place.path())
+                .env(CHILD, format!("{side} {at}"))
+                .env("OPENAI_API_KEY", "test-key")
+                .env("OPENAI_BASE_URL", format!("{}/v1", server.url()))
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .expect("this test can be started");
+            if status.success() {
+                assert!(at >= flow.steps, "only {at} commits");
+                break;
+            }
+            assert_eq!(status.code(), None, "{side} {at}: it ends by its own hand");
+            let name = format!("{}, ended {side} commit {at}", flow.name);
+            let lines = place.run(["runs", "--json"]).expect(0).json_lines();
+            let Some(id) = lines.first().and_then(|line| line["run"].as_str()) else {
+                assert_eq!((side, at), ("before", 0), "{name}: it isn't on record");
+                assert!(server.requests().is_empty(), "{name}: something was asked that isn't on record");
+                continue;
+            };
+            let open = in_flight(&place, id).unwrap_or(0);
+            // Before its end is on record, a step that is answered is in flight, too.
+            whole.holds(&place, &server, id, open, &name);
+        }
+    }
+}
+
+#[test]
+fn a_sequential_flow_survives_an_end_at_each_commit() {
+    survives_each_commit(&FLOWS[0], "a_sequential_flow_survives_an_end_at_each_commit");
+}
+
+#[test]
+fn a_parallel_flow_survives_an_end_at_each_commit() {
+    survives_each_commit(&FLOWS[1], "a_parallel_flow_survives_an_end_at_each_commit");
+}
+
+#[test]
+fn writers_survive_an_end_at_each_commit() {
+    survives_each_commit(&FLOWS[3], "writers_survive_an_end_at_each_commit");
+}
+
+#[test]
+fn writers_survive_being_killed() {
+    survives(&FLOWS[3]);
 }
 
 #[test]

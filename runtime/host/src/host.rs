@@ -104,13 +104,18 @@ impl Host {
             ..SqliteOptions::default()
         };
         let store = Store::open(&settings.store, options);
+        Ok(Host::over(settings, store))
+    }
+
+    /// Prepares to carry out runs on record in this store, wherever the settings say that it is.
+    pub fn over(settings: HostSettings, store: Store) -> Host {
         let scrubber = Scrubber::default();
         let registry = flow_providers::Registry::new(scrubber.clone());
         let parts = Parts {
             providers: Arc::new(move |name| registry.provider(name)),
             tool: Arc::new(flow_tools::HttpTool::new(scrubber.clone())),
         };
-        Ok(Host::of(settings, store, parts, scrubber))
+        Host::of(settings, store, parts, scrubber)
     }
 
     pub(crate) fn of(settings: HostSettings, store: Store, parts: Parts, scrubber: Scrubber) -> Host {

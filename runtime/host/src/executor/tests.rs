@@ -643,7 +643,8 @@ async fn a_clock_that_is_set_back_changes_neither_owner_nor_order() {
     .await;
     // Renewed under the other clock, it is still held, and only as long as it is renewed.
     tokio::time::sleep(Duration::from_millis(400)).await;
-    let take = |at: i64| store.leases.acquire(&lease.run, &this_process(), Time(at), 300);
+    let me = this_process();
+    let take = |at: i64| store.leases.acquire(&lease.run, &me, Time(at), 300);
     assert!(matches!(take(99 * HOUR_MS + 200).await, Err(StoreError::Fenced(_))));
     soon(handle.finish()).await.unwrap();
     take(99 * HOUR_MS).await.unwrap();
