@@ -315,18 +315,38 @@ impl Cx<'_> {
             self.report(diagnostic);
             return Typed::poison();
         };
-        let (known, name, ty) = match which {
-            tree::LoopValue::Index => (counters.index, "$index", Type::INT),
-            tree::LoopValue::Last => (counters.last, "$last", Type::Bool),
+        match which {
+            tree::LoopValue::Index => {
+                Typed::new(Expr::Slot(self.counter_slot(which, counters.index)), Type::INT)
+            }
+            tree::LoopValue::Last => {
+                Typed::new(Expr::Slot(self.counter_slot(which, counters.last)), Type::Bool)
+            }
+        }
+    }
+
+    /// Returns where the innermost loop keeps a value.
+    fn counter_slot(&mut self, which: tree::LoopValue, known: Option<u32>) -> u32 {
+        let (name, ty) = match which {
+            tree::LoopValue::Index => ("$index", Type::INT),
+            tree::LoopValue::Last => ("$last", Type::Bool),
         };
-        let slot = known.unwrap_or_else(|| self.slot(name, ty.clone()));
+        let slot = known.unwrap_or_else(|| self.slot(name, ty));
         if let Some(counters) = self.counters.last_mut() {
             match which {
                 tree::LoopValue::Index => counters.index = Some(slot),
                 tree::LoopValue::Last => counters.last = Some(slot),
             }
         }
-        Typed::new(Expr::Slot(slot), ty)
+        slot
+    }
+
+    /// Gives the innermost loop its values before branches begin: what lies among a branch's own slots is nobody else's to set.
+    pub fn keep_counters(&mut self) {
+        if let Some(&counters) = self.counters.last() {
+            self.counter_slot(tree::LoopValue::Index, counters.index);
+            self.counter_slot(tree::LoopValue::Last, counters.last);
+        }
     }
 }
 

@@ -31,6 +31,7 @@ impl FlowCheck<'_> {
                 _ => None,
             });
         }
+        self.cx.keep_counters();
         let fork = self.point.clone();
         let mut branches = Vec::with_capacity(block.steps.len());
         let mut reads: Vec<Vec<Access>> = Vec::with_capacity(block.steps.len());

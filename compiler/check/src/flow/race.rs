@@ -29,6 +29,7 @@ impl FlowCheck<'_> {
         if into.is_some() {
             self.frames.push(Frame::Value(ValueFrame::new(expected.cloned())));
         }
+        self.cx.keep_counters();
         // The writes of losers are dropped: what is known is what every arm that may win has done.
         let mut end = Self::nowhere();
         let mut arms = Vec::with_capacity(race.arms.len());
