@@ -22,8 +22,9 @@ pub fn check(program: &Program, played: &Played, faults: Faults, calm: &Played) 
     end(played)?;
     bounds(program, &played.records)?;
     budgets(&program.plan, &played.records)?;
+    once(program, &played.records)?;
     if program.order == Order::Free && faults.are_absorbed() {
-        same(played, calm)?;
+        same(program, played, calm)?;
     }
     Ok(())
 }
@@ -105,7 +106,10 @@ fn steps(records: &[Record]) -> Result<(), String> {
                 }
                 (known.open, known.over) = (false, true);
             }
-            Event::StepFailed { step, .. } | Event::StepCancelled { step, .. } => {
+            // One that was cut off may be refused when its turn comes again.
+            Event::StepFailed { step, .. }
+            | Event::StepCancelled { step, .. }
+            | Event::BudgetRefused { step, .. } => {
                 let known = steps.entry(step).or_default();
                 if known.over {
                     return wrong("a step ends twice");
@@ -151,7 +155,9 @@ fn end(played: &Played) -> Result<(), String> {
         return Err(format!("the run has lost its way: {failure:?}"));
     }
     let cancelled = played.records.iter().any(|record| matches!(record.event, Event::CancelRequested {}));
-    if cancelled != (*status == RunStatus::Cancelled) {
+    // A run that is cancelled and can't take back what it did says so.
+    let took_back = failure.as_ref().and_then(|failure| failure.built_in()) != Some(Kind::UndoFailed);
+    if cancelled != (*status == RunStatus::Cancelled) && took_back {
         return Err(format!("cancelled: {cancelled}, and the run ends with {status:?} {failure:?}"));
     }
     if (*status == RunStatus::Succeeded) == failure.is_some() {
@@ -163,7 +169,7 @@ fn end(played: &Played) -> Result<(), String> {
 /// A run never does more than the bounds of its flow say.
 fn bounds(program: &Program, records: &[Record]) -> Result<(), String> {
     let (mut models, mut tools) = (HashSet::new(), HashSet::new());
-    let (mut steps, mut turns) = (HashSet::new(), HashSet::new());
+    let (mut steps, mut turns, mut visits) = (HashSet::new(), HashSet::new(), HashSet::new());
     for record in records {
         let step = match &record.event {
             Event::StepStarted { step, node, attempt, repair, .. } => {
@@ -173,23 +179,48 @@ fn bounds(program: &Program, records: &[Record]) -> Result<(), String> {
                 calls.insert((step, *attempt, *repair));
                 step
             }
-            Event::WaitStarted { step, .. } | Event::StepFailed { step, .. } => step,
+            Event::WaitStarted { step, .. }
+            | Event::StepFailed { step, .. }
+            | Event::Emitted { step, .. } => step,
             _ => continue,
         };
         let path: &str = &step.0;
         steps.insert(path);
-        turns.extend(path.match_indices(']').map(|(end, _)| &path[..end]));
+        for (end, _) in path.match_indices(']') {
+            match path[end + 1..].starts_with('.') {
+                true => visits.insert(&path[..end]),
+                false => turns.insert(&path[..end]),
+            };
+        }
     }
     let done = [
         (What::ModelCalls, models.len()),
         (What::ToolCalls, tools.len()),
         (What::Turns, turns.len()),
+        (What::Visits, visits.len()),
         (What::Steps, steps.len()),
     ];
     for (what, done) in done {
         let most = program.bound.counts.of(what);
         if most < Most::new(done as u64) {
             return Err(format!("{done} {}, at most {most} by the bounds", what.title()));
+        }
+    }
+    Ok(())
+}
+
+/// A race is won once, and a value is emitted once.
+fn once(program: &Program, records: &[Record]) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    for record in records {
+        match &record.event {
+            Event::Emitted { step, .. } if !seen.insert(step) => {
+                return Err(format!("{step} is emitted twice"));
+            }
+            Event::RaceWon { step, .. } if program.names_races && !seen.insert(step) => {
+                return Err(format!("{step} is won twice"));
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -252,11 +283,22 @@ fn within<'a, 'b>(
 }
 
 /// The run has ended as the calm one has, and each step in it.
-fn same(played: &Played, calm: &Played) -> Result<(), String> {
+fn same(program: &Program, played: &Played, calm: &Played) -> Result<(), String> {
     if played.end != calm.end {
         return Err(format!("it ends with {:?}, without faults with {:?}", played.end, calm.end));
     }
-    let (own, calm) = (results(&played.records), results(&calm.records));
+    let emitted = |records: &[Record]| -> Vec<Json> {
+        let told = records.iter().filter_map(|record| match &record.event {
+            Event::Emitted { value, .. } => Some(value.clone()),
+            _ => None,
+        });
+        told.collect()
+    };
+    let (own, quiet) = (emitted(&played.records), emitted(&calm.records));
+    if !program.forks && own != quiet {
+        return Err(format!("it emits {own:?}, without faults {quiet:?}"));
+    }
+    let (own, calm) = (results(program, &played.records), results(program, &calm.records));
     for (step, result) in &own {
         if calm.get(step) != Some(result) {
             return Err(format!("{step} gave {result}, without faults {:?}", calm.get(step)));
@@ -268,7 +310,7 @@ fn same(played: &Played, calm: &Played) -> Result<(), String> {
     }
 }
 
-fn results(records: &[Record]) -> BTreeMap<&str, String> {
+fn results<'r>(program: &Program, records: &'r [Record]) -> BTreeMap<&'r str, String> {
     let mut results = BTreeMap::new();
     for record in records {
         match &record.event {
@@ -277,6 +319,12 @@ fn results(records: &[Record]) -> BTreeMap<&str, String> {
             }
             Event::WaitFinished { step } => {
                 results.insert(&*step.0, String::from("waited"));
+            }
+            Event::Emitted { step, value } => {
+                results.insert(&*step.0, format!("emits {value}"));
+            }
+            Event::RaceWon { step, arm } if program.names_races => {
+                results.insert(&*step.0, format!("won by {arm}"));
             }
             Event::StepFailed { step, failure, .. } => {
                 results.insert(&*step.0, format!("{}: {}", failure.kind, failure.message));

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use flow_ir::Plan;
+use flow_ir::plan::Statement;
 use flow_project::bounds::Bound;
 
 use super::writer::Writer;
-use crate::compile;
 use crate::generate::Dice;
+use crate::{compile, forms};
 
 /// What every program begins with: types, models, a node of each kind.
 const PRELUDE: &str = r#"allow [net("sim.example")]
@@ -68,6 +69,10 @@ pub struct Program {
     pub text: String,
     /// Whether the order of completion may change how it ends.
     pub order: Order,
+    /// Whether it has branches, so that the order of completion is one of the order in which values are emitted.
+    pub forks: bool,
+    /// Whether each race has a coordinate of its own: one without a name stands where its block does.
+    pub names_races: bool,
     /// Its plan.
     pub plan: Arc<Plan>,
     /// How much its flow does at most.
@@ -88,7 +93,11 @@ impl Program {
             .map_err(|error| anyhow::anyhow!("program {seed}: {error:#}\n{}", numbered(&text)))?;
         let bound = bounds.into_iter().find(|bound| bound.flow.name == plan.entry);
         let bound = bound.ok_or_else(|| anyhow::anyhow!("program {seed}: its flow has no bound"))?;
-        Ok(Program { seed, text, order, plan, bound })
+        let forks = forms::of(&plan).iter().any(|form| form.starts_with("parallel"));
+        let bodies = plan.flows.iter().flat_map(|flow| &flow.blocks).flat_map(|block| &block.body);
+        let is_nameless = |one: &Statement| matches!(one, Statement::Race(race) if race.segment.is_none());
+        let names_races = !bodies.into_iter().any(is_nameless);
+        Ok(Program { seed, text, order, forks, names_races, plan, bound })
     }
 }
 

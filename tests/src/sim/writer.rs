@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::program::Order;
+use crate::forms;
 use crate::generate::Dice;
 
 /// Statements of a program at most.
@@ -72,6 +73,8 @@ pub(super) struct Place {
     in_loop: bool,
     yields: Option<Ty>,
     returns: Option<Ty>,
+    /// Whether values are emitted here.
+    emits: bool,
     may_fail: bool,
     in_branch: bool,
     /// Whether branches may be made: not where a limit lies near, as their order would tell who meets it.
@@ -147,9 +150,16 @@ impl Writer {
             Var { name: String::from("n"), ty: Ty::Int, write: Write::No },
         ];
         let defaults = if is_main { [" = \"a\"", " = 3"] } else { ["", ""] };
-        self.open(&format!("flow {name}(a: string{}, n: int{}) -> {}", defaults[0], defaults[1], ty.name()));
+        let emits = forms::ALL.contains(&"emit") && self.dice.one_in(3);
+        let told = if emits { " emits string" } else { "" };
+        self.open(&format!(
+            "flow {name}(a: string{}, n: int{}) -> {}{told}",
+            defaults[0],
+            defaults[1],
+            ty.name()
+        ));
         self.budget(tight);
-        let place = Place { returns: Some(ty), may_fail: fails, may_fork, ..Place::default() };
+        let place = Place { returns: Some(ty), emits, may_fail: fails, may_fork, ..Place::default() };
         self.state(true);
         let at_head = self.vars.len();
         // A flow that asks something fails in ways that its callers can name.
@@ -271,7 +281,11 @@ impl Writer {
             return false;
         }
         self.left -= 1;
-        match self.dice.below(40) {
+        match self.dice.below(46) {
+            40..=41 if forms::ALL.contains(&"graph") => self.graph(place),
+            42..=43 if place.may_fork && forms::ALL.contains(&"race") => self.race(place),
+            44 if place.emits => self.emit(),
+            45 if forms::ALL.contains(&"saga") => self.saga(place),
             0..=6 => self.ask(place, true),
             7..=9 => self.write(place),
             10..=11 => self.choose(place),
@@ -686,6 +700,7 @@ impl Writer {
 }
 
 mod blocks;
+mod ways;
 
 /// An expression that shows a value as a text.
 fn shown(name: &str, ty: Ty) -> String {

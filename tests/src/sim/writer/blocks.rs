@@ -68,6 +68,7 @@ impl Writer {
             in_loop: false,
             yields: None,
             returns: None,
+            emits: place.emits && self.order == Order::Matters,
             may_fail: self.order == Order::Matters,
             in_branch: true,
             ..place.inside()
@@ -201,7 +202,7 @@ impl Writer {
     }
 
     /// A call alone on its line: something in the block can fail in ways that an arm may name.
-    fn call_line(&mut self) -> String {
+    pub(super) fn call_line(&mut self) -> String {
         let (question, name) = (self.question(), self.name("s"));
         format!("say({question}) as {name}")
     }
