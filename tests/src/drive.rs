@@ -5,15 +5,15 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use base64::Engine as _;
 use flow_engine::{AttemptId, Command, Engine, Input, ModelFacts, RunSettings, TimerId};
-use flow_ir::catalogue;
 use flow_ir::plan::{Decode, ModelKind, NodeKind, Plan};
+use flow_ir::{Name, catalogue};
 use flow_project::bounds::What;
 use flow_runtime_api::{
-    Answer, Call, Event, Failure, FinishReason, HttpAnswer, HttpRequest, Part, Record, Role, RunId,
-    RunStatus, Time, Usage,
+    Answer, Call, Coordinate, Event, Failure, FinishReason, HttpAnswer, HttpRequest, Part, Question, Record,
+    Role, RunId, RunStatus, Time, Usage,
 };
 use serde_json::Value as Json;
 
@@ -115,6 +115,8 @@ enum Due {
     Fetched(AttemptId, Result<HttpAnswer, Failure>, u64),
     Timer(TimerId),
     Cancel,
+    Answer(Coordinate, Result<Json, Failure>),
+    Deliver(Name, Json),
 }
 
 struct Driver<'a> {
@@ -155,7 +157,34 @@ impl<'a> Driver<'a> {
         if let Some(after_ms) = script.cancel_after_ms.filter(|_| !is_cancelled) {
             queue.insert((START.after_ms(after_ms), 0), Due::Cancel);
         }
-        Driver { plan, script, engine, records, used, asked, queue, count: 0, now, end: None }
+        let mut driver =
+            Driver { plan, script, engine, records, used, asked, queue, count: 0, now, end: None };
+        for (event, body, after_ms) in &script.deliveries {
+            let at = START.after_ms(*after_ms);
+            if !driver.has_come(event, at) {
+                driver.count += 1;
+                driver.queue.insert((at, driver.count), Due::Deliver(event.into(), body.clone()));
+            }
+        }
+        driver
+    }
+
+    /// Whether the records tell of a delivery at that time.
+    fn has_come(&self, event: &str, at: Time) -> bool {
+        let of_event = |step: &Coordinate| {
+            self.records.iter().any(|record| {
+                matches!(&record.event, Event::Asked { step: asked, node, .. } if asked == step && node == event)
+            })
+        };
+        at < self.now
+            || self.records.iter().any(|record| {
+                record.at == at
+                    && match &record.event {
+                        Event::Delivered { node, .. } => node == event,
+                        Event::StepFinished { step, .. } => of_event(step),
+                        _ => false,
+                    }
+            })
     }
 
     fn drive(mut self) -> anyhow::Result<Outcome> {
@@ -183,6 +212,20 @@ impl<'a> Driver<'a> {
                 Due::Fetched(attempt, result, duration_ms) => Input::Fetched { attempt, result, duration_ms },
                 Due::Timer(timer) => Input::Due { timer },
                 Due::Cancel => Input::Cancel,
+                Due::Answer(step, answer) => {
+                    let refused = Input::Answer { step: step.clone(), answer: Err(failure("denied", "")) };
+                    let is_open = self.engine.check_reply(&refused).is_ok();
+                    let input = Input::Answer { step, answer };
+                    if is_open {
+                        self.engine.check_reply(&input).context("an answer of the script is refused")?;
+                    }
+                    input
+                }
+                Due::Deliver(event, body) => {
+                    let input = Input::Deliver { event, body };
+                    self.engine.check_reply(&input).context("a delivery of the script is refused")?;
+                    input
+                }
             };
         }
         bail!("the run doesn't end")
@@ -192,6 +235,9 @@ impl<'a> Driver<'a> {
         match command {
             Command::Append(events) => {
                 for event in events {
+                    if let Event::Asked { step, question, .. } = &event {
+                        self.asked.extend(put(question).map(|asked| (step.0.to_string(), asked)));
+                    }
                     let seq = self.records.len() as u64;
                     self.records.push(Record { seq, at: self.now, event });
                 }
@@ -225,7 +271,7 @@ impl<'a> Driver<'a> {
                 let node = self.plan.nodes.iter().find(|known| known.name == node);
                 let json = node.is_none_or(|node| match &node.kind {
                     NodeKind::Http(http) => http.decode == Decode::Json,
-                    NodeKind::Prompt(_) => true,
+                    NodeKind::Prompt(_) | NodeKind::Human(_) | NodeKind::Event(_) => true,
                 });
                 let ok = |status, body: String| {
                     let content_type = if json { "application/json" } else { "text/plain" };
@@ -242,9 +288,26 @@ impl<'a> Driver<'a> {
                 let took = reply.after_ms.min(timeout_ms);
                 self.push(took, Due::Fetched(attempt, result, took));
             }
+            Command::Put { step, .. } => {
+                // A question without an answer in the script stays open.
+                if self.script.replies.contains_key(step.0.as_str()) {
+                    let reply = self.reply(&step.0)?;
+                    let result = match reply.kind {
+                        ReplyKind::Value(value) => Ok(value),
+                        ReplyKind::Failure(kind, message) => Err(failure(&kind, &message)),
+                        _ => bail!("a person or an event gives `= JSON`, or `! denied \"…\"`"),
+                    };
+                    let asked = self.records.iter().rev().find(
+                        |record| matches!(&record.event, Event::Asked { step: asked, .. } if *asked == step),
+                    );
+                    let at = asked.map_or(self.now, |record| record.at).after_ms(reply.after_ms);
+                    self.count += 1;
+                    self.queue.insert((at, self.count), Due::Answer(step, result));
+                }
+            }
             Command::Abort(gone) => self.queue.retain(|_, due| match due {
                 Due::Answered(attempt, ..) | Due::Fetched(attempt, ..) => *attempt != gone,
-                Due::Timer(_) | Due::Cancel => true,
+                Due::Timer(_) | Due::Cancel | Due::Answer(..) | Due::Deliver(..) => true,
             }),
             Command::SetTimer(timer, at) => {
                 self.count += 1;
@@ -302,6 +365,15 @@ fn question(call: &Call) -> String {
     Json::from(text).to_string()
 }
 
+/// What a person reads, and what the form is filled in with; of an event, which one is meant.
+fn put(question: &Question) -> Option<String> {
+    let message = question.message.as_ref().map(|message| Json::from(message.as_str()).to_string());
+    let args = (!question.args.is_empty()).then(|| Json::from(question.args.clone()).to_string());
+    let form = question.form.as_ref().map(|form| format!("form {form}"));
+    let parts: Vec<_> = message.into_iter().chain(args).chain(form).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
 fn shown(request: &HttpRequest) -> anyhow::Result<String> {
     let mut out = format!("{} {}", request.method, request.url);
     for (index, (name, value)) in request.query.iter().enumerate() {
@@ -321,7 +393,7 @@ fn seconds(ms: u64) -> String {
 impl Outcome {
     /// Counts what its bounds are about, as far as its journal tells: turns without a step leave no record.
     pub fn counts(&self, plan: &Plan) -> Vec<(What, u64)> {
-        let (mut model_calls, mut tool_calls) = (0, 0);
+        let (mut model_calls, mut tool_calls, mut people) = (0, 0, 0);
         let (mut steps, mut turns, mut visits) = (HashSet::new(), HashSet::new(), HashSet::new());
         for record in &self.records {
             let step = match &record.event {
@@ -330,6 +402,10 @@ impl Outcome {
                         Some(NodeKind::Prompt(_)) => model_calls += 1,
                         _ => tool_calls += 1,
                     }
+                    step
+                }
+                Event::Asked { step, kind, .. } => {
+                    people += u64::from(*kind == "human");
                     step
                 }
                 Event::WaitStarted { step, .. }
@@ -349,6 +425,7 @@ impl Outcome {
         vec![
             (What::ModelCalls, model_calls),
             (What::ToolCalls, tool_calls),
+            (What::People, people),
             (What::Turns, turns.len() as u64),
             (What::Visits, visits.len() as u64),
             (What::Steps, steps.len() as u64),
@@ -386,6 +463,7 @@ impl Outcome {
                 Event::CancelRequested {} => lines.push(String::from("=> cancel")),
                 Event::RaceWon { step, arm } => lines.push(format!("{step} won by arm {arm}")),
                 Event::Emitted { step, value } => lines.push(format!("{step} emits {value}")),
+                Event::Delivered { node, body } => lines.push(format!("{node} kept {body}")),
                 Event::TimedOut { step } => lines.push(format!("{step} => timeout")),
                 Event::BudgetRefused { step, message } => {
                     lines.push(format!("{step} => no budget: {message}"))

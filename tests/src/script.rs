@@ -14,6 +14,8 @@ pub struct Script {
     pub replies: HashMap<String, Vec<Reply>>,
     /// `cancel after 2s`: when the run is asked to stop for good, in milliseconds from its start.
     pub cancel_after_ms: Option<u64>,
+    /// `deliver EVENT = JSON after 2s`: what comes for an event, and when after the start, in milliseconds.
+    pub deliveries: Vec<(String, Json, u64)>,
 }
 
 /// What comes of an attempt.
@@ -62,7 +64,17 @@ impl Script {
         }
         if first == "cancel" {
             let time = rest.strip_prefix("after ").context("`cancel after 2s`")?;
-            self.cancel_after_ms = Some(millis(time)?);
+            self.cancel_after_ms = Some(milliseconds(time)?);
+            return Ok(());
+        }
+        if first == "deliver" {
+            let (event, value) = rest.split_once(" = ").context("`deliver EVENT = JSON`")?;
+            let (body, rest) = json(value)?;
+            let after_ms = match rest.trim().split_once(' ') {
+                Some(("after", time)) => milliseconds(time)?,
+                _ => 0,
+            };
+            self.deliveries.push((event.to_owned(), body, after_ms));
             return Ok(());
         }
         let (sign, rest) = rest.split_once(' ').context("`= JSON`, `! kind \"message\"`")?;
@@ -87,7 +99,7 @@ impl Script {
         while let [word, more @ ..] = words {
             words = match (*word, more) {
                 ("after", [time, more @ ..]) => {
-                    reply.after_ms = millis(time)?;
+                    reply.after_ms = milliseconds(time)?;
                     more
                 }
                 ("usage", [input, output, more @ ..]) => {
@@ -102,13 +114,12 @@ impl Script {
     }
 }
 
-/// Reads `2s` or `5ms`.
-fn millis(time: &str) -> anyhow::Result<u64> {
-    let (number, scale) = match time.strip_suffix("ms") {
-        Some(number) => (number, 1),
-        None => (time.strip_suffix('s').context("`after 2s`")?, 1000),
-    };
-    Ok(number.parse::<u64>()? * scale)
+/// Reads `2s`, `500ms`, `8h`.
+fn milliseconds(time: &str) -> anyhow::Result<u64> {
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+    let mut found =
+        units.iter().filter_map(|(unit, ms)| Some((time.strip_suffix(unit)?.parse::<u64>().ok()?, ms)));
+    found.next().map(|(number, ms)| number * ms).with_context(|| format!("a time such as `2s`, not `{time}`"))
 }
 
 /// Reads a JSON value at the beginning of a text.
@@ -144,5 +155,9 @@ mod tests {
         assert_eq!(script.cancel_after_ms, Some(3_000));
         assert!(Script::parse("main/a").is_err() && Script::parse("main/a = {").is_err());
         assert!(Script::parse("main/a = 1 later").is_err());
+        let script = Script::parse("deliver paid = {\"id\": 1} after 3d\ndeliver paid = 2")
+            .expect("it is of the form");
+        assert_eq!(script.deliveries[0], (String::from("paid"), serde_json::json!({"id": 1}), 259_200_000));
+        assert_eq!(script.deliveries[1].2, 0);
     }
 }

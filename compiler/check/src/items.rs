@@ -176,14 +176,8 @@ fn node_body(cx: &mut Cx, node: &tree::Node) -> Body {
         NodeKind::Prompt => planned(cx.prompt(node)),
         NodeKind::Tool => planned(cx.tool(node)),
         NodeKind::Agent => Body::Agent(Box::new(cx.agent(node))),
-        NodeKind::Human => {
-            cx.human(node);
-            Body::None
-        }
-        NodeKind::Event => {
-            cx.event(node);
-            Body::None
-        }
+        NodeKind::Human => planned(cx.human(node)),
+        NodeKind::Event => planned(cx.event(node)),
     }
 }
 

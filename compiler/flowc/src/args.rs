@@ -35,7 +35,7 @@ pub enum Command {
     Run(Run),
     /// Shows what has run
     Runs(Runs),
-    /// Goes on with a run after a crash, an interruption or a wait
+    /// Goes on with a run after a crash, an interruption, a wait or a question
     Resume(Resume),
     /// Explains a diagnostic: what it means, a wrong and a right program
     Explain(Explain),
@@ -310,14 +310,19 @@ pub enum Status {
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("told").args(["answer", "deny"]))]
 pub struct Resume {
     /// The run's id, or its first characters
     pub id: String,
-    /// Tells the result of a step that was sent and not answered
-    #[arg(long, value_name = "JSON", conflicts_with = "rerun")]
+    /// Answers a question, delivers an event, or tells the result of a step that was sent and not answered. Of a form that
+    /// is filled in beforehand only what differs is needed; without JSON it is answered as it stands
+    #[arg(long, value_name = "JSON", num_args = 0..=1, default_missing_value = "", conflicts_with = "rerun")]
     pub answer: Option<String>,
-    /// The step that `--answer` is for, if there are several
-    #[arg(long, requires = "answer")]
+    /// Refuses what a person is asked, with a reason if you like: the step fails with `denied`
+    #[arg(long, value_name = "WHY", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["answer", "rerun"])]
+    pub deny: Option<String>,
+    /// The step that `--answer` or `--deny` is for, if several wait; or an event, also before a step waits for it
+    #[arg(long, requires = "told")]
     pub step: Option<String>,
     /// Sends a step again that was sent and not answered
     #[arg(long, value_name = "STEP")]

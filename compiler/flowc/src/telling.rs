@@ -8,7 +8,7 @@ use flow_diagnostics::escape;
 use flow_host::{HostError, Interrupter, Outcome as Finished};
 use flow_ir::plan::Places;
 use flow_runtime_api::{Coordinate, Failure, RunId};
-use flow_trace::{EventKind, RunEvent, Trace};
+use flow_trace::{EventKind, RunEvent, StepTrace, Trace};
 use tokio::sync::oneshot;
 use unicode_width::UnicodeWidthStr;
 
@@ -23,6 +23,9 @@ use crate::text;
 
 /// How often running steps are drawn anew.
 const FRAME: Duration = Duration::from_millis(100);
+
+/// Questions that are told when a run suspends; the rest are counted.
+const ASKED_MAX: usize = 10;
 
 /// What there is to say next.
 pub enum Word {
@@ -235,29 +238,73 @@ fn last_line(ended: &str, trace: &Trace) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The lines that go on with a run: one, or for each step of uncertain outcome two.
+/// The lines that go on with a run: one, or for each step that waits for somebody, what it is asked and how to answer.
 fn resume_lines(run: &RunId, trace: &Trace, told: &Told) -> String {
     if trace.unrecorded.is_some() {
         return String::from("its store failed, so that it can't be resumed\n");
     }
-    let open: Vec<_> = trace.uncertain().collect();
-    if open.is_empty() || !told.flags.is_kept {
+    let (open, asked): (Vec<_>, Vec<_>) = (trace.uncertain().collect(), trace.asked().collect());
+    let is_one = open.len() + asked.len() == 1;
+    if open.is_empty() && asked.is_empty() || !told.flags.is_kept {
         return resume_line(run, told);
     }
+    let line = |how: &str| {
+        let Flags { store, tape, .. } = &told.flags;
+        format!("{BOLD}flowc resume {run}{store}{tape} {}{BOLD:#}", escape(how))
+    };
     let mut out = String::new();
+    for step in asked.iter().take(ASKED_MAX) {
+        out.push_str(&question(step, is_one, &line));
+    }
+    if asked.len() > ASKED_MAX {
+        let show = format!("flowc runs show {run}{}", told.flags.store);
+        out.push_str(&format!("{} more wait; see them with {BOLD}{show}{BOLD:#}\n", asked.len() - ASKED_MAX));
+    }
     for step in &open {
         let name = quoted(&step.step.0);
-        let which = if open.len() > 1 { format!(" --step {name}") } else { String::new() };
-        let line = |how: &str| {
-            let Flags { store, tape, .. } = &told.flags;
-            format!("{BOLD}flowc resume {run}{store}{tape} {}{BOLD:#}", escape(how))
-        };
+        let which = if is_one { String::new() } else { format!(" --step {name}") };
         let shown = escape(&step.step.0);
         let (answer, rerun) = (line(&format!("--answer JSON{which}")), line(&format!("--rerun {name}")));
         out.push_str(&format!("`{shown}` was sent and not answered\n"));
         out.push_str(&format!("if it was done, give its result: {answer}\n"));
         out.push_str(&format!("if not, send it again: {rerun}\n"));
     }
+    out
+}
+
+/// What a step waits for, and the lines that answer it.
+fn question(step: &StepTrace, is_one: bool, line: &dyn Fn(&str) -> String) -> String {
+    let shown = escape(&step.step.0);
+    let which = if is_one { String::new() } else { format!(" --step {}", quoted(&step.step.0)) };
+    let until = step.until.map(|at| format!(", until {}", at.rfc3339())).unwrap_or_default();
+    let Some(question) = &step.question else { return String::new() };
+    let mut out = String::new();
+    let args = || {
+        let args =
+            question.args.iter().map(|(name, value)| format!("{name}={}", text::fit(&value.to_string(), 60)));
+        escape(&args.collect::<Vec<_>>().join("  ")).into_owned()
+    };
+    if step.kind == "event" {
+        out.push_str(&format!("`{shown}` waits for `{}` {}{until}\n", escape(&step.node), args()));
+        out.push_str(&format!("if it has come: {}\n", line(&format!("--answer JSON{which}"))));
+        return out;
+    }
+    out.push_str(&format!("`{shown}` asks{until}\n"));
+    for message in question.message.iter().flat_map(|message| message.lines()) {
+        out.push_str(&format!("  {}\n", escape(message)));
+    }
+    if !question.args.is_empty() {
+        out.push_str(&format!("  {}\n", args()));
+    }
+    out.push_str(&format!("answer with {}\n", line(&format!("--answer JSON{which}"))));
+    if let Some(form) = &question.form {
+        out.push_str(&format!(
+            "as it stands, {}: {}\n",
+            escape(&text::fit(&form.to_string(), 200)),
+            line(&format!("--answer{which}"))
+        ));
+    }
+    out.push_str(&format!("refuse with {}\n", line(&format!("--deny WHY{which}"))));
     out
 }
 

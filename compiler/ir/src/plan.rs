@@ -213,6 +213,10 @@ pub enum NodeKind {
     Prompt(Prompt),
     /// One HTTP request.
     Http(Http),
+    /// A question to a person.
+    Human(Human),
+    /// Something outside that is waited for.
+    Event(Delivery),
 }
 
 impl NodeKind {
@@ -221,6 +225,8 @@ impl NodeKind {
         match self {
             NodeKind::Prompt(_) => 120_000,
             NodeKind::Http(_) => 30_000,
+            // People and events have to state one; a plan made by hand may not.
+            NodeKind::Human(_) | NodeKind::Event(_) => 86_400_000,
         }
     }
 
@@ -228,7 +234,7 @@ impl NodeKind {
     pub const fn retry(&self) -> u32 {
         match self {
             NodeKind::Prompt(_) => 2,
-            NodeKind::Http(_) => 0,
+            NodeKind::Http(_) | NodeKind::Human(_) | NodeKind::Event(_) => 0,
         }
     }
 }
@@ -282,6 +288,90 @@ pub struct Http {
     pub idempotent: Option<Expr>,
     /// The body at most, in bytes.
     pub limit_bytes: u64,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Human {
+    /// Over what the person is asked.
+    pub via: Channel,
+    /// What is asked: a string expression over the parameters. Without it the node's doc comment says it, and the
+    /// parameters are shown as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Expr>,
+    /// What the form is filled in with beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
+}
+
+/// What a person's form is filled in with beforehand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// A parameter of the result's type.
+    Whole(SlotId),
+    /// Fields of the result's record, each with the parameter of its name and type.
+    Fields(Vec<(Name, SlotId)>),
+}
+
+/// Something outside that is waited for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Where deliveries come in.
+    pub via: Channel,
+    /// `match:`, a bool over the parameters and, in the slot after them, the delivery as `json`; without it every
+    /// delivery is meant.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matches: Option<Expr>,
+    /// `verify: hmac(secret.KEY)`: with what deliveries over a network are signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Name>,
+}
+
+/// Over what people are asked and events come in. The expressions are over the node's parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// `dashboard`.
+    Dashboard,
+    /// `webhook("…")`: a URL that a question is sent to, or a path that deliveries come to.
+    Webhook(Expr),
+    /// `telegram(chat)`: a text or a number.
+    Telegram(Expr),
+    /// `whatsapp(number)`: a text or a number.
+    Whatsapp(Expr),
+}
+
+impl Channel {
+    /// Returns its name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Channel::Dashboard => "dashboard",
+            Channel::Webhook(_) => "webhook",
+            Channel::Telegram(_) => "telegram",
+            Channel::Whatsapp(_) => "whatsapp",
+        }
+    }
+
+    /// Returns what stands in its brackets.
+    pub const fn address(&self) -> Option<&Expr> {
+        match self {
+            Channel::Dashboard => None,
+            Channel::Webhook(address) | Channel::Telegram(address) | Channel::Whatsapp(address) => {
+                Some(address)
+            }
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn address_mut(&mut self) -> Option<&mut Expr> {
+        match self {
+            Channel::Dashboard => None,
+            Channel::Webhook(address) | Channel::Telegram(address) | Channel::Whatsapp(address) => {
+                Some(address)
+            }
+        }
+    }
 }
 
 /// How a tool's answer is read.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::expr::{Code, Entry, MatchArm, Pattern, Piece};
 use crate::plan::{
-    Flow, Http, LoopTest, Model, ModelKind, ModelRef, ModelSettings, Node, NodeKind, Param, Prompt,
-    SecretPiece, SecretText, Statement, Step, Target,
+    Delivery, Flow, Http, Human, LoopTest, Model, ModelKind, ModelRef, ModelSettings, Node, NodeKind, Param,
+    Prompt, SecretPiece, SecretText, Statement, Step, Target,
 };
 use crate::types::{Record, Type, TypeBody, TypeDef, TypeName, Where};
 use crate::value::{EnumShape, EnumValue, Key, RecordValue, Shape};
@@ -68,6 +68,16 @@ pub fn node(node: &mut Node, to: &mut dyn Rewrite) {
                 ty(body_type, to);
             }
             for value in [query_map, idempotent].into_iter().flatten() {
+                expr(value, to);
+            }
+        }
+        NodeKind::Human(Human { via, message, form: _ }) => {
+            for value in via.address_mut().into_iter().chain(message) {
+                expr(value, to);
+            }
+        }
+        NodeKind::Event(Delivery { via, matches, verify: _ }) => {
+            for value in via.address_mut().into_iter().chain(matches) {
                 expr(value, to);
             }
         }

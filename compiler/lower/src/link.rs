@@ -127,7 +127,7 @@ impl<'a> Linker<'a> {
                         format!("{what} cannot run yet"),
                     )
                     .here(format!("`{}` needs it", entry.name))
-                    .help("this version of `flowc` checks it, and runs prompts, HTTP tools, code and flows"),
+                    .help("this version of `flowc` checks it, and runs prompts, HTTP tools, people, events, code and flows"),
                 );
             }
             for (coordinate, span) in &checked.steps {

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use flow_ir::Value;
 use flow_ir::expr::{Entry, Expr, Pattern, Piece, RunValue, SlotId};
 use flow_ir::plan::{
-    Block, BlockId, Catch, Flow, LoopTest, ModelKind, ModelRef, ModelSettings, Node, NodeKind, Plan, Prompt,
-    SecretPiece, SecretText, Statement, Step, Target,
+    Block, BlockId, Catch, Channel, Flow, Form, LoopTest, ModelKind, ModelRef, ModelSettings, Node, NodeKind,
+    Plan, Prompt, SecretPiece, SecretText, Statement, Step, Target,
 };
 use flow_ir::value::Key;
+use flow_ir::{Name, Value};
 
 /// Writes a plan.
 pub fn print(plan: &Plan) -> String {
@@ -83,6 +83,37 @@ pub fn print(plan: &Plan) -> String {
                 }
                 if let Some((body, _)) = &http.body {
                     let _ = writeln!(out, "  body {}", printer.expr(body));
+                }
+            }
+            NodeKind::Human(human) => {
+                let timeout_ms = node.timeout_ms.unwrap_or(node.kind.timeout_ms());
+                let via = printer.channel(&human.via);
+                let _ = writeln!(out, "human {signature} [{via}, timeout {timeout_ms} ms]");
+                if let Some(message) = &human.message {
+                    let _ = writeln!(out, "  message {}", printer.expr(message));
+                }
+                match &human.form {
+                    Some(Form::Whole(slot)) => {
+                        let _ = writeln!(out, "  form {}", printer.slot(*slot));
+                    }
+                    Some(Form::Fields(fields)) => {
+                        let names: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
+                        let _ = writeln!(out, "  form {{{}}}", names.join(", "));
+                    }
+                    None => {}
+                }
+            }
+            NodeKind::Event(event) => {
+                let timeout_ms = node.timeout_ms.unwrap_or(node.kind.timeout_ms());
+                let via = printer.channel(&event.via);
+                let _ = writeln!(out, "event {signature} [{via}, timeout {timeout_ms} ms]");
+                if let Some(matches) = &event.matches {
+                    let mut names = names.clone();
+                    names.push(Name::new_static("body"));
+                    let _ = writeln!(out, "  match {}", Printer { plan, slots: &names }.expr(matches));
+                }
+                if let Some(secret) = &event.verify {
+                    let _ = writeln!(out, "  verify hmac(secret.{secret})");
                 }
             }
         }
@@ -413,6 +444,13 @@ impl Printer<'_> {
         match model {
             ModelRef::Default => "default".into(),
             ModelRef::Model(id) => self.plan.models[id as usize].name.to_string(),
+        }
+    }
+
+    fn channel(&self, via: &Channel) -> String {
+        match via.address() {
+            Some(address) => format!("via {}({})", via.name(), self.expr(address)),
+            None => format!("via {}", via.name()),
         }
     }
 

@@ -51,7 +51,7 @@ pub enum Event {
         step: Coordinate,
         /// The node that is called.
         node: Name,
-        /// `prompt`, `http`, `wait`.
+        /// `prompt`, `http`.
         kind: Name,
         /// From 0.
         attempt: u32,
@@ -196,6 +196,28 @@ pub enum Event {
         /// The value, as JSON of what the flow emits.
         value: serde_json::Value,
     },
+    /// A person was asked, or something outside is waited for. Ends with `StepFinished` or `StepFailed`.
+    Asked {
+        /// Which step.
+        step: Coordinate,
+        /// The node that is called.
+        node: Name,
+        /// `human`, `event`.
+        kind: Name,
+        /// When it is too late: the step then fails with `timeout`.
+        until: Time,
+        /// SHA-256 of the question.
+        fingerprint: String,
+        /// What is asked, or waited for.
+        question: Box<Question>,
+    },
+    /// A delivery came that no step waits for yet: it is kept for one that will.
+    Delivered {
+        /// The event, as the plan names it.
+        node: Name,
+        /// What came.
+        body: serde_json::Value,
+    },
     /// The timeout of a flow step struck.
     TimedOut {
         /// Which step.
@@ -268,6 +290,25 @@ pub struct ReplayOf {
     /// The step that is asked anew whatever is on record, and all beneath it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Coordinate>,
+}
+
+/// What a person is asked, or what is waited for outside: the node's fields, rendered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// `dashboard`, `webhook`, `telegram`, `whatsapp`.
+    pub via: Name,
+    /// The URL, path, chat or number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What a person reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What the answer's form is filled in with: JSON of the result's type, or some of its fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<serde_json::Value>,
+    /// The arguments by name: of an event, which one is meant; of a person, what is shown where there is no message.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub args: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What the settings of a run's start had made of it. Holds no secret; records of older runs have nothing in it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use flow_ir::plan::{FlowId, ModelId};
+use flow_ir::plan::{FlowId, ModelId, NodeId, NodeKind};
 use flow_ir::{Name, Plan, Value};
 use flow_runtime_api::{
     Coordinate, Cost, Event, Failure, Kind, Record, RecordedModel, Resolved, RunStatus, Schema, Simulation,
@@ -95,6 +95,23 @@ impl Engine {
         self.run.cancel_first = true;
     }
 
+    /// Whether the plan has an event of this name.
+    pub fn has_event(&self, name: &str) -> bool {
+        self.plan.nodes.iter().any(|node| node.name == name && matches!(node.kind, NodeKind::Event(_)))
+    }
+
+    /// Holds an answer or a delivery against what the run waits for, once it has begun: [`Input::Answer`] and
+    /// [`Input::Deliver`] that it refuses change nothing, and the failure says what is wrong with them. Other inputs are
+    /// not looked at.
+    pub fn check_reply(&self, input: &Input) -> Result<(), Failure> {
+        match input {
+            Input::Answer { step, answer: Ok(answer) } => self.run.check_answer(&self.plan, step, answer),
+            Input::Answer { step, answer: Err(_) } => self.run.check_asked(step),
+            Input::Deliver { event, body } => self.run.check_delivery(&self.plan, event, body),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the run is over: nothing more will come of any input.
     pub fn is_over(&self) -> bool {
         self.run.is_over
@@ -145,6 +162,8 @@ pub(crate) enum TimerUse {
     Retry,
     /// The end of a `wait`.
     Wait,
+    /// The end of the time for an answer.
+    Answer,
     /// The timeout of the flow step at this depth of the task's stack.
     FlowTimeout(usize),
     /// Going on with a long computation.
@@ -178,6 +197,10 @@ pub(crate) struct Run {
     /// How often a `round_robin` was asked to choose.
     pub turns: HashMap<ModelId, u64>,
     pub schemas: HashMap<u32, Option<Arc<Schema>>>,
+    /// Deliveries that no step has waited for yet, by event.
+    pub kept: Vec<(NodeId, Json)>,
+    /// The tasks whose step waits for a person or an event.
+    pub asked: BTreeSet<TaskId>,
     events: Vec<Event>,
     commands: Vec<Command>,
     inbox: VecDeque<Input>,
@@ -227,6 +250,8 @@ impl Run {
             cost: Cost::ZERO,
             turns: HashMap::new(),
             schemas: HashMap::new(),
+            kept: Vec::new(),
+            asked: BTreeSet::new(),
             events: Vec::new(),
             commands: Vec::new(),
             inbox: VecDeque::new(),
@@ -265,7 +290,7 @@ impl Run {
             other => self.inbox.push_back(other),
         }
         self.settle(plan);
-        self.flush()
+        self.flush(plan)
     }
 
     /// Records the start and makes the first task.
@@ -400,8 +425,11 @@ impl Run {
                 self.fetched(plan, attempt, result, duration_ms)
             }
             Input::Simulated { attempt, result } => self.simulated(plan, attempt, result),
-            Input::Due { timer } => self.timer_due(timer),
+            Input::Due { timer } => self.timer_due(plan, timer),
             Input::Settle { step, answer } => self.settle_step(plan, &step, answer),
+            Input::Answer { step, answer } => self.answer(plan, &step, answer),
+            Input::Replied { step, result } => self.replied(plan, &step, result),
+            Input::Deliver { event, body } => self.deliver(plan, &event, body),
             Input::Start | Input::Cancel | Input::GiveUp { .. } => {}
         }
     }
@@ -514,12 +542,18 @@ impl Run {
         self.commands.extend(timers);
     }
 
-    fn timer_due(&mut self, timer: TimerId) {
+    /// Returns when a timer is due that is set.
+    pub(crate) fn due_at(&self, timer: TimerId) -> Option<Time> {
+        self.timers.get(&timer).map(|(_, _, due)| *due)
+    }
+
+    fn timer_due(&mut self, plan: &Plan, timer: TimerId) {
         let Some((id, what, due)) = self.timers.remove(&timer) else { return };
         self.due.remove(&(due, timer));
         match what {
             TimerUse::Retry => self.retry_due(id),
             TimerUse::Wait => self.wait_due(id),
+            TimerUse::Answer => self.answer_due(plan, id),
             TimerUse::FlowTimeout(depth) => self.flow_timed_out(id, depth),
             TimerUse::Slice => {}
         }
@@ -531,7 +565,7 @@ impl Run {
     }
 
     /// Returns the commands of one input, the events first.
-    fn flush(&mut self) -> Vec<Command> {
+    fn flush(&mut self, plan: &Plan) -> Vec<Command> {
         if self.is_over {
             return std::mem::take(&mut self.commands);
         }
@@ -543,7 +577,7 @@ impl Run {
         // What is due already isn't waited for.
         let is_due = self.due.first().is_some_and(|(due, _)| *due <= self.now);
         if self.attempts.is_empty() && self.ready.is_empty() && !is_due {
-            out.push(self.idle());
+            out.push(self.idle(plan));
         }
         out
     }
@@ -596,13 +630,14 @@ impl Run {
         tasks.filter(|task| task.is_uncertain())
     }
 
-    fn idle(&self) -> Command {
+    fn idle(&self, plan: &Plan) -> Command {
         let next = self.due.first();
-        let uncertain = self.uncertain().next();
-        let reason = match (uncertain, next) {
-            (Some(task), _) => {
-                format!("`{}` was sent and not answered: its outcome is uncertain", task.path)
-            }
+        let uncertain = self
+            .uncertain()
+            .next()
+            .map(|task| format!("`{}` was sent and not answered: its outcome is uncertain", task.path));
+        let reason = match (uncertain.or_else(|| self.open_questions(plan)), next) {
+            (Some(reason), _) => reason,
             (None, Some((due, timer))) => {
                 let step = self.timers.get(timer).and_then(|(id, ..)| self.tasks.get(*id as usize)?.as_ref());
                 match step {

@@ -84,6 +84,7 @@ impl Run {
         let request = || match &prepared.request {
             Request::Ask(call, _) => serde_json::to_value(call),
             Request::Fetch(request, _) => serde_json::to_value(request),
+            Request::Put(question) => serde_json::to_value(question),
         };
         seen.request.get_or_insert_with(|| request().unwrap_or_default());
     }

@@ -6,8 +6,8 @@ use flow_ir::Name;
 use flow_ir::catalogue::Price;
 use flow_ir::plan::ModelRef;
 use flow_runtime_api::{
-    Answer, Call, Coordinate, Event, Failure, HttpAnswer, HttpRequest, RunId, RunStatus, Simulation, Time,
-    Usage,
+    Answer, Call, Coordinate, Event, Failure, HttpAnswer, HttpRequest, Question, RunId, RunStatus,
+    Simulation, Time, Usage,
 };
 
 /// An effect in flight, unique in this execution of the run; never stored.
@@ -103,6 +103,29 @@ pub enum Input {
         /// Its result as JSON of the node's type, else nothing changes; none to run it again.
         answer: Option<serde_json::Value>,
     },
+    /// What a person answers, or what comes for the event that a step waits for. What
+    /// [`Engine::check_reply`](crate::Engine::check_reply) refuses changes nothing.
+    Answer {
+        /// The step that waits.
+        step: Coordinate,
+        /// Its result as JSON of the node's type; of a person, what differs from the form that was filled in. Or why there
+        /// is none: `denied`.
+        answer: Result<serde_json::Value, Failure>,
+    },
+    /// How a question ended, as a simulation or a tape has it: neither `match` nor a form is looked at.
+    Replied {
+        /// The step that waits.
+        step: Coordinate,
+        /// Its whole result as JSON of the node's type, or why there is none.
+        result: Result<serde_json::Value, Failure>,
+    },
+    /// A delivery for an event, whichever step waits for it; one that none waits for is kept.
+    Deliver {
+        /// The event, as the plan names it.
+        event: Name,
+        /// What came.
+        body: serde_json::Value,
+    },
     /// Stop for good: run clean-up, then end as cancelled. Asked again it does nothing.
     Cancel,
     /// The clean-up of a cancelled run has had its time: end it as it stands.
@@ -154,6 +177,20 @@ pub enum Command {
         /// Number of the attempt, for tapes.
         attempt_number: u32,
         /// SHA-256 of what is asked, for tapes.
+        fingerprint: String,
+    },
+    /// A question is open, on record: whoever can answer it does so with [`Input::Answer`], whenever that is. It is put
+    /// again when the run is gone on with.
+    Put {
+        /// Which step.
+        step: Coordinate,
+        /// The node.
+        node: Name,
+        /// `human`, `event`.
+        kind: Name,
+        /// What is asked.
+        question: Box<Question>,
+        /// SHA-256 of it, for tapes.
         fingerprint: String,
     },
     /// Stop an effect: close its connection.

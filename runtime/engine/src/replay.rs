@@ -184,6 +184,7 @@ impl Run {
         starting.retain(|id| self.is_starting(*id));
         self.starting = starting;
         self.take_up_orphans(plan);
+        self.put_questions_again(plan);
         self.set_all_timers();
     }
 
@@ -238,6 +239,17 @@ impl Run {
                     false => Err((step, "was stopped, but nothing stops it now")),
                 }
             }
+            Event::Asked { step, until, fingerprint, .. } => {
+                let unreached = (step.clone(), "was asked, but isn't reached now");
+                let id = self.waiting_task(&step).map(|task| task.id).ok_or(unreached.clone())?;
+                let mut task = self.tasks[id as usize].take().ok_or(unreached)?;
+                let result = self.ask_again(plan, &mut task, until, &fingerprint);
+                self.tasks[id as usize] = Some(task);
+                result.map_err(|what| (step, what))
+            }
+            Event::Delivered { node, body } => self
+                .keep_again(plan, &node, body)
+                .map_err(|_| (Coordinate(node), "was delivered, but there is no such event now")),
             Event::WaitStarted { step, until } => {
                 let timer = self.waiting_task(&step).and_then(|task| match task.stack.last()?.control {
                     Control::Wait(timer) => Some(timer),
@@ -423,6 +435,7 @@ impl Run {
         cost: &Cost,
     ) -> Result<(), Mismatch> {
         let mut task = self.take_sent(&step, usage, cost)?;
+        self.use_kept(plan, &task);
         let node = task.step_mut().map(|state| state.node).unwrap_or_default();
         let value = self.decode(plan, result, &plan.nodes[node as usize].returns);
         let is_good = value.is_ok();
@@ -445,10 +458,10 @@ impl Run {
             self.tasks[id as usize] = Some(task);
             return Err(unreached());
         };
-        let was_running = matches!(state.stage, Stage::Sent(_));
-        state.stage = Stage::Over;
-        if was_running {
-            self.spend.end(task.meter, self.now);
+        match std::mem::replace(&mut state.stage, Stage::Over) {
+            Stage::Sent(_) => self.spend.end(task.meter, self.now),
+            Stage::Asked(timer) => self.unask(task.id, timer),
+            _ => {}
         }
         self.charge(&task, usage, cost);
         Ok(task)

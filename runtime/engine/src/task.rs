@@ -347,6 +347,14 @@ impl Task {
         }
     }
 
+    /// The same, to be looked at.
+    pub(crate) fn step_state(&self) -> Option<&StepState> {
+        match self.stack.last().map(|scope| &scope.control) {
+            Some(Control::Step(state)) => Some(state),
+            _ => None,
+        }
+    }
+
     fn extend(&mut self, segment: &str) {
         if !self.path.is_empty() {
             self.path.push('/');

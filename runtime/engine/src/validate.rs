@@ -3,7 +3,7 @@
 use flow_ir::Plan;
 use flow_ir::expr::SlotId;
 use flow_ir::plan::{
-    BlockId, Branch, Catch, Flow, ModelKind, ModelRef, NodeKind, Statement, Step, Target, VERSION,
+    BlockId, Branch, Catch, Flow, Form, ModelKind, ModelRef, NodeKind, Statement, Step, Target, VERSION,
     is_known_version,
 };
 use flow_runtime_api::{Failure, Kind};
@@ -28,9 +28,18 @@ pub(crate) fn plan(plan: &Plan) -> Result<(), Failure> {
         }
     }
     for node in &plan.nodes {
-        if let NodeKind::Prompt(prompt) = &node.kind
-            && !is_model(plan, prompt.model)
-        {
+        let is_right = match &node.kind {
+            NodeKind::Prompt(prompt) => is_model(plan, prompt.model),
+            NodeKind::Human(human) => match &human.form {
+                Some(Form::Whole(slot)) => (*slot as usize) < node.params.len(),
+                Some(Form::Fields(fields)) => {
+                    fields.iter().all(|(_, slot)| (*slot as usize) < node.params.len())
+                }
+                None => true,
+            },
+            NodeKind::Http(_) | NodeKind::Event(_) => true,
+        };
+        if !is_right {
             return wrong(format!("node `{}`", node.name));
         }
     }

@@ -3,7 +3,7 @@
 //! One task per run. What the engine commands is done in order, and an append is committed before what follows it.
 //! Effects are tasks of their own; aborting one drops its future, which closes its connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use tokio::task::{AbortHandle, Id, JoinSet};
 use crate::HostError;
 use crate::handle::Outcome;
 use crate::lease::Keeper;
-use crate::outside::{Ask, Fetch, Outside};
+use crate::outside::{Ask, Fetch, Outside, Put};
 use crate::recording::{LAST_WORD, Recording};
 use crate::time::{RunClock, Timers};
 
@@ -53,8 +53,10 @@ pub(crate) struct Executor {
     /// Whether somebody looks at events.
     pub(crate) is_watched: bool,
     pub(crate) wait_max_ms: u64,
-    /// What the engine is told once it has begun.
-    pub(crate) settle: Option<Input>,
+    /// What the engine is told before anything else that happens.
+    pub(crate) told: VecDeque<Input>,
+    /// Questions that are open, where a tape is recorded.
+    pub(crate) open: HashMap<Coordinate, Put>,
 }
 
 /// What is in flight.
@@ -103,8 +105,8 @@ impl Executor {
             let now = self.clock.now();
             if let Some(told) = input.take() {
                 let end = self.apply(flight, told, now).await?;
-                if !matches!(end, Some(End::Finished { .. })) && self.settle.is_some() {
-                    input = self.settle.take();
+                if !matches!(end, Some(End::Finished { .. })) && !self.told.is_empty() {
+                    input = self.told.pop_front();
                     continue;
                 }
                 if let Some(end) = end {
@@ -175,6 +177,9 @@ impl Executor {
                     };
                     flight.fetch(self.outside.clone(), fetch);
                 }
+                Command::Put { step, node, kind, question, fingerprint } => {
+                    self.put(Put { step, node, kind, question, fingerprint });
+                }
                 Command::Abort(attempt) => flight.abort(attempt),
                 Command::SetTimer(timer, at) => flight.timers.set(timer, at),
                 Command::ClearTimer(timer) => flight.timers.clear(timer),
@@ -199,6 +204,32 @@ impl Executor {
         Ok(None)
     }
 
+    /// Answers a question if no person has to.
+    fn put(&mut self, put: Put) {
+        self.told.extend(self.outside.reply(&put));
+        if self.outside.recorder.is_some() {
+            self.open.insert(put.step.clone(), put);
+        }
+    }
+
+    /// Writes on the tape how questions ended.
+    fn record_replies(&mut self, records: &[Record]) -> Result<(), Stop> {
+        for record in records {
+            let (step, result) = match &record.event {
+                Event::StepFinished { step, result, .. } => (step, Ok(result.clone())),
+                Event::StepFailed { step, failure, .. } => (step, Err(failure.clone())),
+                Event::StepCancelled { step, .. } => {
+                    (step, Err(Failure::new(Kind::Cancelled, "nobody waits for it any more")))
+                }
+                _ => continue,
+            };
+            if let Some(put) = self.open.remove(step) {
+                self.outside.record_reply(&put, &result).map_err(Stop::Host)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Commits events, and shows them; `branches` are shown between, each after so many of them.
     async fn append(
         &mut self,
@@ -211,6 +242,9 @@ impl Executor {
             .zip(self.recording.next_seq()..)
             .map(|(event, seq)| Record { seq, at: now, event: self.scrub(event) })
             .collect();
+        if !self.open.is_empty() {
+            self.record_replies(&records)?;
+        }
         let shown = self.commit(records, now).await?;
         let mut branches = branches.into_iter().peekable();
         for (before, event) in shown {

@@ -1,6 +1,6 @@
 //! Starting and resuming runs, and reading what is on record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -26,6 +26,7 @@ use crate::models::Models;
 use crate::outside::{Outside, Parts, tape_refused};
 use crate::queue::Queues;
 use crate::recording::Recording;
+use crate::reply;
 use crate::secrets::Secrets;
 use crate::time::{RunClock, WallClock};
 use crate::{HostError, HostSettings, ProviderLimit, ResumeOptions, RunHandle, RunOptions, Settle};
@@ -92,7 +93,7 @@ pub(crate) struct Manner {
     pub(crate) events: bool,
     pub(crate) wait_max_ms: u64,
     /// What the engine is told first.
-    pub(crate) settle: Option<Input>,
+    pub(crate) told: Option<Input>,
 }
 
 impl Host {
@@ -168,7 +169,7 @@ impl Host {
             stream: options.stream,
             events: options.events,
             wait_max_ms: options.wait_max_ms,
-            settle: None,
+            told: None,
         };
         let outside = self.outside(plan, models, ways, self.local());
         Ok(self.execute(Box::new(engine), outside, lease?, Fold::new(run), 0, manner))
@@ -212,19 +213,35 @@ impl Host {
         let local = self.recorded(records.first());
         let models = self.models(&plan, default, &ways, &local.secrets)?;
         let settings = self.run_settings(&run, trace.started_at, trace.simulate, &models, options.jobs);
-        let engine = Engine::resume(plan.clone(), settings, records).map_err(|failure| {
-            HostError::environment(
-                format!("the run can't be gone on with: {}", failure.message),
-                "start it anew, or use the flowc that started it",
-            )
-        })?;
-        let settle = options.settle.map(|settle| settled(&fold, &engine, settle)).transpose()?;
-        let manner = Manner {
-            stream: options.stream,
-            events: options.events,
-            wait_max_ms: options.wait_max_ms,
-            settle,
+        let resume = |settings, records| {
+            Engine::resume(plan.clone(), settings, records).map_err(|failure: Failure| {
+                HostError::environment(
+                    format!("the run can't be gone on with: {}", failure.message),
+                    "start it anew, or use the flowc that started it",
+                )
+            })
         };
+        // What is told is held against the run as it will stand before anything is recorded.
+        let begun = match &options.settle {
+            Some(_) => {
+                let mut engine = resume(settings.clone(), records.clone())?;
+                engine.apply(Input::Start, self.clock.now().max(trace.updated_at));
+                Some(engine)
+            }
+            None => None,
+        };
+        let engine = resume(settings, records)?;
+        let told = match (options.settle, begun) {
+            (Some(mut settle), Some(begun)) => {
+                if let Settle::Answer { result: Some(result), .. } = &mut settle {
+                    self.scrubber.scrub_json(result);
+                }
+                Some(reply::told(&fold, &begun, settle)?)
+            }
+            _ => None,
+        };
+        let manner =
+            Manner { stream: options.stream, events: options.events, wait_max_ms: options.wait_max_ms, told };
         let outside = self.outside(plan, models, ways, local);
         Ok(self.execute(Box::new(engine), outside, lease.clone(), fold, next_seq, manner))
     }
@@ -536,7 +553,8 @@ impl Host {
             stream: manner.stream,
             is_watched: manner.events,
             wait_max_ms: manner.wait_max_ms,
-            settle: manner.settle,
+            told: manner.told.into_iter().collect(),
+            open: HashMap::new(),
         };
         let task = tokio::spawn(executor.execute());
         RunHandle::new(run, shown, task, interrupter)
@@ -550,44 +568,6 @@ fn refused(failure: Failure) -> HostError {
         _ => "",
     };
     HostError::usage(failure.message, help)
-}
-
-/// Says to the engine what was told of an uncertain step; fails with usage if there is no such step, or if the result
-/// isn't of its type.
-fn settled(fold: &Fold, engine: &Engine, settle: Settle) -> Result<Input, HostError> {
-    // After a crash nothing says yet what was in flight; going on does.
-    let mut fold = fold.clone();
-    let at = fold.trace().updated_at;
-    fold.apply(&Record { seq: 0, at, event: Event::Resumed {} });
-    let open: Vec<_> = fold.trace().uncertain().collect();
-    let names = open.iter().map(|step| format!("`{}`", step.step)).collect::<Vec<_>>().join(", ");
-    let (asked, answer) = match settle {
-        Settle::Answer { step, result } => (step, Some(result)),
-        Settle::Rerun(step) => (Some(step), None),
-    };
-    let found = match (&asked, open.as_slice()) {
-        (_, []) => {
-            return Err(HostError::usage("no step of the run has an uncertain outcome", "go on without it"));
-        }
-        (None, [step]) => step,
-        (None, _) => {
-            let message = format!("the outcomes of several steps are uncertain: {names}");
-            return Err(HostError::usage(message, "say which with `--step STEP`"));
-        }
-        (Some(asked), _) => match open.iter().find(|step| *step.step.0 == **asked) {
-            Some(step) => step,
-            None => {
-                let message = format!("the outcome of `{asked}` isn't uncertain");
-                return Err(HostError::usage(message, format!("that of {names} is")));
-            }
-        },
-    };
-    if let Some(answer) = &answer {
-        engine.check_answer(&found.node, answer).map_err(|failure| {
-            HostError::usage(format!("`{}` has no such result: {}", found.step, failure.message), "")
-        })?;
-    }
-    Ok(Input::Settle { step: found.step.clone(), answer })
 }
 
 fn corrupt(message: String) -> HostError {

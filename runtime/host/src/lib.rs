@@ -20,6 +20,7 @@ mod models;
 mod outside;
 mod queue;
 mod recording;
+mod reply;
 mod secrets;
 mod settings;
 mod simulated;

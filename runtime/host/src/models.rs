@@ -179,7 +179,7 @@ impl Price {
 fn asks_default(plan: &Plan) -> bool {
     let by_node = plan.nodes.iter().any(|node| match &node.kind {
         NodeKind::Prompt(prompt) => prompt.model == ModelRef::Default,
-        NodeKind::Http(_) => false,
+        NodeKind::Http(_) | NodeKind::Human(_) | NodeKind::Event(_) => false,
     });
     by_node
         || plan.flows.iter().flat_map(|flow| &flow.blocks).flat_map(|block| &block.body).any(|statement| {

@@ -8,8 +8,8 @@ use flow_ir::Name;
 use flow_ir::plan::{ModelRef, Plan};
 use flow_providers::tape::{Entry, Recorder, Response, Tape};
 use flow_runtime_api::{
-    Answer, Call, Coordinate, Delta, Deltas, Failure, HttpAnswer, HttpRequest, Kind, Provider, Scrubber,
-    Simulation, Tool, Usage,
+    Answer, Call, Coordinate, Delta, Deltas, Failure, HttpAnswer, HttpRequest, Kind, Provider, Question,
+    Scrubber, Simulation, Tool, Usage,
 };
 use serde_json::Value as Json;
 use tokio::time::Instant;
@@ -67,6 +67,15 @@ pub(crate) struct Fetch {
     pub(crate) fingerprint: String,
 }
 
+/// A question to a person, or an event that is waited for, as the engine puts it.
+pub(crate) struct Put {
+    pub(crate) step: Coordinate,
+    pub(crate) node: Name,
+    pub(crate) kind: Name,
+    pub(crate) question: Box<Question>,
+    pub(crate) fingerprint: String,
+}
+
 pub(crate) type Asked = (Result<Answer, Failure>, Option<Usage>);
 
 impl Outside {
@@ -100,6 +109,28 @@ impl Outside {
             result.map(|answer| self.scrub_page(answer)).map_err(|failure| self.scrub_failure(failure));
         self.record(&fetch.step, tries, "http", &fetch.fingerprint, request, &result, None)?;
         Ok(Input::Fetched { attempt: fetch.attempt, result, duration_ms })
+    }
+
+    /// Answers a question where no person has to: in a simulated run, and from a tape. One that was open to the end on the
+    /// tape stays open.
+    pub(crate) fn reply(&self, put: &Put) -> Option<Input> {
+        let result = match (&self.tape, self.simulate) {
+            (Some(tape), _) => tape.replay::<Json>(&put.step.0, (0, 0), &put.kind, &put.fingerprint),
+            (None, Some(simulate @ Simulation { models_only: false, .. })) => {
+                self.simulated_reply(put, simulate)
+            }
+            _ => return None,
+        };
+        if result.as_ref().is_err_and(|failure| failure.built_in() == Some(Kind::Cancelled)) {
+            return None;
+        }
+        Some(Input::Replied { step: put.step.clone(), result })
+    }
+
+    /// Writes on the tape how a question ended.
+    pub(crate) fn record_reply(&self, put: &Put, result: &Result<Json, Failure>) -> Result<(), HostError> {
+        let request = || serde_json::to_value(&put.question).unwrap_or_default();
+        self.record(&put.step, (0, 0), &put.kind, &put.fingerprint, request, result, None)
     }
 
     async fn answer(&self, ask: &Ask, deltas: &mut dyn Deltas) -> (Asked, u64) {

@@ -142,19 +142,29 @@ pub struct ResumeOptions {
     pub wait_max_ms: u64,
     /// Width of a `parallel for` without `jobs`.
     pub jobs: u32,
-    /// What is told of a step whose outcome is uncertain.
+    /// What is told of a step that waits for it, or whose outcome is uncertain.
     pub settle: Option<Settle>,
 }
 
-/// How a step goes on that was sent and not answered, and can't be sent again unasked.
+/// How a step goes on that waits for a person or an event, or that was sent and not answered and can't be sent again
+/// unasked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Settle {
-    /// It was done: this is its result, as JSON of its type.
+    /// A person answers, an event brings this, or what was sent came to this.
     Answer {
-        /// Its coordinate; without it, the only such step.
+        /// The step's coordinate; a person's node, or the event that it is a delivery for. Without it, the only step that
+        /// waits.
         step: Option<String>,
-        /// The result.
-        result: serde_json::Value,
+        /// The result as JSON of its type; of a person, what differs from the form, and nothing if all is as it was filled
+        /// in.
+        result: Option<serde_json::Value>,
+    },
+    /// A person refuses.
+    Deny {
+        /// The step's coordinate; without it, the only step that waits.
+        step: Option<String>,
+        /// Why; may be empty.
+        message: String,
     },
     /// It was not done, or may be done twice: the step of this coordinate is sent again.
     Rerun(String),

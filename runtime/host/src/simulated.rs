@@ -7,7 +7,7 @@ use flow_providers::simulate::{self, Question};
 use flow_runtime_api::{Coordinate, Deltas, Failure, HttpAnswer, Kind, Simulation};
 use serde_json::Value as Json;
 
-use crate::outside::{Ask, Asked, Fetch, Outside};
+use crate::outside::{Ask, Asked, Fetch, Outside, Put};
 
 impl Outside {
     /// Answers as a model would; usage is estimated.
@@ -24,11 +24,18 @@ impl Outside {
         self.about(&fetch.node, &fetch.step, how, 0, |question| simulate::tool(question, &fetch.fingerprint))
     }
 
+    /// Answers as a person would, or gives what an event would bring.
+    pub(crate) fn simulated_reply(&self, put: &Put, how: Simulation) -> Result<Json, Failure> {
+        let made =
+            self.about(&put.node, &put.step, how, 0, |question| simulate::tool(question, &put.fingerprint));
+        made.map_err(|failure| Failure::new(Kind::Unavailable, failure.message))
+    }
+
     /// Returns the answer of a server that a simulated value could have been read from, for a tape.
     pub(crate) fn as_page(&self, node: &Name, json: &Json) -> HttpAnswer {
         let decode = self.node(node).and_then(|node| match &node.kind {
             NodeKind::Http(http) => Some(http.decode),
-            NodeKind::Prompt(_) => None,
+            NodeKind::Prompt(_) | NodeKind::Human(_) | NodeKind::Event(_) => None,
         });
         let (content_type, text) = match (decode, json) {
             (Some(Decode::Text), Json::String(text)) => ("text/plain", text.clone()),

@@ -117,6 +117,8 @@ fn payload(fields: &serde_json::Map<String, Value>) -> Option<&'static str> {
         "run_started" => "inputs",
         "step_finished" | "run_finished" => "result",
         "attempt_failed" => "answer",
+        "asked" => "question",
+        "delivered" => "body",
         _ => return None,
     })
 }

@@ -62,6 +62,8 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
         | Event::WaitStarted { .. }
         | Event::RaceWon { .. }
         | Event::Emitted { .. }
+        | Event::Asked { .. }
+        | Event::Delivered { .. }
         | Event::TimedOut { .. }
         | Event::BudgetRefused { .. } => {}
     }

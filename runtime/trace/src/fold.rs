@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use flow_ir::Name;
 use flow_runtime_api::{
-    Coordinate, Cost, Event, Failure, Record, ReplayOf, RunId, RunStatus, Simulation, Time, Usage,
+    Coordinate, Cost, Event, Failure, Question, Record, ReplayOf, RunId, RunStatus, Simulation, Time, Usage,
 };
 
 use crate::{EventKind, RunEvent, Stamp};
@@ -79,6 +79,11 @@ impl Trace {
         self.steps.iter().filter(|step| step.status == StepStatus::Uncertain)
     }
 
+    /// Returns the steps that wait for a person, or for something to happen outside.
+    pub fn asked(&self) -> impl Iterator<Item = &StepTrace> {
+        self.steps.iter().filter(|step| step.status == StepStatus::Waiting && step.question.is_some())
+    }
+
     /// Returns the step of a coordinate.
     pub fn step(&self, coordinate: &str) -> Option<&StepTrace> {
         self.steps.iter().find(|step| step.step.0 == coordinate)
@@ -122,7 +127,7 @@ pub struct StepTrace {
     pub step: Coordinate,
     /// The node that it calls.
     pub node: Name,
-    /// `prompt`, `http`, `wait`.
+    /// `prompt`, `http`, `human`, `event`, `wait`.
     pub kind: Name,
     /// `provider/model` of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,9 +152,12 @@ pub struct StepTrace {
     pub usage: Usage,
     /// Over all attempts.
     pub cost: Cost,
-    /// When a wait ends.
+    /// When a wait, or the time for an answer, ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
+    /// What a person is asked, or what is waited for outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Box<Question>>,
     /// Its result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<serde_json::Value>,
@@ -166,7 +174,7 @@ pub enum StepStatus {
     Running,
     /// Between two attempts.
     Retrying,
-    /// A `wait` that isn't over.
+    /// A `wait` that isn't over, or a person or an event that is waited for.
     Waiting,
     /// A writer that was sent when the process ended: somebody has to tell how it went, or to repeat it.
     Uncertain,
@@ -357,6 +365,24 @@ impl Fold {
                 shown.step = Some(step.clone());
                 shown.result = Some(value.clone());
                 self.trace.emitted.push(EmittedTrace { step: step.clone(), at, value: value.clone() });
+            }
+            Event::Asked { step, node, kind, until, question, .. } => {
+                shown.event = EventKind::StepStarted;
+                shown.until = Some(Stamp(*until));
+                shown.question = Some(question.clone());
+                let entry = self.entry(step, at);
+                entry.node = node.clone();
+                entry.kind = kind.clone();
+                entry.status = StepStatus::Waiting;
+                entry.attempts += 1;
+                entry.until = Some(*until);
+                entry.question = Some(question.clone());
+                self.name_step(step, &mut shown);
+            }
+            Event::Delivered { node, body } => {
+                shown.event = EventKind::Delivered;
+                shown.node = Some(node.clone());
+                shown.result = Some(body.clone());
             }
             Event::TimedOut { step } => {
                 shown.event = EventKind::StepFailed;
@@ -674,6 +700,7 @@ impl Fold {
                 usage: Usage::default(),
                 cost: Cost::ZERO,
                 until: None,
+                question: None,
                 result: None,
                 failure: None,
             });

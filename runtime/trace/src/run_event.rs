@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use flow_ir::Name;
-use flow_runtime_api::{Choice, Coordinate, Failure, ReplayOf, RunId, RunStatus, Simulation, Time, Usage};
+use flow_runtime_api::{
+    Choice, Coordinate, Failure, Question, ReplayOf, RunId, RunStatus, Simulation, Time, Usage,
+};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident $name:literal)*) => {
@@ -27,7 +29,8 @@ macro_rules! kinds {
 kinds! {
     /// The run began: `flow`, `inputs`, `plan`.
     RunStarted "run_started"
-    /// An attempt is made: `step`, `node`, `kind`, `attempt`, `model`. A wait begins: `until`.
+    /// An attempt is made: `step`, `node`, `kind`, `attempt`, `model`. A wait begins: `until`. A person is asked, or
+    /// something outside is waited for: `question`, `until`.
     StepStarted "step_started"
     /// An attempt failed and another follows at `next_at`.
     AttemptFailed "attempt_failed"
@@ -43,6 +46,8 @@ kinds! {
     UndoDropped "undo_dropped"
     /// A value that the flow emits: `result`.
     Emitted "emitted"
+    /// What an event (`node`) brings has come before a step waits for it, and is kept: `result`.
+    Delivered "delivered"
     /// An arm was taken; for display only. With `arm`: this one has won the race that stands at `step`.
     Branch "branch"
     /// The run waits (`reason`, `until`), or was stopped from outside (`status` is then `interrupted`): it can be resumed.
@@ -113,7 +118,7 @@ pub struct RunEvent {
     /// The node that the step calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<Name>,
-    /// `prompt`, `http`, `wait`.
+    /// `prompt`, `http`, `human`, `event`, `wait`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Name>,
     /// `provider/model`.
@@ -162,9 +167,12 @@ pub struct RunEvent {
     /// When the next attempt is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<Stamp>,
-    /// When the wait ends.
+    /// When the wait, or the time for an answer, ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Stamp>,
+    /// What a person is asked, or what is waited for outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Box<Question>>,
     /// What is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -258,6 +266,7 @@ impl RunEvent {
             error: None,
             next_at: None,
             until: None,
+            question: None,
             reason: None,
             unrecorded: false,
             simulated: false,

@@ -435,6 +435,9 @@ impl Simulation<'_> {
             Command::ClearTimer(timer) => {
                 self.processes[process].timers.retain(|(_, known), ()| *known != timer);
             }
+            Command::Put { step, .. } => {
+                return Err(format!("`{step}` asks somebody, and the programs here ask nobody"));
+            }
             Command::Show(_) => {}
             Command::Idle { until, reason } => {
                 self.note(|| format!("rests: {reason}"));

@@ -1,8 +1,8 @@
 //! Where people and events are: `via: webhook("/carrier")`, `verify: hmac(secret.KEY)`.
 
 use flow_diagnostics::Code;
-use flow_ir::plan::Grant;
-use flow_ir::{Type, Value};
+use flow_ir::plan::{self, Grant};
+use flow_ir::{Expr, Name, Type, Value};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, FieldValue, Literal};
 use smol_str::SmolStr;
@@ -27,7 +27,7 @@ const CHANNELS: [Channel; 4] = [
 
 impl Cx<'_> {
     /// Reads `via: dashboard`, `via: trusted telegram(chat)`.
-    pub fn via(&mut self, field: &tree::Field, kind: Kind) {
+    pub fn via(&mut self, field: &tree::Field, kind: Kind) -> Option<plan::Channel> {
         let expr = match &field.value {
             FieldValue::Expr(expr) => expr,
             FieldValue::Trusted(expr) if kind == Kind::Human => expr,
@@ -38,18 +38,22 @@ impl Cx<'_> {
                 self.report(diagnostic);
                 expr
             }
-            _ => return,
+            _ => return None,
         };
         match &expr.kind {
             ExprKind::Name(name) => self.channel(name, expr.span, None, expr.span, kind),
             ExprKind::Call(call) => {
                 self.channel(&call.name.text, call.name.span, Some(&call.args), expr.span, kind)
             }
-            ExprKind::Literal(Literal::String(text)) => self.quoted_channel(text, expr.span, kind),
-            ExprKind::Error => {}
+            ExprKind::Literal(Literal::String(text)) => {
+                self.quoted_channel(text, expr.span, kind);
+                None
+            }
+            ExprKind::Error => None,
             _ => {
                 self.use_names(expr);
                 self.bad_setting(expr.span, "via", self.channels_of(kind));
+                None
             }
         }
     }
@@ -93,7 +97,7 @@ impl Cx<'_> {
         args: Option<&[tree::Arg]>,
         span: Span,
         kind: Kind,
-    ) {
+    ) -> Option<plan::Channel> {
         let known = CHANNELS.iter().find(|channel| channel.name == name);
         let Some(channel) = known.filter(|channel| channel.kinds.contains(&kind)) else {
             args.into_iter().flatten().for_each(|arg| {
@@ -116,10 +120,10 @@ impl Cx<'_> {
                 }
             };
             self.report(diagnostic);
-            return;
+            return None;
         };
         match (channel.takes, args) {
-            (None, None) => {}
+            (None, None) => return Some(plan::Channel::Dashboard),
             (None, Some(args)) => {
                 args.iter().for_each(|arg| {
                     self.expr(&arg.value, None);
@@ -132,7 +136,14 @@ impl Cx<'_> {
             }
             (Some(takes), None) => self.channel_needs(name, span, takes),
             (Some(takes), Some([])) => self.channel_needs(name, span, takes),
-            (Some(_), Some([one])) if one.name.is_none() => self.address(channel.name, &one.value, kind),
+            (Some(_), Some([one])) if one.name.is_none() => {
+                let address = self.address(channel.name, &one.value, kind);
+                return Some(match channel.name {
+                    "webhook" => plan::Channel::Webhook(address),
+                    "telegram" => plan::Channel::Telegram(address),
+                    _ => plan::Channel::Whatsapp(address),
+                });
+            }
             (Some(takes), Some(args)) => {
                 args.iter().for_each(|arg| {
                     self.expr(&arg.value, None);
@@ -145,6 +156,7 @@ impl Cx<'_> {
                 self.report(diagnostic);
             }
         }
+        None
     }
 
     fn channel_needs(&mut self, name: &str, span: Span, takes: &str) {
@@ -156,17 +168,18 @@ impl Cx<'_> {
     }
 
     /// Checks what stands in a channel's brackets.
-    fn address(&mut self, channel: &str, expr: &tree::Expr, kind: Kind) {
+    fn address(&mut self, channel: &str, expr: &tree::Expr, kind: Kind) -> Expr {
         if channel == "webhook" && kind == Kind::Event {
             let path = self.text_setting(expr, "webhook");
-            if path.is_some_and(|path| !path.starts_with('/') || path.contains(char::is_whitespace)) {
+            if path.as_ref().is_some_and(|path| !path.starts_with('/') || path.contains(char::is_whitespace))
+            {
                 let diagnostic = self
                     .error(Code::BadSetting, expr.span, "this is no path")
                     .here("deliveries come to a path of this server")
                     .help("write a path that starts with `/`: `webhook(\"/carrier\")`");
                 self.report(diagnostic);
             }
-            return;
+            return Expr::text(&path.unwrap_or_default());
         }
         let typed = self.expr(expr, None);
         let empty = matches!(typed.constant(), Some(Value::String(text)) if text.trim().is_empty());
@@ -187,13 +200,14 @@ impl Cx<'_> {
                 .help(format!("it takes {needed}"));
             self.report(diagnostic);
         }
+        typed.expr
     }
 
-    /// Reads `verify: hmac(secret.KEY)`.
-    pub fn verify(&mut self, field: &tree::Field) {
-        let FieldValue::Expr(expr) = &field.value else { return };
+    /// Reads `verify: hmac(secret.KEY)`, and returns the secret's name.
+    pub fn verify(&mut self, field: &tree::Field) -> Option<Name> {
+        let FieldValue::Expr(expr) = &field.value else { return None };
         let secret = match &expr.kind {
-            ExprKind::Error => return,
+            ExprKind::Error => return None,
             ExprKind::Call(call) if call.name.text == "hmac" => match call.args.as_slice() {
                 [tree::Arg { name: None, value }] => Some(value),
                 _ => None,
@@ -210,13 +224,14 @@ impl Cx<'_> {
             }
             self.use_names(expr);
             self.report(diagnostic);
-            return;
+            return None;
         };
         match super::tool::secret_name(secret) {
             Some(name) => {
                 self.needs.push((Grant::Secret(name.to_string()), secret.span));
+                Some(name.clone())
             }
-            None if matches!(secret.kind, ExprKind::Error) => {}
+            None if matches!(secret.kind, ExprKind::Error) => None,
             None => {
                 self.use_names(secret);
                 let diagnostic = self
@@ -224,6 +239,7 @@ impl Cx<'_> {
                     .here("anyone who reads the file could sign")
                     .help(form);
                 self.report(diagnostic);
+                None
             }
         }
     }

@@ -1,38 +1,48 @@
 //! Events: something outside that a run waits for.
 
-use flow_ir::Type;
+use flow_ir::plan::{Delivery, Node, NodeKind};
+use flow_ir::{Expr, Type};
 use flow_syntax::tree::{self, FieldValue};
 use smol_str::SmolStr;
 
 use super::settings::Kind;
 use crate::cx::{BindingKind, Cx, Place};
+use crate::types::docs;
 
 impl Cx<'_> {
     /// Checks `event delivered(id: string) -> Delivery { via: webhook("/carrier")  match: body.id == id  timeout: 3d }`.
-    pub fn event(&mut self, node: &tree::Node) {
-        self.bind_params(&node.name.text, &node.params, false);
+    pub fn event(&mut self, node: &tree::Node) -> Option<Node> {
+        let params = self.bind_params(&node.name.text, &node.params, false);
+        let returns = self.read_type_again(&node.returns);
         let fields = self.fields(Kind::Event, &node.fields);
-        match fields.get("via") {
+        let via = match fields.get("via") {
             Some(field) => self.via(field, Kind::Event),
-            None => self.missing_setting(
-                node.name.span,
-                "an event",
-                "via",
-                "say where deliveries come in: `via: webhook(\"/path\")`",
-            ),
-        }
-        if let Some(tree::Field { value: FieldValue::Expr(test), .. }) = fields.get("match") {
-            self.delivery(test);
-        }
-        if let Some(field) = fields.get("verify") {
-            self.verify(field);
-        }
-        self.waits(node, fields.expr("timeout"), fields.get("timeout").is_some(), "an event", "3d");
-        self.not_runnable.push((node.name.span, format!("the event `{}`", node.name.text)));
+            None => {
+                let help = "say where deliveries come in: `via: webhook(\"/path\")`";
+                self.missing_setting(node.name.span, "an event", "via", help);
+                None
+            }
+        };
+        let matches = match fields.get("match") {
+            Some(tree::Field { value: FieldValue::Expr(test), .. }) => Some(self.delivery(test)),
+            _ => None,
+        };
+        let verify = fields.get("verify").and_then(|field| self.verify(field));
+        let timeout_ms =
+            self.waits(node, fields.expr("timeout"), fields.get("timeout").is_some(), "an event", "3d");
+        Some(Node {
+            name: node.name.text.clone(),
+            doc: docs(&self.item.docs),
+            params,
+            returns,
+            timeout_ms: Some(timeout_ms?),
+            retry: None,
+            kind: NodeKind::Event(Delivery { via: via?, matches, verify }),
+        })
     }
 
     /// Checks `match: body.order == order_id`: `body` is the delivery as it came, so of type `json`.
-    fn delivery(&mut self, test: &tree::Expr) {
+    fn delivery(&mut self, test: &tree::Expr) -> Expr {
         let mark = self.scope_mark();
         let slot = self.slot("body", Type::Json);
         // A parameter of this name is reported as a second one.
@@ -41,8 +51,9 @@ impl Cx<'_> {
             self.body_is_taken();
         }
         self.bind_unchecked(&name, Type::Json, BindingKind::Implied, Place::Slot(slot));
-        self.condition(test);
+        let test = self.condition(test);
         self.scope_close(mark);
+        test
     }
 
     fn body_is_taken(&mut self) {

@@ -28,15 +28,22 @@ pub fn run(args: &Resume) -> Outcome {
     })
 }
 
-/// What is told of a step that was sent and not answered.
+/// What is told of a step that waits, or that was sent and not answered.
 fn settle(args: &Resume) -> Result<Option<Settle>, Stop> {
     if let Some(step) = &args.rerun {
         return Ok(Some(Settle::Rerun(step.clone())));
     }
+    let step = args.step.clone();
+    if let Some(message) = args.deny.clone() {
+        return Ok(Some(Settle::Deny { step, message }));
+    }
     let Some(text) = &args.answer else { return Ok(None) };
+    if text.is_empty() {
+        return Ok(Some(Settle::Answer { step, result: None }));
+    }
     let result = serde_json::from_str(text).map_err(|error| {
         Stop::usage(format_args!("the answer is no JSON: {error}"))
             .help("a text stands in quotes: --answer '\"done\"'")
     })?;
-    Ok(Some(Settle::Answer { step: args.step.clone(), result }))
+    Ok(Some(Settle::Answer { step, result: Some(result) }))
 }

@@ -100,6 +100,10 @@ impl View {
                 let value = event.result.as_ref().map(|value| brief(value, EMITTED_MAX)).unwrap_or_default();
                 Some(self.line(step?, CYAN, self.sign("→", ">"), 0).last(&value).draw())
             }
+            EventKind::Delivered => {
+                let event = escape(event.node.as_deref().unwrap_or_default()).into_owned();
+                Some(format!("kept for `{event}`, until a step waits for it"))
+            }
             // What a run comes to is said when the command ends.
             EventKind::RunFinished | EventKind::Suspended => {
                 self.running.clear();

@@ -1,5 +1,6 @@
 //! Effects: what a step asks of the outside, attempt by attempt. A file per kind, and one for what follows a failure.
 
+mod ask;
 mod http;
 mod prompt;
 mod retry;
@@ -7,7 +8,8 @@ mod retry;
 use flow_ir::plan::{ModelRef, NodeId, NodeKind, Statement, Step};
 use flow_ir::{Name, Plan, Value};
 use flow_runtime_api::{
-    Answer, Call, Choice, Coordinate, Cost, Event, Failure, HttpAnswer, HttpRequest, Kind, Time, Usage,
+    Answer, Call, Choice, Coordinate, Cost, Event, Failure, HttpAnswer, HttpRequest, Kind, Question, Time,
+    Usage,
 };
 use serde_json::Value as Json;
 
@@ -65,6 +67,8 @@ pub(crate) enum Stage {
     Uncertain,
     /// The next attempt waits for its time.
     Retry(TimerId),
+    /// A person or an event is waited for, until a time.
+    Asked(TimerId),
     /// A flow runs.
     Calling,
     /// An arm of `catch` runs.
@@ -89,6 +93,7 @@ pub(crate) struct Prepared {
 pub(crate) enum Request {
     Ask(Box<Call>, ModelRef),
     Fetch(Box<HttpRequest>, Vec<Name>),
+    Put(Box<Question>),
 }
 
 /// What an attempt came to.
@@ -118,6 +123,8 @@ impl Run {
         match &node.kind {
             NodeKind::Prompt(prompt) => self.prepare_prompt(plan, node, prompt, state),
             NodeKind::Http(http) => self.prepare_http(plan, node, http, step, state),
+            NodeKind::Human(human) => self.prepare_human(plan, node, human, state),
+            NodeKind::Event(event) => self.prepare_event(plan, node, event, state),
         }
     }
 
@@ -161,6 +168,9 @@ impl Run {
             Err(failure) => return self.fail_step(task, failure, Usage::default(), Cost::ZERO, 0),
         };
         let node = &plan.nodes[state.node as usize];
+        if let Request::Put(question) = prepared.request {
+            return self.put_question(plan, task, step, question, prepared.fingerprint);
+        }
         let attempt = self.new_attempt(id);
         state.stage = Stage::Sent(Some(attempt));
         state.starts += 1;
@@ -202,6 +212,8 @@ impl Run {
                 attempt_number: tries.0,
                 fingerprint,
             },
+            // It was put above, and is no attempt.
+            Request::Put(_) => return,
         });
     }
 
@@ -333,6 +345,7 @@ impl Run {
         match &plan.nodes[node as usize].kind {
             NodeKind::Prompt(_) => true,
             NodeKind::Http(http) => http::is_repeatable(http) || self.skips_effects(),
+            NodeKind::Human(_) | NodeKind::Event(_) => true,
         }
     }
 
@@ -408,6 +421,7 @@ impl Run {
                 self.spend.end(task.meter, self.now);
             }
             Stage::Retry(timer) => self.clear_timer(timer),
+            Stage::Asked(timer) => self.unask(task.id, timer),
             Stage::Starting | Stage::Orphan | Stage::Uncertain => {}
         }
         if self.replay.is_none() {
@@ -483,6 +497,8 @@ fn kind_name(kind: &NodeKind) -> &'static str {
     match kind {
         NodeKind::Prompt(_) => "prompt",
         NodeKind::Http(_) => "http",
+        NodeKind::Human(_) => "human",
+        NodeKind::Event(_) => "event",
     }
 }
 

@@ -135,7 +135,7 @@ impl Run {
     }
 
     /// Renders a text over a node's parameters.
-    fn text(&self, plan: &Plan, state: &StepState, expr: &Expr) -> Result<String, Failure> {
+    pub(super) fn text(&self, plan: &Plan, state: &StepState, expr: &Expr) -> Result<String, Failure> {
         match self.of_params(plan, state, expr)? {
             Value::String(text) => Ok(text.to_string()),
             Value::Null => Ok(String::new()),

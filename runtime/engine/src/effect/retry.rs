@@ -158,7 +158,7 @@ impl Run {
         let Some(state) = task.step_mut() else { return };
         let allowed = match &plan.nodes[state.node as usize].kind {
             NodeKind::Prompt(prompt) => step.with.repair.unwrap_or(prompt.repair),
-            NodeKind::Http(_) => 0,
+            NodeKind::Http(_) | NodeKind::Human(_) | NodeKind::Event(_) => 0,
         };
         // What people read isn't what the model is told.
         let failure = Failure::new(Kind::BadAnswer, in_short(&complaint));

@@ -262,6 +262,7 @@ impl<'w> Player<'w> {
                         timers.insert((due, timer), ());
                     }
                     Command::ClearTimer(timer) => timers.retain(|(_, set), _| *set != timer),
+                    Command::Put { .. } => panic!("nobody answers in this world"),
                     Command::Show(_) => {}
                     Command::Idle { reason, until } => {
                         assert!(flying.is_empty(), "idle with effects in flight");

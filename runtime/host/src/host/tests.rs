@@ -528,8 +528,9 @@ async fn an_uncertain_step_takes_an_answer_or_is_sent_again() {
     plan.models.clear();
     plan.allow = vec![Grant::Net(String::from("127.0.0.1:1"))];
     let settle = |settle| ResumeOptions { settle: Some(settle), ..ResumeOptions::default() };
-    let answer =
-        |step: Option<&str>, result| settle(crate::Settle::Answer { step: step.map(String::from), result });
+    let answer = |step: Option<&str>, result| {
+        settle(crate::Settle::Answer { step: step.map(String::from), result: Some(result) })
+    };
     for repeats in [false, true] {
         let mut host = host(&Arc::new(Loud::default()), &[]);
         let tool = Arc::new(Silent::default());
