@@ -2,7 +2,7 @@
 //! that a server saw against the undisturbed run. Every other one that goes on is killed, too. Beside that, a process
 //! ends by itself right before, and right after, each of its commits.
 //!
-//! Forty instants in every test run, six hundred with `FLOW_LONG=1`; a fixed seed spreads them over four flows.
+//! Fifty instants in every test run, six hundred with `FLOW_LONG=1`; a fixed seed spreads them over five flows.
 
 #![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
 
@@ -102,6 +102,41 @@ flow main(topic: string) -> string {
 }
 "#;
 
+/// A race, a graph, a saga that fails and takes back what it did, and values that are emitted.
+const FORMS: &str = r#"
+flow main(topic: string) -> string emits string {
+  state { log: string = ""  text: string = "" }
+  let found = race {
+    when let quick = page("quick") => quick
+    when wait 30s as late => "late"
+  }
+  emit found
+  graph desk max 4 {
+    stage draft {
+      text = ask("draft ${topic} ${found}")
+      goto check("check")
+    }
+    stage check(what: string) {
+      let fine = page(what)
+      text += fine
+      break
+    }
+  }
+  try {
+    saga {
+      let first = save("one") undo drop("first")
+      let second = write("two") undo drop("second ${first}")
+      let no = broken("three")
+      log += "${second} ${no}"
+    }
+  } catch {
+    else as e => { log += e.kind }
+  }
+  emit log as last
+  return "${text} ${log}"
+}
+"#;
+
 const HEAD: &str = r#"
 allow [net("127.0.0.1")]
 
@@ -117,11 +152,12 @@ struct Flow {
     steps: usize,
 }
 
-const FLOWS: [Flow; 4] = [
+const FLOWS: [Flow; 5] = [
     Flow { name: "sequential", text: SEQUENTIAL, steps: 8 },
     Flow { name: "parallel", text: PARALLEL, steps: 14 },
     Flow { name: "loop", text: LOOP, steps: 15 },
     Flow { name: "writers", text: WRITERS, steps: 6 },
+    Flow { name: "forms", text: FORMS, steps: 8 },
 ];
 
 /// What a writer that may not be repeated answers; its path holds what it was given.
@@ -134,7 +170,7 @@ fn server() -> Server {
         std::thread::sleep(DELAY);
         match request.path.split('/').nth(1) {
             Some("pages") => respond_json(stream, &json!(format!("page {}", request.path))),
-            Some("writes" | "saves") => {
+            Some("writes" | "saves" | "drops") => {
                 respond(stream, "200 OK", "text/plain", "", written(&request.path).as_bytes());
             }
             Some("broken") => respond(stream, "500 Internal Server Error", "text/plain", "", b"broken"),
@@ -164,6 +200,7 @@ fn program(flow: &Flow, url: &str) -> String {
         format!(
             "tool save(id: string) -> string {{ post: \"{url}/saves/${{id}}\" idempotent: by id retry: 0 }}"
         ),
+        format!("tool drop(id: string) -> string {{ delete: \"{url}/drops/${{id}}\" idempotent: by id retry: 0 }}"),
         format!("tool broken(id: string) -> string {{ get: \"{url}/broken/${{id}}\" retry: 0 }}"),
     ];
     let used = tools.iter().filter(|tool| {
@@ -302,6 +339,7 @@ fn path_of(place: &Place, id: &str, step: &str) -> String {
         "main/a" => String::from("one"),
         "main/c/kept" => format!("in three {}", result("main/b")),
         "main/finally/last" => String::from("six"),
+        "main/second" => String::from("two"),
         other => panic!("no writer stands at {other}"),
     };
     format!("/writes/{}", given.replace(' ', "%20"))
@@ -362,7 +400,7 @@ impl Whole {
 }
 
 fn survives(flow: &Flow) {
-    let instants = if is_long() { 150 } else { 10 };
+    let instants = if is_long() { 120 } else { 10 };
     let server = server();
     let place = place(flow, &server);
     let whole = Whole::of(flow, &place, &server);
@@ -541,8 +579,18 @@ fn writers_survive_an_end_at_each_commit() {
 }
 
 #[test]
+fn forms_survive_an_end_at_each_commit() {
+    survives_each_commit(&FLOWS[4], "forms_survive_an_end_at_each_commit");
+}
+
+#[test]
 fn writers_survive_being_killed() {
     survives(&FLOWS[3]);
+}
+
+#[test]
+fn forms_survive_being_killed() {
+    survives(&FLOWS[4]);
 }
 
 #[test]
