@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use pest_meta::ast::Expr;
 
+use crate::pieces::PIECES;
+
 /// The grammar's own text.
 const GRAMMAR: &str = include_str!("../../grammar/flow.pest");
 /// Rules inside each other from which on the shortest way out is taken.
@@ -370,82 +372,6 @@ fn alternatives<'e>(expr: &'e Expr, all: &mut Vec<&'e Expr>) {
         one => all.push(one),
     }
 }
-
-/// What is put into texts.
-const PIECES: [&str; 72] = [
-    "{",
-    "}",
-    "(",
-    ")",
-    "[",
-    "]",
-    "\"",
-    "\"\"\"",
-    "'",
-    "'''",
-    "`",
-    "${",
-    "${for x in xs}\n",
-    "\n${end}\n",
-    "//",
-    "///",
-    "/*",
-    "*/",
-    "#",
-    "\n",
-    " ",
-    ",",
-    ":",
-    ";",
-    "=",
-    "==",
-    "=>",
-    "->",
-    "|",
-    "||",
-    "&&",
-    "?",
-    "??",
-    "..",
-    "...",
-    ".",
-    ".?",
-    "!",
-    "-",
-    "+=",
-    "let ",
-    " if ",
-    " else ",
-    "route ",
-    "when ",
-    "catch ",
-    "loop ",
-    "max ",
-    "parallel ",
-    "for ",
-    " in ",
-    "do ",
-    "yield ",
-    "return ",
-    "state ",
-    "flow ",
-    "prompt ",
-    "python:",
-    "é",
-    "\u{1}",
-    "\\",
-    "\r\n",
-    "1h30m",
-    "r\"",
-    " await ",
-    " and ",
-    " not ",
-    "import ",
-    "switch ",
-    "- a\n",
-    "\u{feff}",
-    "type ",
-];
 
 /// A text with one to four changes: pieces taken out, put in, repeated, moved.
 pub fn mutated(text: &str, dice: &mut Dice) -> String {

@@ -11,6 +11,7 @@ pub mod drive;
 pub mod forms;
 pub mod generate;
 pub mod peers;
+mod pieces;
 pub mod program;
 pub mod programs;
 pub mod script;

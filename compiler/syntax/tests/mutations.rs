@@ -4,75 +4,15 @@
 #![allow(missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
 mod common;
+#[path = "../../../tests/src/pieces.rs"]
+mod pieces;
 
 use std::time::{Duration, Instant};
 
 use common::{corpus, parse};
+use pieces::PIECES;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
-const PIECES: [&str; 60] = [
-    "{",
-    "}",
-    "(",
-    ")",
-    "[",
-    "]",
-    "\"",
-    "\"\"\"",
-    "'",
-    "`",
-    "${",
-    "${for x in xs}\n",
-    "\n${end}\n",
-    "//",
-    "///",
-    "\n",
-    " ",
-    ",",
-    ":",
-    ";",
-    "=",
-    "==",
-    "=>",
-    "->",
-    "|",
-    "||",
-    "&&",
-    "?",
-    "??",
-    "..",
-    "...",
-    ".",
-    ".?",
-    "!",
-    "-",
-    "+=",
-    "let",
-    "if",
-    "else",
-    "route",
-    "when",
-    "catch",
-    "loop",
-    "max",
-    "parallel",
-    "for",
-    "in",
-    "do",
-    "yield",
-    "return",
-    "state",
-    "flow",
-    "prompt",
-    "python:",
-    "é",
-    "\u{1}",
-    "\\",
-    "\r\n",
-    "1h30m",
-    "r\"",
-];
 
 #[derive(Clone, Debug)]
 enum Change {

@@ -7,6 +7,7 @@ mod fault;
 mod foreign;
 mod habits;
 mod help;
+mod operators;
 mod rules;
 mod statements;
 mod switch;
