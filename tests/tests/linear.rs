@@ -42,7 +42,7 @@ fn lines(n: usize, line: impl Fn(usize) -> String) -> String {
     (0..n).map(line).collect()
 }
 
-const SHAPES: [Shape; 42] = [
+const SHAPES: [Shape; 49] = [
     ("lets", |n| flow("", lines(n, |i| format!("  let a{i} = n + {i}\n")))),
     ("lets that read each other", |n| {
         flow(
@@ -233,6 +233,37 @@ const SHAPES: [Shape; 42] = [
             0 => "flow f0(x: int) -> int { return x }\n".into(),
             _ => format!("flow f{i}(x: int) -> int {{ let a = f{}(x)  return a }}\n", i - 1),
         })
+    }),
+    ("arguments that no parameter takes", |n| {
+        let params = lines(n, |i| format!("p{i}: int, "));
+        let args = lines(n, |i| format!("q{i}x: n, "));
+        format!("code c({params}) -> int = 1\n{}", flow("", format!("  let a = c({args})\n")))
+    }),
+    ("members that there are none of", |n| {
+        let members = lines(n, |i| format!(" | M{i} {{ a: int }}"));
+        let asked = lines(n, |i| format!("  if u is N{i}x {{ wait 1s }}\n"));
+        format!("type U ={members}\nflow main(u: U) {{\n{asked}}}\n")
+    }),
+    ("gotos to nowhere", |n| {
+        let stages = lines(n, |i| format!("    stage s{i} {{ goto t{i}x }}\n"));
+        flow("", format!("  graph g max 10 {{\n{stages}  }}\n"))
+    }),
+    ("unknown models in many prompts", |n| {
+        let models = lines(2 * n, |i| format!("model m{i} = \"openai/gpt-4.1-mini\"\n"));
+        let asks = |i: usize| format!("prompt p{i}() -> string {{ model: n{i}x user: \"a\" }}\n");
+        format!("{models}{}", lines(2 * n, asks))
+    }),
+    ("what nothing allows", |n| {
+        let tools = lines(2 * n, |i| format!("tool t{i}() -> string {{ get: \"https://h{i}.a.b/\" }}\n"));
+        format!("allow []\n{tools}")
+    }),
+    ("flows in circles", |n| {
+        let next = |i: usize| if i + 1 < 4 * n { format!("f{}() ", i + 1) } else { String::new() };
+        lines(4 * n, |i| format!("flow f{i}() {{ {}f0() }}\n", next(i)))
+    }),
+    ("fields of a bare record", |n| {
+        let values = lines(n, |i| format!("f{i}: n, "));
+        flow("", format!("  let r = {{{values}}}\n  let t = r.f0\n"))
     }),
     ("else ifs", |n| {
         let n = n.min(400);

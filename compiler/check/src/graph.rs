@@ -3,6 +3,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// The most names of a circle that are shown.
+const SHOWN_MAX: usize = 8;
+
+/// Writes a circle as it is shown, `` `a` → `b` → `a` ``; of a long one its first names and the last one.
+pub(crate) fn circle<'n>(mut names: impl ExactSizeIterator<Item = &'n str> + DoubleEndedIterator) -> String {
+    let last = (names.len() > SHOWN_MAX).then(|| names.next_back()).flatten();
+    let mut shown: Vec<String> = names.by_ref().take(SHOWN_MAX - 1).map(|name| format!("`{name}`")).collect();
+    match last {
+        Some(last) => shown.extend(["…".to_owned(), format!("`{last}`")]),
+        None => shown.extend(names.map(|name| format!("`{name}`"))),
+    }
+    shown.extend(shown.first().cloned());
+    shown.join(" → ")
+}
+
 /// Returns the strongly connected components of a graph, each after all that it leads to. `edges[n]` holds where `n` leads.
 pub(crate) fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     // Tarjan's, with a stack of its own: a chain of calls may be as long as the program.
@@ -84,7 +99,15 @@ pub(crate) fn gathered(edges: &[Vec<usize>], own: &[BTreeSet<usize>]) -> Vec<Arc
 
 #[cfg(test)]
 mod tests {
-    use super::{components, gathered};
+    use super::{circle, components, gathered};
+
+    #[test]
+    fn a_long_circle_is_shown_in_part() {
+        let shown = |names: &str| circle(names.split(' ').collect::<Vec<_>>().into_iter());
+        assert_eq!(shown("a"), "`a` → `a`");
+        assert_eq!(shown("a b c d e f g h"), "`a` → `b` → `c` → `d` → `e` → `f` → `g` → `h` → `a`");
+        assert_eq!(shown("a b c d e f g h i j"), "`a` → `b` → `c` → `d` → `e` → `f` → `g` → … → `j` → `a`");
+    }
 
     #[test]
     fn what_is_below_is_gathered() {

@@ -7,6 +7,7 @@ use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, ItemKind};
 use smol_str::SmolStr;
 
+use crate::graph::circle;
 use crate::hash::HashMap;
 use crate::program::{Entry, ImportedName, LostImport, Module, NoModule, Program, Unit, duplicate};
 use crate::suggest::nearest;
@@ -349,7 +350,8 @@ pub(crate) fn cycles(program: &Program, diagnostics: &mut Vec<Diagnostic>) {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
         New,
-        Open,
+        /// Its place in the path.
+        Open(usize),
         Done,
     }
     let count = program.modules.len();
@@ -358,7 +360,7 @@ pub(crate) fn cycles(program: &Program, diagnostics: &mut Vec<Diagnostic>) {
         if marks[start] != Mark::New {
             continue;
         }
-        marks[start] = Mark::Open;
+        marks[start] = Mark::Open(0);
         let mut path = vec![(start, 0_usize)];
         while let Some((at, next)) = path.last_mut() {
             let module = &program.modules[*at];
@@ -371,15 +373,12 @@ pub(crate) fn cycles(program: &Program, diagnostics: &mut Vec<Diagnostic>) {
             let Some(to) = program.modules.get_index_of(name) else { continue };
             match marks[to] {
                 Mark::New => {
-                    marks[to] = Mark::Open;
+                    marks[to] = Mark::Open(path.len());
                     path.push((to, 0));
                 }
-                Mark::Open => {
-                    let from = path.iter().position(|(index, _)| *index == to).unwrap_or(0);
-                    let mut ring: Vec<&str> =
-                        path[from..].iter().map(|(index, _)| program.modules[*index].name.as_str()).collect();
-                    ring.push(name);
-                    if ring.len() == 2 {
+                Mark::Open(from) => {
+                    let ring = &path[from..];
+                    if ring.len() == 1 {
                         diagnostics.push(
                             Diagnostic::new(Code::ImportCycle, *span, "this file imports itself")
                                 .here("the file that this stands in")
@@ -387,11 +386,12 @@ pub(crate) fn cycles(program: &Program, diagnostics: &mut Vec<Diagnostic>) {
                         );
                         continue;
                     }
+                    let names = ring.iter().map(|(index, _)| program.modules[*index].name.as_str());
                     diagnostics.push(
                         Diagnostic::new(
                             Code::ImportCycle,
                             *span,
-                            format!("files import each other in a circle: `{}`", ring.join("` → `")),
+                            format!("files import each other in a circle: {}", circle(names)),
                         )
                         .here("closes the circle")
                         .help("move what both need into a file of its own"),

@@ -129,11 +129,7 @@ impl Found {
             Diagnostic::new(Code::UnreachableArm, at(span), format!("nothing here fails with `{kind}`"))
                 .here(if is_built_in { "can't come from what is tried" } else { "never raised" });
         if let Some(near) = near {
-            return diagnostic.help(format!("a kind with a similar name exists: `{near}`")).fix(
-                format!("replace `{kind}` by `{near}`"),
-                at(span),
-                near,
-            );
+            return diagnostic.similar("kind", &kind, &near, at(span));
         }
         let can = listed(&can);
         // An arm that is left with no kind has work in it: whether that goes is for people to say.

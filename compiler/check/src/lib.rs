@@ -6,6 +6,19 @@
 //! Names are linked first, then types, then signatures; after that each item is checked by itself ([`check_item`]), on
 //! several threads, and kept by a [`Checker`] for as long as nothing that it reads changes. What only the whole program
 //! shows is found last, from what the items' checks have summed up.
+//!
+//! | where | what |
+//! |---|---|
+//! | `checker`, `memo` | a round, and what is kept of each item from one round to the next |
+//! | `front`: `imports`, `program`, `types`, `sig`, `standard` | what is known before any item is checked |
+//! | `items`: `flow`, `expr`, `node`, `test` | the check of one item, by what it declares; `cx` is what it carries along |
+//! | `fit` | which values may stand where |
+//! | `lost` | text that could not be read, of which nothing more is said |
+//! | `suggest`, `sample` | what a help shows: names that were probably meant, values of a type |
+//! | `work` | what an item calls, raises and catches, summed up with its check |
+//! | `whole`: `coordinates`, `kinds`, `recursion`, `writers` | the passes over the whole program |
+//! | [`bounds`] | how much each flow does at most, for who asks |
+//! | `graph`, `hash`, [`parallel`] | graphs of what stands on what, maps by hash, work on several threads |
 
 pub mod bounds;
 mod checker;

@@ -5,6 +5,7 @@ use flow_source::Span;
 use flow_syntax::tree::ItemKind;
 
 use crate::cx::Use;
+use crate::graph::circle;
 use crate::hash::HashMap;
 use crate::items::Items;
 use crate::program::{Program, Symbol};
@@ -13,7 +14,8 @@ use crate::program::{Program, Symbol};
 pub(crate) fn circles(program: &Program, items: &Items, diagnostics: &mut Vec<Diagnostic>) {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
-        Open,
+        /// Its place in the path.
+        Open(usize),
         Done,
     }
     let calls = |symbol: &Symbol| -> Vec<(&Symbol, Span)> {
@@ -36,7 +38,7 @@ pub(crate) fn circles(program: &Program, items: &Items, diagnostics: &mut Vec<Di
         if marks.contains_key(root) {
             continue;
         }
-        marks.insert(root, Mark::Open);
+        marks.insert(root, Mark::Open(0));
         let mut path = vec![(root, calls(root), 0_usize)];
         while let Some((at, callees, next)) = path.last_mut() {
             let Some((called, span)) = callees.get(*next).copied() else {
@@ -47,50 +49,43 @@ pub(crate) fn circles(program: &Program, items: &Items, diagnostics: &mut Vec<Di
             *next += 1;
             match marks.get(called) {
                 None => {
-                    marks.insert(called, Mark::Open);
+                    marks.insert(called, Mark::Open(path.len()));
                     path.push((called, calls(called), 0));
                 }
-                Some(Mark::Open) => {
+                Some(Mark::Open(from)) => {
                     let caller = *at;
                     let Some((module, item)) = program.item(caller) else { continue };
-                    let from = path.iter().position(|(symbol, ..)| *symbol == called).unwrap_or(0);
-                    let mut ring: Vec<&str> =
-                        path[from..].iter().map(|(symbol, ..)| symbol.name.as_str()).collect();
-                    ring.push(&called.name);
-                    if matches!(item.kind, ItemKind::Model(_)) {
-                        diagnostics.push(
-                            Diagnostic::new(
-                                Code::BadSetting,
-                                item.locate(module.file, span),
-                                format!("`{}` is made of itself: `{}`", called.name, ring.join("` → `")),
-                            )
-                            .here("closes the circle")
-                            .help("name models that lead to a provider, such as `\"ollama/llama3.2\"`"),
-                        );
-                        continue;
-                    }
-                    diagnostics.push(
-                        Diagnostic::new(
+                    let ring = circle(path[*from..].iter().map(|(symbol, ..)| symbol.name.as_str()));
+                    let (code, message, help) = match &item.kind {
+                        ItemKind::Model(_) => (
+                            Code::BadSetting,
+                            format!("`{}` is made of itself: {ring}", called.name),
+                            "name models that lead to a provider, such as `\"ollama/llama3.2\"`".to_owned(),
+                        ),
+                        kind => (
                             Code::RecursiveFlow,
-                            item.locate(module.file, span),
-                            format!("`{}` calls itself: `{}`", called.name, ring.join("` → `")),
-                        )
-                        .here("closes the circle")
-                        .help(match &item.kind {
-                            ItemKind::Node(_) => format!("take `{}` out of this list of tools", called.name),
-                            ItemKind::Code(_) => format!(
-                                "take the call of `{}` out of `{}`: code walks a list with `map`, `filter` or `sum`",
-                                called.name, caller.name
-                            ),
-                            _ => format!(
-                                "take the call of `{}` out of `{}`; what is to be repeated stands in a loop: `loop max 10 {{ … }}`, or `for x in xs max 50 {{ … }}`",
-                                called.name, caller.name
-                            ),
-                        }),
-                    );
+                            format!("`{}` calls itself: {ring}", called.name),
+                            way_out(kind, &called.name, &caller.name),
+                        ),
+                    };
+                    let diagnostic = Diagnostic::new(code, item.locate(module.file, span), message);
+                    diagnostics.push(diagnostic.here("closes the circle").help(help));
                 }
                 Some(Mark::Done) => {}
             }
         }
+    }
+}
+
+/// How a call that closes a circle is avoided.
+fn way_out(caller: &ItemKind, called: &str, name: &str) -> String {
+    match caller {
+        ItemKind::Node(_) => format!("take `{called}` out of this list of tools"),
+        ItemKind::Code(_) => format!(
+            "take the call of `{called}` out of `{name}`: code walks a list with `map`, `filter` or `sum`"
+        ),
+        _ => format!(
+            "take the call of `{called}` out of `{name}`; what is to be repeated stands in a loop: `loop max 10 {{ … }}`, or `for x in xs max 50 {{ … }}`"
+        ),
     }
 }

@@ -95,6 +95,12 @@ impl Diagnostic {
         self
     }
 
+    /// Says that the name at `at` is near to one that exists, such as a "stage" of this name, and offers that one in its place.
+    pub fn similar(self, what: &str, name: &str, near: &str, at: FileSpan) -> Self {
+        let help = format!("a {what} with a similar name exists: `{near}`");
+        self.help(help).fix(format!("replace `{name}` by `{near}`"), at, near)
+    }
+
     /// Puts another place in the stead of each: its own, its labels' and its edits'.
     pub fn map_places(&mut self, mut to: impl FnMut(FileSpan) -> FileSpan) {
         let labels = std::iter::once(&mut self.primary).chain(&mut self.labels);

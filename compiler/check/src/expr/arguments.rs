@@ -7,6 +7,7 @@ use flow_syntax::tree::Arg;
 use smol_str::SmolStr;
 
 use crate::cx::{Cx, Typed};
+use crate::hash::HashSet;
 use crate::program::CallSig;
 
 /// What a call needs to know of a parameter.
@@ -36,6 +37,7 @@ impl Cx<'_> {
         let mut given: Vec<Option<Expr>> = vec![None; params.len()];
         let mut places: Vec<Option<Span>> = vec![None; params.len()];
         let (mut surplus, mut misnamed) = (false, false);
+        let mut free: Option<Vec<SmolStr>> = None;
         for (position, arg) in args.iter().enumerate() {
             let index = match &arg.name {
                 None => (position < params.len()).then_some(position),
@@ -43,14 +45,8 @@ impl Cx<'_> {
             };
             let Some(index) = index else {
                 self.expr(&arg.value, None);
-                // Only what isn't given elsewhere can be meant.
-                let free = |(position, param): (usize, &Param)| {
-                    let by_position = args.get(position).is_some_and(|arg| arg.name.is_none());
-                    let by_name = |arg: &Arg| arg.name.as_ref().is_some_and(|name| name.text == param.name);
-                    (!by_position && !args.iter().any(by_name)).then(|| param.name.clone())
-                };
-                let free: Vec<SmolStr> = params.iter().enumerate().filter_map(free).collect();
-                self.unknown_argument(params, &free, arg, name, surplus);
+                let free = free.get_or_insert_with(|| not_given(params, args));
+                self.unknown_argument(params, free, arg, name, surplus);
                 surplus |= arg.name.is_none();
                 misnamed |= arg.name.is_some();
                 continue;
@@ -139,9 +135,7 @@ impl Cx<'_> {
                     )
                     .here("no such parameter");
                 diagnostic = match self.nearest(&named.text, free.iter().map(SmolStr::as_str)) {
-                    Some(near) => diagnostic
-                        .help(format!("a parameter with a similar name exists: `{near}`"))
-                        .fix(format!("replace `{}` by `{near}`", named.text), self.at(named.span), near),
+                    Some(near) => diagnostic.similar("parameter", &named.text, near, self.at(named.span)),
                     None if names.is_empty() => {
                         diagnostic.help(format!("take it out: `{name}` has no parameters"))
                     }
@@ -173,4 +167,15 @@ impl Cx<'_> {
             None => {}
         }
     }
+}
+
+/// The parameters that no argument is for: only these can be meant by one with a wrong name.
+fn not_given(params: &[Param], args: &[Arg]) -> Vec<SmolStr> {
+    let by_name: HashSet<&str> = args.iter().filter_map(|arg| Some(arg.name.as_ref()?.as_str())).collect();
+    let by_position = |at: usize| args.get(at).is_some_and(|arg| arg.name.is_none());
+    let free = params
+        .iter()
+        .enumerate()
+        .filter(|(at, param)| !by_position(*at) && !by_name.contains(param.name.as_str()));
+    free.map(|(_, param)| param.name.clone()).collect()
 }

@@ -182,11 +182,7 @@ impl Cx<'_> {
                     Some(Sig::Call(sig)) => sig.kind.as_str(),
                     _ => "function",
                 };
-                diagnostic.help(format!("a {what} with a similar name exists: `{near}`")).fix(
-                    format!("replace `{name}` by `{near}`"),
-                    self.at(span),
-                    near,
-                )
+                diagnostic.similar(what, name, near, self.at(span))
             }
             None => diagnostic.help(match code {
                 Code::UnknownNode => format!(
@@ -342,13 +338,10 @@ impl Cx<'_> {
                 diagnostic.help(format!("`{}` is `code` and is called `{name}({receiver})`", symbol.name));
             return self.report(diagnostic);
         }
-        diagnostic =
-            match self.nearest(name, names.iter().copied()) {
-                Some(near) => diagnostic
-                    .help(format!("a function with a similar name exists: `{near}`"))
-                    .fix(format!("replace `{name}` by `{near}`"), self.at(span), near),
-                None => diagnostic.help("your own functions are declared with `code` and called `f(x)`"),
-            };
+        diagnostic = match self.nearest(name, names.iter().copied()) {
+            Some(near) => diagnostic.similar("function", name, near, self.at(span)),
+            None => diagnostic.help("your own functions are declared with `code` and called `f(x)`"),
+        };
         self.report(diagnostic);
     }
 

@@ -204,9 +204,9 @@ impl Cx<'_> {
             .error(Code::UnknownField, name.span, format!("`{ty}` has no field `{}`", name.text))
             .here("no such field");
         diagnostic = match self.nearest(&name.text, fields.iter().map(SmolStr::as_str)) {
-            Some(near) if near.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => diagnostic
-                .help(format!("a field with a similar name exists: `{near}`"))
-                .fix(format!("replace `{}` by `{near}`", name.text), self.at(name.span), near),
+            Some(near) if near.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
+                diagnostic.similar("field", &name.text, near, self.at(name.span))
+            }
             // It is no word, and is quoted where it stands: `h.`Content-Type``.
             Some(near) => {
                 diagnostic.help(format!("a field with a similar name exists: \"{near}\", read as .`{near}`"))
@@ -253,11 +253,7 @@ impl Cx<'_> {
             .error(Code::UnknownField, name.span, format!("`{of}` has no value `{}`", name.text))
             .here("no such value");
         diagnostic = match self.nearest(&name.text, names.iter().map(SmolStr::as_str)) {
-            Some(near) => diagnostic.help(format!("a value with a similar name exists: `{near}`")).fix(
-                format!("replace `{}` by `{near}`", name.text),
-                self.at(name.span),
-                near,
-            ),
+            Some(near) => diagnostic.similar("value", &name.text, near, self.at(name.span)),
             None => diagnostic.help(format!("its values are {}", list_of(names))),
         };
         self.report(diagnostic);

@@ -10,6 +10,7 @@ use flow_ir::{Expr, Type};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind};
 
+use super::operators::is_ordered;
 use crate::cx::{BindingKind, Cx, Place, Typed};
 
 impl Cx<'_> {
@@ -111,21 +112,17 @@ impl Cx<'_> {
         // What can't grow keeps the upper size (T4).
         let size = super::sizes::walked(over);
         let at_most = |keeps: bool| Size { min: size.min.filter(|_| keeps), max: size.max };
-        let made = |ty: Type| match ty {
-            Type::Optional(of) => Type::Optional(of),
-            other => other,
-        };
         match row.op {
             MacroOp::All | MacroOp::Exists | MacroOp::ExistsOne => Type::Bool,
-            MacroOp::Map => Type::List(Arc::new(made(last)), at_most(bodies.len() == 1)),
-            MacroOp::TransformList => Type::List(Arc::new(made(last)), at_most(bodies.len() == 1)),
+            MacroOp::Map | MacroOp::TransformList => Type::List(Arc::new(last), at_most(bodies.len() == 1)),
             MacroOp::Filter => Type::List(Arc::new(element.clone()), at_most(false)),
             MacroOp::SortBy | MacroOp::DistinctBy => {
-                self.ordered(&last, last_span, row.op == MacroOp::SortBy);
-                let kept = match row.op {
-                    MacroOp::SortBy => at_most(true),
+                let kept = if row.op == MacroOp::SortBy {
+                    self.ordered(&last, last_span);
+                    at_most(true)
+                } else {
                     // Of equal keys one is left.
-                    _ => Size { min: size.min.map(|min| min.min(1)), max: size.max },
+                    Size { min: size.min.map(|min| min.min(1)), max: size.max }
                 };
                 Type::List(Arc::new(element.clone()), kept)
             }
@@ -144,7 +141,7 @@ impl Cx<'_> {
                 Type::map(last, Type::List(Arc::new(element.clone()), group))
             }
             MacroOp::MinBy | MacroOp::MaxBy => {
-                self.ordered(&last, last_span, true);
+                self.ordered(&last, last_span);
                 Type::Optional(Arc::new(element.clone()))
             }
             MacroOp::Find => Type::Optional(Arc::new(element.clone())),
@@ -167,24 +164,9 @@ impl Cx<'_> {
         }
     }
 
-    fn ordered(&mut self, ty: &Type, span: Span, needed: bool) {
+    fn ordered(&mut self, ty: &Type, span: Span) {
         let base = ty.base();
-        let fine = !needed
-            || matches!(
-                base,
-                Type::Error
-                    | Type::Never
-                    | Type::Bool
-                    | Type::Int(_)
-                    | Type::Uint
-                    | Type::Float(_)
-                    | Type::String(_)
-                    | Type::Bytes
-                    | Type::Duration
-                    | Type::Timestamp
-            )
-            || matches!(&base, Type::Named(name) if self.program.enum_values(name).is_some());
-        if fine {
+        if matches!(base, Type::Error | Type::Never) || is_ordered(self.program, &base) {
             return;
         }
         match base {

@@ -8,7 +8,6 @@ use smol_str::SmolStr;
 
 use crate::cx::{Access, BindingKind, Cx, Place, Typed};
 use crate::program::{Entry, Sig, short};
-use crate::suggest::nearest;
 
 /// The names that `type(x)` is compared with.
 const TYPE_VALUES: [&str; 11] =
@@ -137,7 +136,8 @@ impl Cx<'_> {
         let enum_hint = hint.and_then(|ty| match ty.non_null() {
             Type::Named(enum_name) => {
                 let values = self.program.enum_values(enum_name)?;
-                let own = nearest_or_same(name, values.iter().map(|value| value.name.as_str()))?;
+                let names = || values.iter().map(|value| value.name.as_str());
+                let own = names().find(|own| own == name).or_else(|| self.nearest(name, names()))?;
                 Some(format!("{}.{own}", self.local_type(enum_name)?))
             }
             _ => None,
@@ -297,11 +297,7 @@ impl Cx<'_> {
         match near {
             Some(near) => {
                 self.used.insert(near.clone());
-                diagnostic.help(format!("a type with a similar name exists: `{near}`")).fix(
-                    format!("replace `{name}` by `{near}`"),
-                    self.at(span),
-                    near,
-                )
+                diagnostic.similar("type", name, &near, self.at(span))
             }
             None => diagnostic,
         }
@@ -348,8 +344,4 @@ impl Cx<'_> {
             self.counter_slot(tree::LoopValue::Last, counters.last);
         }
     }
-}
-
-fn nearest_or_same<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
-    names.clone().find(|own| *own == name).or_else(|| nearest(name, names))
 }

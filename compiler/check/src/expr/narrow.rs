@@ -158,8 +158,7 @@ impl Cx<'_> {
                         format!("`{}` is no member of `{}`", variant.text, of.ty),
                     )
                     .help(format!("its members are {}", super::list_of(&names)));
-                if let Some(near) = crate::suggest::nearest(&variant.text, names.iter().map(SmolStr::as_str))
-                {
+                if let Some(near) = self.nearest(&variant.text, names.iter().map(SmolStr::as_str)) {
                     let at = self.at(variant.span);
                     diagnostic = diagnostic.fix(format!("replace `{}` by `{near}`", variant.text), at, near);
                 }

@@ -356,6 +356,22 @@ pub(super) fn choose(
     None
 }
 
+/// Whether the values of a type have an order.
+pub(super) fn is_ordered(program: &Program, base: &Type) -> bool {
+    match base {
+        Type::Bool
+        | Type::Int(_)
+        | Type::Uint
+        | Type::Float(_)
+        | Type::String(_)
+        | Type::Bytes
+        | Type::Duration
+        | Type::Timestamp => true,
+        Type::Named(name) => program.enum_values(name).is_some(),
+        _ => false,
+    }
+}
+
 fn unify(program: &Program, sig: &Sig, arg: &Type, bound: &mut Vec<(u8, Type)>) -> bool {
     let base = arg.base();
     match (sig, &base) {
@@ -374,21 +390,7 @@ fn unify(program: &Program, sig: &Sig, arg: &Type, bound: &mut Vec<(u8, Type)>) 
         | (Sig::Type, Type::Type) => true,
         (Sig::Enum, Type::Named(name)) => program.enum_values(name).is_some(),
         (Sig::Var(variable), _) => bind(program, *variable, arg, bound),
-        (Sig::Ordered(variable), base) => {
-            let ordered = match base {
-                Type::Bool
-                | Type::Int(_)
-                | Type::Uint
-                | Type::Float(_)
-                | Type::String(_)
-                | Type::Bytes
-                | Type::Duration
-                | Type::Timestamp => true,
-                Type::Named(name) => program.enum_values(name).is_some(),
-                _ => false,
-            };
-            ordered && bind(program, *variable, arg, bound)
-        }
+        (Sig::Ordered(variable), base) => is_ordered(program, base) && bind(program, *variable, arg, bound),
         (Sig::List(of), Type::List(element, _)) => unify(program, of, element, bound),
         (Sig::Map(key, value), Type::Map(own_key, own_value)) => {
             unify(program, key, own_key, bound) && unify(program, value, own_value, bound)

@@ -17,6 +17,9 @@ use crate::cx::{Cx, Narrowed};
 use crate::hash::HashSet;
 use crate::program::{Entry, short};
 
+/// The most cases that a diagnostic lists.
+const SHOWN_MAX: usize = 24;
+
 /// The fields that a pattern binds: index, name and type.
 type Binds = Vec<(u32, tree::Name, Type)>;
 
@@ -294,15 +297,14 @@ impl Cx<'_> {
         let diagnostic = match cases.left() {
             Some(left) if left.is_empty() => return false,
             Some(left) => {
-                let missing: Vec<String> = left.iter().copied().map(case_text).collect();
-                let listed = missing.iter().map(|case| format!("`{case}`")).collect::<Vec<_>>().join(", ");
+                let listed = shown(left.iter().copied().map(|case| format!("`{}`", case_text(case))), ", ");
                 let of = strip(&cases.ty);
-                let all: Vec<String> = cases.all.iter().flat_map(|all| all.iter()).map(case_text).collect();
+                let all = shown(cases.all.iter().flat_map(|all| all.iter()).map(case_text), " | ");
                 let at = self.at(Span::at(route.end.saturating_sub(1)));
                 let diagnostic = self
                     .error(Code::NonExhaustiveRoute, head, format!("this route does not handle every `{of}`"))
                     .here(format!("no arm for {listed}"))
-                    .label(self.at(subject), format!("`{of}` is {}", all.join(" | ")))
+                    .label(self.at(subject), format!("`{of}` is {all}"))
                     .help(self.arms_help(&left, arm_of(self.text(route), in_flow)));
                 match in_flow {
                     true => {
@@ -533,13 +535,10 @@ impl Cx<'_> {
                     format!("`{}` is no member of `{}`", name.text, cases.ty),
                 )
                 .here("no such member");
-            diagnostic =
-                match self.nearest(&name.text, names.iter().map(SmolStr::as_str)) {
-                    Some(near) => diagnostic
-                        .help(format!("a member with a similar name exists: `{near}`"))
-                        .fix(format!("replace `{}` by `{near}`", name.text), self.at(name.span), near),
-                    None => diagnostic.help(format!("its members are {}", list_of(&names))),
-                };
+            diagnostic = match self.nearest(&name.text, names.iter().map(SmolStr::as_str)) {
+                Some(near) => diagnostic.similar("member", &name.text, near, self.at(name.span)),
+                None => diagnostic.help(format!("its members are {}", list_of(&names))),
+            };
             self.report(diagnostic);
             return None;
         };
@@ -641,4 +640,11 @@ fn case_text(case: &Case) -> String {
         Case::Value(Value::Bool(value)) => value.to_string(),
         Case::Value(_) => "…".into(),
     }
+}
+
+/// Lists cases; of very many the first ones.
+fn shown(mut cases: impl Iterator<Item = String>, between: &str) -> String {
+    let mut first: Vec<String> = cases.by_ref().take(SHOWN_MAX).collect();
+    first.extend(cases.next().map(|_| "…".to_owned()));
+    first.join(between)
 }

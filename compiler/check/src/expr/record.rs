@@ -29,7 +29,7 @@ impl Cx<'_> {
             Some(Type::Map(key, value)) => {
                 self.map(record, Some(((**key).clone(), (**value).clone())), false, None)
             }
-            Some(ty) if self.program.record_of(ty).is_some() => self.shaped(record, &ty.clone(), span),
+            Some(ty) if self.program.record_of(ty).is_some() => self.shaped(record, ty, span),
             Some(ty) if self.program.members_of(ty).is_some() => {
                 let members: Vec<String> = self
                     .program
@@ -105,7 +105,7 @@ impl Cx<'_> {
         let diagnostic =
             self.error(Code::TypeMismatch, name.span, format!("`{}` is no record", name.text)).help(help);
         self.report(diagnostic);
-        Typed::new(Typed::poison().expr, Type::Error)
+        Typed::poison()
     }
 
     /// A record of a known type: every field has a value, a default of null, or is reported.
@@ -248,17 +248,14 @@ impl Cx<'_> {
         }
         if let Some(members) = self.program.members_of(&of.ty) {
             let names: Vec<&str> = members.iter().map(|member| short(member)).collect();
+            let text = self.shown(first.span);
             let diagnostic = self
                 .error(Code::TypeMismatch, first.span, format!("which member of `{}` is this?", of.ty))
                 .here(format!("it is {}", names.join(" | ")))
-                .help({
-                    let text = self.shown(first.span);
-                    let entries = record.entries.get(1).map_or("…", |_| "…");
-                    format!(
-                        "find out first: `if {text} is {} {{ … {{...{text}, {entries}}} … }}`",
-                        names.first().copied().unwrap_or("Member")
-                    )
-                });
+                .help(format!(
+                    "find out first: `if {text} is {} {{ … {{...{text}, …}} … }}`",
+                    names.first().copied().unwrap_or("Member")
+                ));
             self.report(diagnostic);
             return Typed::poison();
         }
@@ -294,15 +291,16 @@ impl Cx<'_> {
     fn bare(&mut self, record: &tree::Record) -> Typed {
         let mut fields: Vec<Field> = Vec::with_capacity(record.entries.len());
         let mut values = Vec::with_capacity(record.entries.len());
+        let mut places: HashMap<SmolStr, Span> = HashMap::default();
         for entry in &record.entries {
             let Entry::Pair { key: Key::Name(name), value, .. } = entry else { continue };
             let typed = self.expr(value, None);
-            if fields.iter().any(|field| field.name == name.text) {
-                let diagnostic =
-                    crate::program::duplicate(&name.text, self.at(name.span), self.at(name.span));
+            if let Some(first) = places.get(&name.text) {
+                let diagnostic = crate::program::duplicate(&name.text, self.at(name.span), self.at(*first));
                 self.report(diagnostic);
                 continue;
             }
+            places.insert(name.text.clone(), name.span);
             let (expr, ty) = self.stored(typed, value.span);
             fields.push(Field { name: name.text.clone(), ty, trust: None, doc: String::new() });
             values.push(expr);

@@ -183,11 +183,7 @@ impl FlowCheck<'_> {
             .map(|(name, _)| name.as_str())
             .collect();
         diagnostic = match self.nearest(name, states.iter().copied()) {
-            Some(near) => diagnostic.help(format!("a state with a similar name exists: `{near}`")).fix(
-                format!("replace `{name}` by `{near}`"),
-                self.at(assign.target.span),
-                near,
-            ),
+            Some(near) => diagnostic.similar("state", name, near, self.at(assign.target.span)),
             None if assign.op == AssignOp::Set => {
                 let after = self.item.text.get(assign.value.span.end as usize..).unwrap_or_default();
                 let mut words = after.split(|c: char| !c.is_alphanumeric() && c != '_');

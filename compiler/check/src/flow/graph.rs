@@ -517,20 +517,15 @@ impl FlowCheck<'_> {
         }
         let Frame::Graph(graph) = &self.frames[frame] else { return };
         let near = self.nearest(&name.text, graph.names.keys().map(SmolStr::as_str)).map(SmolStr::from);
-        let mut stages: Vec<(usize, SmolStr)> =
-            graph.names.iter().map(|(name, index)| (*index, name.clone())).collect();
+        let first = graph.names.iter().filter(|(_, index)| **index < 8);
+        let mut stages: Vec<(usize, SmolStr)> = first.map(|(name, index)| (*index, name.clone())).collect();
         stages.sort();
-        stages.truncate(8);
         let stages: Vec<SmolStr> = stages.into_iter().map(|(_, name)| name).collect();
         let mut diagnostic = self
             .error(Code::UnknownName, name.span, format!("unknown stage `{}`", name.text))
             .here("the graph has no such stage");
         diagnostic = match &near {
-            Some(near) => diagnostic.help(format!("a stage with a similar name exists: `{near}`")).fix(
-                format!("replace `{}` by `{near}`", name.text),
-                self.at(name.span),
-                near.as_str(),
-            ),
+            Some(near) => diagnostic.similar("stage", &name.text, near.as_str(), self.at(name.span)),
             None => diagnostic.help(format!("its stages are {}", crate::expr::list_of(&stages))),
         };
         self.report(diagnostic);

@@ -42,7 +42,7 @@ pub struct AgentTool {
 /// Tools that every program has.
 const BUILT_IN: [&str; 3] = ["now", "random", "uuid"];
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
     /// Checks `agent investigate(question: string) -> Finding { user: "…"  tools: […]  max_turns: 6 }`.
     pub fn agent(&mut self, node: &tree::Node) -> Agent {
         self.bind_params(&node.name.text, &node.params, false);
@@ -436,13 +436,7 @@ impl Cx<'_> {
 
     /// Reports a server that isn't declared; `span` is its name, or a text that starts with it.
     pub fn unknown_server(&mut self, name: &SmolStr, span: Span) {
-        let module = self.module;
-        let servers: Vec<&str> = module
-            .scope
-            .keys()
-            .filter(|own| matches!(self.sig_of(own), Some(Sig::Server)))
-            .map(SmolStr::as_str)
-            .collect();
+        let servers = self.servers_like(name);
         let diagnostic = self
             .error(Code::UnknownTool, span, format!("unknown server `{name}`"))
             .here("not declared or imported in this file");
@@ -458,6 +452,13 @@ impl Cx<'_> {
             None => diagnostic.help(format!("declare it: `tool {name} = mcp(\"…\")`")),
         };
         self.report(diagnostic);
+    }
+
+    /// The servers of the file whose names look most like a name; of few names, all.
+    pub fn servers_like(&self, name: &str) -> Vec<&'a str> {
+        let mut names = self.module.names_like(name);
+        names.retain(|own| matches!(self.sig_of(own), Some(Sig::Server)));
+        names
     }
 
     fn unknown_tool(&mut self, name: &SmolStr, span: Span) {
@@ -489,11 +490,7 @@ impl Cx<'_> {
                 match near {
                     Some(near) => {
                         self.used.insert(near.clone());
-                        diagnostic.help(format!("a tool with a similar name exists: `{near}`")).fix(
-                            format!("replace `{name}` by `{near}`"),
-                            self.at(span),
-                            near.as_str(),
-                        )
+                        diagnostic.similar("tool", name, near.as_str(), self.at(span))
                     }
                     None => diagnostic.help(format!(
                         "take it out of the list, declare it, such as `flow {name}(text: string) -> string {{ return text }}`, or import it: `import {{ {name} }} from \"./other.flow\"`"

@@ -7,6 +7,7 @@ use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::plan::Grant;
 use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, ExprKind, ItemKind, Literal};
+use indexmap::IndexSet;
 
 use crate::cx::Use;
 use crate::graph::gathered;
@@ -165,13 +166,10 @@ pub(crate) fn missing(program: &Program, items: &Items, diagnostics: &mut Vec<Di
                     .map(|(need, span)| (item, need, *span)),
             );
         }
-        let mut listed: Vec<String> = Vec::new();
+        let mut listed: IndexSet<String> = IndexSet::new();
         let mut found = Vec::new();
         for (item, need, span) in needs {
-            let text = grant_text(need);
-            if !listed.contains(&text) {
-                listed.push(text);
-            }
+            listed.insert(grant_text(need));
             found.push(unmet(module, item, need, span));
         }
         // Where all is allowed nobody has to be told of the way there.
@@ -184,11 +182,12 @@ pub(crate) fn missing(program: &Program, items: &Items, diagnostics: &mut Vec<Di
             let text = grant_text(need);
             if !listed.contains(&text) && !module.allow.iter().any(|(grant, _)| covers(grant, need)) {
                 found.push(unmet_elsewhere(module, &symbol.name, &text, at, call));
-                listed.push(text);
+                listed.insert(text);
             }
         }
+        let entries = listed.into_iter().collect::<Vec<_>>().join(", ");
         let mut found = found.into_iter();
-        diagnostics.extend(found.next().map(|first| with_fix(module, first, &listed.join(", "))));
+        diagnostics.extend(found.next().map(|first| with_fix(module, first, &entries)));
         diagnostics.extend(found);
     }
 }

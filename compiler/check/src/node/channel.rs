@@ -112,9 +112,7 @@ impl Cx<'_> {
                     let diagnostic =
                         self.error(Code::BadSetting, name_span, format!("there is no channel `{name}`"));
                     match self.nearest(name, names.map(|channel| channel.name)) {
-                        Some(near) => diagnostic
-                            .help(format!("a channel with a similar name exists: `{near}`"))
-                            .fix(format!("replace `{name}` by `{near}`"), self.at(name_span), near),
+                        Some(near) => diagnostic.similar("channel", name, near, self.at(name_span)),
                         None => diagnostic.help(self.channels_of(kind)),
                     }
                 }

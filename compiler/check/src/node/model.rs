@@ -207,22 +207,13 @@ impl Cx<'_> {
     }
 
     fn unknown_model(&mut self, name: &SmolStr, span: Span) {
-        let models: Vec<&str> = self
-            .module
-            .scope
-            .keys()
-            .filter(|own| matches!(self.sig_of(own), Some(Sig::Model(_))))
-            .map(SmolStr::as_str)
-            .collect();
+        let mut models = self.module.names_like(name);
+        models.retain(|own| matches!(self.sig_of(own), Some(Sig::Model(_))));
         let mut diagnostic: Diagnostic = self
             .error(Code::UnknownModel, span, format!("unknown model `{name}`"))
             .here("not declared or imported in this file");
         diagnostic = match self.nearest(name, models.iter().copied()) {
-            Some(near) => diagnostic.help(format!("a model with a similar name exists: `{near}`")).fix(
-                format!("replace `{name}` by `{near}`"),
-                self.at(span),
-                near,
-            ),
+            Some(near) => diagnostic.similar("model", name, near, self.at(span)),
             None => diagnostic.help(format!(
                 "declare it, `model {name} = \"provider/model\"`, or write the provider's model as a text: `\"openai/gpt-4.1-mini\"`"
             )),

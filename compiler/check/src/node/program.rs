@@ -8,7 +8,6 @@ use smol_str::SmolStr;
 
 use super::settings::{Fields, Kind, Setting, setting};
 use crate::cx::Cx;
-use crate::program::Sig;
 
 /// The fields that belong to one way of doing something.
 const OWN: [(&str, &[&str]); 3] =
@@ -193,13 +192,7 @@ impl Cx<'_> {
             return;
         };
         // A server that isn't declared in sight may be declared elsewhere, unless it is the slip of one that is.
-        let module = self.module;
-        let servers: Vec<&str> = module
-            .scope
-            .keys()
-            .filter(|own| matches!(self.sig_of(own), Some(Sig::Server)))
-            .map(SmolStr::as_str)
-            .collect();
+        let servers = self.servers_like(server);
         if servers.contains(&server) {
             self.used.insert(SmolStr::from(server));
         } else if self.nearest(server, servers.iter().copied()).is_some() {

@@ -318,9 +318,7 @@ impl Cx<'_> {
             .filter(|habit| names.contains(habit))
             .or_else(|| self.nearest(&key.text, names.iter().copied()));
         diagnostic = match (near, owner) {
-            (Some(near), _) => diagnostic
-                .help(format!("a setting with a similar name exists: `{near}`"))
-                .fix(format!("replace `{}` by `{near}`", key.text), self.at(key.span), near),
+            (Some(near), _) => diagnostic.similar("setting", &key.text, near, self.at(key.span)),
             (None, Some(owner)) => {
                 let kinds: Vec<&str> = owner.kinds.iter().map(|kind| kind.as_str()).collect();
                 diagnostic.help(format!("take it out: `{}` belongs to {}", key.text, kinds.join(", ")))

@@ -340,11 +340,7 @@ impl Cx<'_> {
                 match self.nearest(name, flows.iter().copied()) {
                     Some(near) => {
                         self.used.insert(SmolStr::from(near));
-                        diagnostic.help(format!("a flow with a similar name exists: `{near}`")).fix(
-                            format!("replace `{name}` by `{near}`"),
-                            self.at(span),
-                            near,
-                        )
+                        diagnostic.similar("flow", name, near, self.at(span))
                     }
                     None => diagnostic.help(format!(
                         "declare it, such as `flow {name}() {{ … }}`, or import it: `import {{ {name} }} from \"./other.flow\"`"

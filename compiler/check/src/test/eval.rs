@@ -302,11 +302,7 @@ impl Cx<'_> {
             .error(Code::BadGate, span, format!("`{name}` is not measured"))
             .here("no measure has this name");
         diagnostic = match super::near(name, &known) {
-            Some(near) => diagnostic.help(format!("a measure with a similar name exists: `{near}`")).fix(
-                format!("replace `{name}` by `{near}`"),
-                self.at(span),
-                near,
-            ),
+            Some(near) => diagnostic.similar("measure", name, near, self.at(span)),
             None => diagnostic.help(format!(
                 "measured are `{}`; add another one: `measure {name} = …`",
                 known.join("`, `")

@@ -35,11 +35,7 @@ pub(crate) fn judge(items: &Items, tests: &Mentions, diagnostics: &mut Vec<Diagn
             )
             .here("raised by no `fail`, by no mock, and not by the runtime");
             diagnostics.push(match nearest(kind, known) {
-                Some(near) => diagnostic.help(format!("a kind with a similar name exists: `{near}`")).fix(
-                    format!("replace `{kind}` by `{near}`"),
-                    item.locate(module.file, *span),
-                    near,
-                ),
+                Some(near) => diagnostic.similar("kind", kind, near, item.locate(module.file, *span)),
                 None => diagnostic.help("name the kind that the flow fails with: `fail kind(\"…\")`"),
             });
         }

@@ -134,11 +134,7 @@ impl Cx<'_> {
         diagnostic = match near {
             Some(near) => {
                 self.used.insert(SmolStr::from(near));
-                diagnostic.help(format!("a node with a similar name exists: `{near}`")).fix(
-                    format!("replace `{name}` by `{near}`"),
-                    self.at(span),
-                    near,
-                )
+                diagnostic.similar("node", name, near, self.at(span))
             }
             None => diagnostic.help("name a node or flow of this file, or import it from another one"),
         };
