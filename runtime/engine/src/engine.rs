@@ -46,6 +46,12 @@ impl Engine {
         Ok(Engine { plan, run })
     }
 
+    /// Tells the hash of the plan, where it is known, so that it isn't worked out again.
+    pub fn pinned_to(mut self, hash: String) -> Engine {
+        self.run.plan_hash = Some(hash);
+        self
+    }
+
     /// Prepares to go on with a run whose records are all at hand, in order. What was in flight is treated by its kind
     /// at [`Input::Start`]. The failure says that plan or records aren't what they should be (`diverged`).
     pub fn resume(plan: Arc<Plan>, settings: RunSettings, records: Vec<Record>) -> Result<Engine, Failure> {
@@ -174,6 +180,8 @@ pub(crate) enum TimerUse {
 pub(crate) struct Run {
     pub settings: RunSettings,
     pub started: jiff::Timestamp,
+    /// The plan's hash, where it was told.
+    plan_hash: Option<String>,
     /// Arguments of the first flow, and the inputs as they are recorded.
     args: Vec<Value>,
     inputs: serde_json::Map<String, Json>,
@@ -233,6 +241,7 @@ impl Run {
             started,
             now: settings.started_at,
             settings,
+            plan_hash: None,
             args: Vec::new(),
             inputs: serde_json::Map::new(),
             tasks: Vec::new(),
@@ -305,7 +314,7 @@ impl Run {
             (name.clone(), RecordedModel { price, output_tokens_max })
         });
         let event = Event::RunStarted {
-            plan: plan.hash(),
+            plan: self.plan_hash.take().unwrap_or_else(|| plan.hash()),
             flow: plan.main().name.clone(),
             inputs: self.inputs.clone(),
             models: models.collect(),

@@ -49,6 +49,8 @@ pub struct Host {
     queues: Arc<Queues>,
     /// Queues of resumed runs, by the limits that they were started under.
     recorded_queues: Mutex<BTreeMap<BTreeMap<Name, ProviderLimit>, Arc<Queues>>>,
+    /// The text of the plan that was started last, and its hash.
+    last_plan: Mutex<Option<(String, String)>>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -132,6 +134,7 @@ impl Host {
             secrets,
             queues,
             recorded_queues,
+            last_plan: Mutex::default(),
             clock: Arc::new(WallClock),
         }
     }
@@ -145,7 +148,8 @@ impl Host {
         options: RunOptions,
     ) -> Result<RunHandle, HostError> {
         let plan = Arc::new(plan);
-        let hash = plan.hash();
+        let text = plan.to_text();
+        let hash = self.hash_of(&plan, &text);
         let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_refused)?;
         let mut ways = Ways { simulate: options.simulate, tape, recorder: None };
         let default = options.model.as_deref().or(self.settings.default_model.as_deref());
@@ -155,9 +159,8 @@ impl Host {
         inputs.values_mut().for_each(|input| self.scrubber.scrub_json(input));
         let now = self.clock.now();
         let settings = self.run_settings(&run, now, options.simulate, &models, options.jobs);
-        let engine = Engine::start(plan.clone(), settings, inputs).map_err(refused)?;
+        let engine = Engine::start(plan.clone(), settings, inputs).map_err(refused)?.pinned_to(hash.clone());
 
-        let text = plan.to_text();
         // Only a run that can begin may write over an old tape.
         if let Some(path) = &options.record {
             ways.recorder = Some(Recorder::create(path, &hash, self.scrubber.clone()).map_err(tape_refused)?);
@@ -173,6 +176,17 @@ impl Host {
         };
         let outside = self.outside(plan, models, ways, self.local());
         Ok(self.execute(Box::new(engine), outside, lease?, Fold::new(run), 0, manner))
+    }
+
+    /// Returns the hash of a plan with this text; of the one that was started before, it is known.
+    fn hash_of(&self, plan: &Plan, text: &str) -> String {
+        let last = || self.last_plan.lock().unwrap_or_else(|poison| poison.into_inner());
+        if let Some((_, hash)) = last().as_ref().filter(|(known, _)| known == text) {
+            return hash.clone();
+        }
+        let hash = plan.hash();
+        *last() = Some((text.to_owned(), hash.clone()));
+        hash
     }
 
     /// Goes on with a run after a crash, an interruption or a suspension, from its journal alone.
