@@ -200,7 +200,9 @@ fn program(flow: &Flow, url: &str) -> String {
         format!(
             "tool save(id: string) -> string {{ post: \"{url}/saves/${{id}}\" idempotent: by id retry: 0 }}"
         ),
-        format!("tool drop(id: string) -> string {{ delete: \"{url}/drops/${{id}}\" idempotent: by id retry: 0 }}"),
+        format!(
+            "tool drop(id: string) -> string {{ delete: \"{url}/drops/${{id}}\" idempotent: by id retry: 0 }}"
+        ),
         format!("tool broken(id: string) -> string {{ get: \"{url}/broken/${{id}}\" retry: 0 }}"),
     ];
     let used = tools.iter().filter(|tool| {
@@ -419,15 +421,16 @@ fn survives(flow: &Flow) {
         // Every other time the process that goes on is killed, too.
         if instant % 2 == 1 {
             let mut child = place
-                .command(["resume", &id])
-                .stdout(Stdio::null())
+                .command(["resume", &id, "--json"])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
                 .stderr(Stdio::null())
                 .spawn()
                 .expect("flowc starts");
-            // From here on something is recorded, or the run is over.
-            std::thread::sleep(
-                whole.took.mul_f64((1.0 - share) * 0.8 * numbers.next()) + Duration::from_millis(10),
-            );
+            // It goes on from its first event; what is left of the run takes no more than this.
+            let mut events = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
+            events.read_line(&mut String::new()).expect("stdout can be read");
+            std::thread::sleep(whole.took.mul_f64((1.0 - share) * 0.6 * numbers.next()));
             child.kill().expect("a child can be killed");
             let ended = child.wait().expect("a child can be waited for");
             if ended.code().is_none() {
