@@ -188,6 +188,8 @@ pub enum RunsCommand {
     Show(RunsShow),
     /// Prints the journal of a run
     Events(RunsOne),
+    /// Stops a run for good, wherever it is executed: what is in flight ends, clean-up runs
+    Cancel(RunsOne),
     /// Deletes runs that have been over for long, and what only they need
     Gc(RunsGc),
 }

@@ -84,6 +84,9 @@ impl Place {
             Some(settings::OnFailure::Continue) => OnFailure::Continue,
             Some(settings::OnFailure::Stop) | None => OnFailure::Stop,
         };
+        if let Some(clean_up_s) = self.settings.clean_up_s {
+            told.clean_up_ms = u64::from(clean_up_s) * 1000;
+        }
         if let Some(lease_s) = self.settings.lease_s {
             told.lease_ttl_ms = u64::from(lease_s) * 1000;
         }

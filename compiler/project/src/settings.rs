@@ -30,6 +30,8 @@ pub struct Settings {
     pub on_failure: Option<OnFailure>,
     /// `[storage] lease_s`.
     pub lease_s: Option<u32>,
+    /// `[run] clean_up_s`.
+    pub clean_up_s: Option<u32>,
     /// `[secrets] dir`: relative to the project's folder.
     pub secrets_dir: Option<String>,
     /// `[prices."provider/model"]`.
@@ -234,6 +236,16 @@ pub const KEYS: &[Key] = &[
         doc: "Seconds after which another machine may take over a run whose process has gone silent; without it 15.",
         set: |s, _, v| {
             s.lease_s = Some(v.count()?);
+            Some(())
+        },
+    },
+    Key {
+        section: "run",
+        key: "clean_up_s",
+        takes: "a whole number from 1 to 60",
+        doc: "Seconds that the clean-up of a cancelled run may take; without it 10.",
+        set: |s, _, v| {
+            s.clean_up_s = Some(v.count().filter(|count| *count <= 60)?);
             Some(())
         },
     },

@@ -111,6 +111,13 @@ pub trait Leases: Send + Sync {
     /// Gives a lease back.
     async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
 
+    /// Asks for a run to be cancelled, unless it is over, and returns how it stands. Whoever holds it, now or next, sees
+    /// that; the request ends with the record of it, or with that of the run's end.
+    async fn request_cancel(&self, run: &RunId, now: Time) -> Result<RunStatus, StoreError>;
+
+    /// Returns the runs that are asked to be cancelled. Cheap, as it is asked twice a second.
+    async fn cancel_requests(&self) -> Result<Vec<RunId>, StoreError>;
+
     /// Returns who holds a run now, if anybody.
     async fn holder(&self, run: &RunId, now: Time) -> Result<Option<Holder>, StoreError>;
 }

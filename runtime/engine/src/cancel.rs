@@ -30,7 +30,8 @@ impl Run {
 
     /// Ends a cancelled run in the middle of its clean-up, which has had its time.
     pub(crate) fn give_up(&mut self, after_ms: u64) {
-        if !self.is_cancelled {
+        // How an uncertain step ended has to be told first: then its clean-up goes on.
+        if !self.is_cancelled || self.tasks.iter().flatten().any(|task| task.is_uncertain()) {
             return;
         }
         let (mut left, mut failed) = (Vec::new(), Vec::new());

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, Id, JoinSet};
 
 use crate::HostError;
+use crate::cancel::Watched;
 use crate::handle::Outcome;
 use crate::lease::Keeper;
 use crate::outside::{Ask, Fetch, Outside, Put};
@@ -53,6 +54,14 @@ pub(crate) struct Executor {
     /// Whether somebody looks at events.
     pub(crate) is_watched: bool,
     pub(crate) wait_max_ms: u64,
+    /// Tells when somebody asks for the run to be cancelled.
+    pub(crate) requests: Watched,
+    /// How long clean-up may take then.
+    pub(crate) clean_up_ms: u64,
+    /// When that time is over, once the run is being cancelled.
+    pub(crate) clean_up_until: Option<Time>,
+    /// It is over.
+    pub(crate) has_given_up: bool,
     /// What the engine is told before anything else that happens.
     pub(crate) told: VecDeque<Input>,
     /// Questions that are open, where a tape is recorded.
@@ -99,6 +108,7 @@ impl Executor {
         pieces: &mut mpsc::UnboundedReceiver<(Coordinate, Delta)>,
     ) -> Result<End, Stop> {
         let mut interrupted = self.interrupted.clone();
+        let mut asked = self.requests.asked();
         let mut input = Some(Input::Start);
         let mut at_once = 0;
         loop {
@@ -112,11 +122,26 @@ impl Executor {
                 if let Some(end) = end {
                     return Ok(end);
                 }
+                if self.has_given_up {
+                    // Somebody has to tell how a step ended before the run can.
+                    let reason =
+                        String::from("its clean-up has had its time, and the outcome of a step is uncertain");
+                    return Ok(End::Idle { until: None, reason });
+                }
             }
-            let pause = flight.timers.pause(now);
+            let mut pause = flight.timers.pause(now);
+            if let Some(until) = self.clean_up_until {
+                if until <= now {
+                    self.has_given_up = true;
+                    input = Some(Input::GiveUp { after_ms: self.clean_up_ms });
+                    continue;
+                }
+                pause = pause.min(Duration::from_millis(until.since(now)));
+            }
             let is_quiet = flight.tasks.is_empty()
                 && pieces.is_empty()
                 && !*interrupted.borrow()
+                && (!*asked.borrow() || self.clean_up_until.is_some())
                 && !self.keeper.may_be_lost();
             if pause.is_zero() && is_quiet && at_once < AT_ONCE_MAX {
                 at_once += 1;
@@ -129,6 +154,11 @@ impl Executor {
                 error = self.keeper.lost() => self.outlive(error, now)?,
                 // The sender goes only with its handle, which interrupts first.
                 _ = interrupted.wait_for(|stop| *stop) => return Err(Stop::Interrupted),
+                // What watches lives as long as this.
+                _ = asked.wait_for(|asked| *asked), if self.clean_up_until.is_none() => {
+                    self.clean_up_until = Some(self.clock.now().after_ms(self.clean_up_ms));
+                    input = Some(Input::Cancel);
+                }
                 Some((step, delta)) = pieces.recv() => self.show_delta(&step, delta),
                 Some(done) = flight.tasks.join_next_with_id() => {
                     // What an effect has streamed is shown before what came of it.
@@ -189,8 +219,10 @@ impl Executor {
                 Command::Idle { until, reason } => {
                     branches.drain(..).for_each(|(_, branch)| self.show(branch));
                     // Who has no journal can't come back later.
-                    let patience = if self.recording.is_lost() { u64::MAX } else { self.wait_max_ms };
-                    let waits = until.is_some_and(|until| until.since(now) <= patience);
+                    // Clean-up has its own limit.
+                    let waits_on = self.recording.is_lost() || self.clean_up_until.is_some();
+                    let patience = if waits_on { u64::MAX } else { self.wait_max_ms };
+                    let waits = !self.has_given_up && until.is_some_and(|until| until.since(now) <= patience);
                     if !waits {
                         return Ok(Some(End::Idle { until, reason }));
                     }

@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use tokio::sync::mpsc;
 
+use crate::cancel::Requests;
 use crate::executor::{Executor, Machine};
 use crate::handle::Interrupter;
 use crate::lease::Keeper;
@@ -51,6 +52,7 @@ pub struct Host {
     recorded_queues: Mutex<BTreeMap<BTreeMap<Name, ProviderLimit>, Arc<Queues>>>,
     /// The text of the plan that was started last, and its hash.
     last_plan: Mutex<Option<(String, String)>>,
+    pub(crate) requests: Arc<Requests>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -96,6 +98,8 @@ pub(crate) struct Manner {
     pub(crate) wait_max_ms: u64,
     /// What the engine is told first.
     pub(crate) told: Option<Input>,
+    /// The run was asked to stop for good: only its clean-up is left.
+    pub(crate) cleans_up: bool,
 }
 
 impl Host {
@@ -126,6 +130,7 @@ impl Host {
             Secrets::new(settings.environment.clone(), settings.secrets_dir.clone(), scrubber.clone());
         let queues = Arc::new(Queues::new(settings.limits.clone()));
         let recorded_queues = Mutex::default();
+        let requests = Arc::new(Requests::new(store.leases.clone()));
         Host {
             settings,
             store,
@@ -135,6 +140,7 @@ impl Host {
             queues,
             recorded_queues,
             last_plan: Mutex::default(),
+            requests,
             clock: Arc::new(WallClock),
         }
     }
@@ -173,6 +179,7 @@ impl Host {
             events: options.events,
             wait_max_ms: options.wait_max_ms,
             told: None,
+            cleans_up: false,
         };
         let outside = self.outside(plan, models, ways, self.local());
         Ok(self.execute(Box::new(engine), outside, lease?, Fold::new(run), 0, manner))
@@ -193,17 +200,32 @@ impl Host {
     pub async fn resume(&self, id: &str, options: ResumeOptions) -> Result<RunHandle, HostError> {
         let run = self.find(id).await?;
         let lease = self.take(&run).await?;
-        match self.resume_held(&lease, options).await {
+        self.resume_with(&lease, options, false).await
+    }
+
+    /// Goes on with a run that this process holds, or gives it back. `cancels` says that it is to stop for good.
+    pub(crate) async fn resume_with(
+        &self,
+        lease: &Lease,
+        options: ResumeOptions,
+        cancels: bool,
+    ) -> Result<RunHandle, HostError> {
+        match self.resume_held(lease, options, cancels).await {
             Ok(handle) => Ok(handle),
             Err(error) => {
                 // The first error is the one to tell; a lease that can't be given back runs out.
-                let _ = self.store.leases.release(&lease).await;
+                let _ = self.store.leases.release(lease).await;
                 Err(error)
             }
         }
     }
 
-    async fn resume_held(&self, lease: &Lease, options: ResumeOptions) -> Result<RunHandle, HostError> {
+    async fn resume_held(
+        &self,
+        lease: &Lease,
+        options: ResumeOptions,
+        cancels: bool,
+    ) -> Result<RunHandle, HostError> {
         let run = lease.run.clone();
         let records = self.records(&run).await?;
         let mut fold = Fold::new(run.clone());
@@ -227,6 +249,8 @@ impl Host {
         let local = self.recorded(records.first());
         let models = self.models(&plan, default, &ways, &local.secrets)?;
         let settings = self.run_settings(&run, trace.started_at, trace.simulate, &models, options.jobs);
+        let is_cancelled = records.iter().any(|record| matches!(record.event, Event::CancelRequested {}));
+        let cancels = cancels || !is_cancelled && self.is_asked_to_cancel(&run).await?;
         let resume = |settings, records| {
             Engine::resume(plan.clone(), settings, records).map_err(|failure: Failure| {
                 HostError::environment(
@@ -244,7 +268,10 @@ impl Host {
             }
             None => None,
         };
-        let engine = resume(settings, records)?;
+        let mut engine = resume(settings, records)?;
+        if cancels {
+            engine.cancel_first();
+        }
         let told = match (options.settle, begun) {
             (Some(mut settle), Some(begun)) => {
                 if let Settle::Answer { result: Some(result), .. } = &mut settle {
@@ -254,10 +281,21 @@ impl Host {
             }
             _ => None,
         };
-        let manner =
-            Manner { stream: options.stream, events: options.events, wait_max_ms: options.wait_max_ms, told };
+        let manner = Manner {
+            stream: options.stream,
+            events: options.events,
+            wait_max_ms: options.wait_max_ms,
+            told,
+            cleans_up: cancels || is_cancelled,
+        };
         let outside = self.outside(plan, models, ways, local);
         Ok(self.execute(Box::new(engine), outside, lease.clone(), fold, next_seq, manner))
+    }
+
+    /// Whether somebody has asked for a run to be cancelled and nobody has heard of it yet.
+    async fn is_asked_to_cancel(&self, run: &RunId) -> Result<bool, HostError> {
+        let asked = self.store.leases.cancel_requests().await;
+        Ok(asked.map_err(|error| HostError::of_store(error, None))?.contains(run))
     }
 
     /// Returns runs, the newest first, and whether each is being executed.
@@ -553,14 +591,21 @@ impl Host {
             next_seq,
             on_failure,
         );
+        let mut clock = RunClock::new(self.clock.clone(), fold.trace().updated_at);
+        let clean_up_ms = self.settings.clean_up_ms;
+        let clean_up_until = manner.cleans_up.then(|| clock.now().after_ms(clean_up_ms));
         let executor = Executor {
+            requests: self.requests.watch(&run),
+            clean_up_ms,
+            clean_up_until,
+            has_given_up: false,
             run: run.clone(),
             machine,
             outside: Arc::new(outside),
             recording,
             scrubber: self.scrubber.clone(),
             keeper,
-            clock: RunClock::new(self.clock.clone(), fold.trace().updated_at),
+            clock,
             fold,
             events,
             interrupted,

@@ -9,6 +9,7 @@
     reason = "it stands outside: files, environment and clock are let in here"
 )]
 
+mod cancel;
 mod environment;
 mod error;
 mod executor;
@@ -26,6 +27,7 @@ mod settings;
 mod simulated;
 mod time;
 
+pub use cancel::Cancelling;
 pub use environment::Environment;
 pub use error::HostError;
 pub use facts::{Fact, FactStatus};

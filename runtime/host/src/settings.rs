@@ -33,6 +33,8 @@ pub struct HostSettings {
     pub on_failure: OnFailure,
     /// Told once when another program's lock on the store is waited for longer than a second.
     pub on_wait: Option<OnWait>,
+    /// How long the clean-up of a cancelled run may take, in milliseconds.
+    pub clean_up_ms: u64,
     /// How long a lease lives without being renewed, in milliseconds; it is renewed three times as often.
     pub lease_ttl_ms: u64,
 }
@@ -51,6 +53,7 @@ impl HostSettings {
             store_flag: String::new(),
             on_failure: OnFailure::Stop,
             on_wait: None,
+            clean_up_ms: 10_000,
             lease_ttl_ms: 15_000,
         }
     }

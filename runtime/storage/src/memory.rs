@@ -5,7 +5,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use flow_runtime_api::{
-    Blobs, Fence, Holder, Journal, Lease, Leases, Record, RunFilter, RunId, RunSummary, StoreError, Time,
+    Blobs, Fence, Holder, Journal, Lease, Leases, Record, RunFilter, RunId, RunStatus, RunSummary,
+    StoreError, Time,
 };
 
 use crate::row::Blob;
@@ -27,6 +28,8 @@ struct Run {
     holder: Option<(Holder, Time)>,
     records: Vec<Record>,
     line: RunSummary,
+    /// Whether it is asked to be cancelled.
+    to_cancel: bool,
     /// The order in which runs were first taken.
     no: usize,
 }
@@ -99,6 +102,7 @@ impl Journal for MemoryStore {
             return Err(out_of_order(run, seq, next));
         }
         records.iter().for_each(|record| summary::fold(&mut entry.line, record));
+        entry.to_cancel &= !records.iter().any(summary::ends_cancel_request);
         entry.records.extend(records);
         Ok(())
     }
@@ -195,6 +199,7 @@ impl Leases for MemoryStore {
             fence: 0,
             holder: None,
             records: Vec::new(),
+            to_cancel: false,
             line: summary::empty(run.clone()),
             no,
         });
@@ -224,6 +229,19 @@ impl Leases for MemoryStore {
             entry.holder = None;
         }
         Ok(())
+    }
+
+    async fn request_cancel(&self, run: &RunId, _now: Time) -> Result<RunStatus, StoreError> {
+        let mut state = self.state();
+        let found = state.runs.get_mut(run).filter(|run| !run.records.is_empty());
+        let entry = found.ok_or_else(|| missing_run(run))?;
+        entry.to_cancel |= !entry.line.status.is_final();
+        Ok(entry.line.status)
+    }
+
+    async fn cancel_requests(&self) -> Result<Vec<RunId>, StoreError> {
+        let state = self.state();
+        Ok(state.runs.iter().filter(|(_, run)| run.to_cancel).map(|(id, _)| id.clone()).collect())
     }
 
     async fn holder(&self, run: &RunId, now: Time) -> Result<Option<Holder>, StoreError> {

@@ -69,6 +69,11 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
     }
 }
 
+/// Whether nobody has to be told any more that a run is to be cancelled.
+pub(crate) fn ends_cancel_request(record: &Record) -> bool {
+    matches!(record.event, Event::CancelRequested {} | Event::RunFinished { .. })
+}
+
 /// Returns the name of a status in the store.
 pub(crate) fn status_name(status: RunStatus) -> &'static str {
     match status {

@@ -38,6 +38,7 @@ on_every_store! {
     a_lease_runs_out
     a_dead_holder_frees_at_once
     a_lease_is_renewed_and_given_back
+    a_request_to_cancel_lasts_until_it_is_on_record
     the_line_of_a_run_is_the_fold_of_its_records
     runs_are_listed_newest_first_and_filtered
     prefixes_find_runs
@@ -253,6 +254,41 @@ async fn a_lease_is_renewed_and_given_back(store: &dyn Store) {
     assert!(store.renew(&lease, Time(16_000), 15_000).await.is_err());
     let next = store.acquire(&run, &this_process(), Time(16_000), 15_000).await.unwrap();
     assert!(next.fence > lease.fence);
+}
+
+async fn a_request_to_cancel_lasts_until_it_is_on_record(store: &dyn Store) {
+    let run = id("r");
+    assert!(matches!(store.request_cancel(&run, Time(0)).await, Err(StoreError::Missing(_))));
+    let lease = store.acquire(&run, &this_process(), Time(0), 15_000).await.unwrap();
+    // Nothing is on record of it yet.
+    assert!(matches!(store.request_cancel(&run, Time(0)).await, Err(StoreError::Missing(_))));
+    store.append(&run, lease.fence, vec![record(0, started("f"))]).await.unwrap();
+    assert_eq!(store.cancel_requests().await, Ok(vec![]));
+    assert_eq!(store.request_cancel(&run, Time(1)).await, Ok(RunStatus::Running));
+    assert_eq!(store.request_cancel(&run, Time(2)).await, Ok(RunStatus::Running));
+    store.append(&run, lease.fence, vec![record(1, Event::Interrupted {})]).await.unwrap();
+    store.release(&lease).await.unwrap();
+    assert_eq!(store.cancel_requests().await, Ok(vec![run.clone()]));
+    let lease = store.acquire(&run, &this_process(), Time(3), 15_000).await.unwrap();
+    assert_eq!(store.cancel_requests().await, Ok(vec![run.clone()]));
+    store
+        .append(&run, lease.fence, vec![record(2, Event::Resumed {}), record(3, Event::CancelRequested {})])
+        .await
+        .unwrap();
+    assert_eq!(store.cancel_requests().await, Ok(vec![]));
+    // Asked again while it cleans up: the end of the run is the end of that, too.
+    assert_eq!(store.request_cancel(&run, Time(4)).await, Ok(RunStatus::Running));
+    let end = Event::RunFinished {
+        status: RunStatus::Cancelled,
+        result: None,
+        failure: None,
+        usage: Usage::default(),
+        cost: Cost::ZERO,
+    };
+    store.append(&run, lease.fence, vec![record(4, end)]).await.unwrap();
+    assert_eq!(store.cancel_requests().await, Ok(vec![]));
+    assert_eq!(store.request_cancel(&run, Time(5)).await, Ok(RunStatus::Cancelled));
+    assert_eq!(store.cancel_requests().await, Ok(vec![]));
 }
 
 async fn the_line_of_a_run_is_the_fold_of_its_records(store: &dyn Store) {

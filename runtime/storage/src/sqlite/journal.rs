@@ -161,6 +161,12 @@ fn append(
     }
     let before = at.line.clone();
     records.iter().for_each(|record| summary::fold(&mut at.line, record));
+    if records.iter().any(summary::ends_cancel_request) {
+        db.prepare_cached(
+            "UPDATE runs SET cancel_asked_at = NULL WHERE no = ?1 AND cancel_asked_at IS NOT NULL",
+        )?
+        .execute([at.no])?;
+    }
     let RunSummary {
         flow, status, started_at, updated_at, steps, usage, cost, simulated, failure, plan, ..
     } = &at.line;

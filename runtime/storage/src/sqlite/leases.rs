@@ -1,12 +1,12 @@
 //! Who executes a run.
 
 use async_trait::async_trait;
-use flow_runtime_api::{Fence, Holder, Lease, Leases, RunId, StoreError, Time};
+use flow_runtime_api::{Fence, Holder, Lease, Leases, RunId, RunStatus, StoreError, Time};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{SqliteStore, count, int};
 use crate::memory::{missing_run, taken_by};
-use crate::process;
+use crate::{process, summary};
 
 #[async_trait]
 impl Leases for SqliteStore {
@@ -51,6 +51,37 @@ impl Leases for SqliteStore {
             Ok(Ok(()))
         })
         .await
+    }
+
+    async fn request_cancel(&self, run: &RunId, now: Time) -> Result<RunStatus, StoreError> {
+        let run = run.clone();
+        self.write(move |db| {
+            let status: Option<String> = db
+                .prepare_cached("SELECT status FROM runs WHERE id = ?1 AND next_seq > 0")?
+                .query_row([run.0.as_str()], |row| row.get(0))
+                .optional()?;
+            let Some(status) = status else { return Ok(Err(missing_run(&run))) };
+            let Some(status) = summary::status_of(&status) else {
+                return Ok(Err(StoreError::Corrupt(format!("`{status}` is no status of a run"))));
+            };
+            if !status.is_final() {
+                db.prepare_cached("UPDATE runs SET cancel_asked_at = ?1 WHERE id = ?2")?
+                    .execute(params![now.0, run.0.as_str()])?;
+            }
+            Ok(Ok(status))
+        })
+        .await
+    }
+
+    async fn cancel_requests(&self) -> Result<Vec<RunId>, StoreError> {
+        let found = self
+            .read(|db| {
+                db.prepare_cached("SELECT id FROM runs WHERE cancel_asked_at IS NOT NULL")?
+                    .query_map([], |row| Ok(RunId(row.get::<_, String>(0)?.into())))?
+                    .collect()
+            })
+            .await?;
+        Ok(found.unwrap_or_default())
     }
 
     async fn holder(&self, run: &RunId, now: Time) -> Result<Option<Holder>, StoreError> {

@@ -1,5 +1,6 @@
 //! `flowc runs`: what has run, from the store.
 
+mod cancel;
 mod csv;
 mod gc;
 mod show;
@@ -23,6 +24,7 @@ pub fn run(args: &Runs) -> Outcome {
         Some(RunsCommand::List(args)) => list(args),
         Some(RunsCommand::Show(args)) => show::run(args),
         Some(RunsCommand::Events(args)) => events(args),
+        Some(RunsCommand::Cancel(args)) => cancel::run(args),
         Some(RunsCommand::Gc(args)) => gc::run(args),
     }
 }
