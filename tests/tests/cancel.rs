@@ -24,7 +24,7 @@ const CANCELS_WITHIN: Duration = Duration::from_millis(1_100);
 const TRIES: usize = 6;
 
 /// A server whose paths say what it does: `/hang/…` never answers, `/book/…` and `/drop/…` do, `/fail/…` does once something
-/// hangs, `/hold/…` hangs the first time.
+/// hangs, as `/late/…` answers then, `/hold/…` hangs the first time.
 struct Slow {
     server: Server,
     seen: Arc<(Mutex<Seen>, Condvar)>,
@@ -49,6 +49,10 @@ impl Slow {
                     await_that(&kept, |seen| !seen.hanging.is_empty());
                     return respond(stream, "404 Not Found", "text/plain", "", b"gone");
                 }
+                Some("late") => {
+                    await_that(&kept, |seen| !seen.hanging.is_empty());
+                    false
+                }
                 _ => false,
             };
             if hangs {
@@ -67,7 +71,7 @@ impl Slow {
 tool hang(id: string) -> string {{ get: "{url}/hang/${{id}}" retry: 0 }}
 tool hold(id: string) -> bool {{ post: "{url}/hold/${{id}}" body: {{id: id}} idempotent: by id }}
 tool fails(id: string) -> string {{ get: "{url}/fail/${{id}}" retry: 0 }}
-tool quick(id: string) -> bool {{ get: "{url}/quick/${{id}}" }}
+tool late(id: string) -> string {{ get: "{url}/late/${{id}}" retry: 0 }}
 tool book(id: string) -> bool {{ post: "{url}/book/${{id}}" body: {{id: id}} idempotent: by id }}
 tool drop(id: string) -> bool {{ post: "{url}/drop/${{id}}" body: {{id: id}} idempotent: by id }}
 "#
@@ -214,6 +218,15 @@ fn so_does_a_sibling_that_fails() {
     let program = "flow main(text: string) -> string {\n  parallel {\n    let a = hang(text)\n    let b = fails(text)\n  }\n\
         \x20 return \"${a} ${b}\"\n}\n";
     closes_in_time(program, "step_failed main/b", to_its_end);
+}
+
+#[test]
+fn so_does_another_arm_of_a_race() {
+    let program = "flow main(text: string) -> string {\n  let first = race {\n    when let a = hang(text) => yield a\n    \
+        when let b = late(text) => yield b\n  }\n  return first\n}\n";
+    closes_in_time(program, "race_won main/first", |place, _| {
+        place.run(["run", ".", "text=x"]).expect(0);
+    });
 }
 
 #[test]
