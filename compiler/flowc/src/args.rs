@@ -37,6 +37,8 @@ pub enum Command {
     Runs(Runs),
     /// Goes on with a run after a crash, an interruption, a wait or a question
     Resume(Resume),
+    /// Makes a new run that takes over the results of an old one
+    Replay(Replay),
     /// Explains a diagnostic: what it means, a wrong and a right program
     Explain(Explain),
     /// Lists the models whose limits and prices are known
@@ -329,6 +331,30 @@ pub struct Resume {
     /// Sends a step again that was sent and not answered
     #[arg(long, value_name = "STEP")]
     pub rerun: Option<String>,
+    /// Moves the run to the program in this file or project, if that meets all that is on record
+    #[arg(long, value_name = "PATH")]
+    pub with: Option<PathBuf>,
+    #[command(flatten)]
+    pub tapes: Tapes,
+    #[command(flatten)]
+    pub show: Show,
+    #[command(flatten)]
+    pub store: Store,
+}
+
+/// Every step that asks what it asked then has the result that it had then, at no cost; waits that were over are over at
+/// once. All others are asked: those that ask something else, those that weren't reached, and the one whose failure ended
+/// the old run.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The old run's id, or its first characters
+    pub id: String,
+    /// Asks this step anew, and all beneath it, whatever is on record. The end of its name is enough, if no other ends so
+    #[arg(long, value_name = "STEP")]
+    pub from: Option<String>,
+    /// Gives an input another value; may be repeated
+    #[arg(long, value_name = "name=value")]
+    pub set: Vec<String>,
     #[command(flatten)]
     pub tapes: Tapes,
     #[command(flatten)]

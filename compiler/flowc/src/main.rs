@@ -72,6 +72,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Run(args) => command::run::run(args),
         Command::Runs(args) => command::runs::run(args),
         Command::Resume(args) => command::resume::run(args),
+        Command::Replay(args) => command::replay::run(args),
         Command::Models(args) => command::models::run(args),
         Command::Doctor(args) => command::doctor::run(args),
     }

@@ -154,6 +154,7 @@ impl From<HostError> for Stop {
     fn from(error: HostError) -> Stop {
         let code = match &error {
             HostError::Usage { .. } => Code::Usage,
+            HostError::Differs { .. } => Code::Problems,
             HostError::Failed { .. } => Code::RunFailed,
             HostError::Suspended { .. } => Code::Suspended,
             HostError::Interrupted { .. } => Code::Interrupted,

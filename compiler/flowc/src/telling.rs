@@ -148,7 +148,11 @@ impl Speaker {
 /// `run 0193… of hello, simulated: nothing leaves this machine`, on two lines where one is too short.
 fn opening(event: &RunEvent, width: Option<usize>) -> String {
     let of = event.flow.as_ref().map(|flow| format!("of {}", escape(flow))).unwrap_or_default();
-    let again = if event.event == EventKind::Resumed { ", resumed" } else { "" };
+    let again = match &event.replay_of {
+        Some(of) => format!(", replays {}", escape(&of.run.0)),
+        None if event.event == EventKind::Resumed => ", resumed".into(),
+        None => String::new(),
+    };
     let (simulated, how) = match (event.simulated, event.simulation) {
         (false, _) => ("", ""),
         (true, Some(simulation)) if simulation.models_only => ("simulated models", ": no model is asked"),
@@ -205,7 +209,7 @@ fn end(ended: Result<Finished, HostError>, run: &RunId, told: &Told, stopped_by:
                 .collect::<Vec<_>>();
             Err(Stop { code: Code::Environment, message, help: (!help.is_empty()).then(|| help.join("; ")) })
         }
-        Err(error @ HostError::Usage { .. }) => Err(error.into()),
+        Err(error @ (HostError::Usage { .. } | HostError::Differs { .. })) => Err(error.into()),
     }
 }
 

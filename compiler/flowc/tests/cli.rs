@@ -554,6 +554,143 @@ fn old_runs_are_deleted_and_those_that_can_go_on_are_kept() {
     folder.run(&["runs", "gc", "--status", "suspended"]).ends_with(2);
 }
 
+/// A run of two prompts with a long wait between them, suspended there, and its id.
+fn waiting(first: &str, last: &str) -> String {
+    format!(
+        "model default = \"ollama/llama3.2\"\n\
+         prompt draft(topic: string) -> string {{ user: \"{first} ${{topic}}\" }}\n\
+         prompt check(text: string) -> string {{ user: \"{last} ${{text}}\" }}\n\
+         flow main(topic: string) -> string {{\n  let text = draft(topic)\n  wait 2h\n\
+         \x20 let seen = check(text)\n  return seen\n}}\n"
+    )
+}
+
+fn newest(folder: &Folder) -> String {
+    folder.run(&["runs", "--json"]).ends_with(0).lines()[0]["run"].as_str().expect("an id").to_owned()
+}
+
+#[test]
+fn a_run_is_moved_to_a_program_that_meets_its_records() {
+    let folder = Folder::with(&waiting("Write about", "Check"));
+    let args = ["run", ".", "topic=tides", "--simulate=models", "--wait-max", "0s"];
+    folder.run(&args).ends_with(4);
+    let id = newest(&folder);
+    let resume = |path: &str| folder.run(&["resume", &id, "--with", path, "--wait-max", "0s"]);
+    let events = || folder.run(&["runs", "events", &id, "--json"]).ends_with(0).lines();
+    let before = events();
+    // What was asked would be asked otherwise: nothing changes.
+    folder.write("other.flow", waiting("Sing of", "Check"));
+    let refused = resume("other.flow").ends_with(1).err;
+    assert!(refused.contains("`main/text` asks something else"), "{refused}");
+    let gone = waiting("Write about", "Check").replace("  wait 2h\n", "");
+    folder.write("gone.flow", gone);
+    assert!(resume("gone.flow").ends_with(1).err.contains("`main/wait` waited, but isn't reached now"));
+    let typed = waiting("Write about", "Check")
+        .replace("draft(topic: string) -> string", "draft(topic: string) -> string(..1)");
+    folder.write("typed.flow", typed);
+    let refused = resume("typed.flow").ends_with(1).err;
+    assert!(refused.contains("`main/text` has a result that isn't of its type now"), "{refused}");
+    folder.write(
+        "wider.flow",
+        waiting("Write about", "Check").replace("main(topic: string)", "main(topic: string, n: int)"),
+    );
+    assert!(resume("wider.flow").ends_with(1).err.contains("input `n` is missing"));
+    folder.write("wrong.flow", "flow main() -> int {\n");
+    resume("wrong.flow").ends_with(1);
+    assert_eq!(events(), before, "nothing has changed");
+    // What comes later may be another.
+    folder.write("later.flow", waiting("Write about", "Check twice"));
+    resume("later.flow").ends_with(4);
+    let names: Vec<_> =
+        events().iter().map(|event| event["event"].as_str().expect("named").to_owned()).collect();
+    assert_eq!(names[names.len() - 3..], ["program_changed", "resumed", "suspended"]);
+    // From here on the run goes by the new program, wherever the old one lies.
+    folder.run(&["resume", &id, "--wait-max", "0s"]).ends_with(4);
+    assert!(folder.run(&["runs", "show", &id]).ends_with(0).out.contains("to another program"));
+    let shown = folder.run(&["runs", "show", &id, "--json"]).ends_with(0).json();
+    assert_eq!(shown["moves"][0]["from"], before[0]["plan"]);
+    assert_ne!(shown["plan"], before[0]["plan"]);
+    // The same program again is no move.
+    resume("later.flow").ends_with(4);
+    let moves =
+        folder.run(&["runs", "show", &id, "--json"]).ends_with(0).json()["moves"].as_array().map(Vec::len);
+    assert_eq!(moves, Some(1));
+}
+
+#[test]
+fn a_replay_asks_only_what_is_new() {
+    let folder = Folder::with(
+        "model a = \"ollama/a\"\nmodel b = \"ollama/b\"\nmodel default = round_robin(a, b)\n\
+         prompt one(text: string) -> string { user: \"One ${text}\" }\n\
+         prompt two(text: string, n: int) -> string { user: \"Two ${text} ${n}\" }\n\
+         flow main(topic: string, n: int = 3) -> [string] {\n  let x = one(topic)\n  wait 1ms\n\
+         \x20 let y = two(x, n)\n  let z = one(y)\n  return [x, y, z]\n}\n",
+    );
+    folder.run(&["run", ".", "topic=tides", "--simulate=models"]).ends_with(0);
+    let old = newest(&folder);
+    let shown = |id: &str| folder.run(&["runs", "show", id, "--json"]).ends_with(0).json();
+    let replayed = |trace: &Json| -> Vec<String> {
+        let steps = trace["steps"].as_array().expect("steps").iter();
+        let steps = steps.filter(|step| step["replayed"] == true);
+        steps.map(|step| step["step"].as_str().expect("named").to_owned()).collect()
+    };
+    let first = shown(&old);
+    // Nothing is asked: the same results, no tokens.
+    folder.run(&["replay", &old]).ends_with(0);
+    let all = shown(&newest(&folder));
+    assert_eq!(replayed(&all), ["main/x", "main/y", "main/z"]);
+    assert_eq!((&all["result"], &all["usage"]["input_tokens"]), (&first["result"], &0.into()));
+    assert_eq!((&all["replay_of"]["run"], &all["simulate"]), (&old.as_str().into(), &first["simulate"]));
+    // A step is asked anew; what it leads to is too, if it asks something else.
+    folder.run(&["replay", &old, "--from", "y"]).ends_with(0);
+    let some = shown(&newest(&folder));
+    assert_eq!(replayed(&some)[0], "main/x");
+    assert!(!replayed(&some).contains(&String::from("main/y")));
+    assert!(some["usage"]["input_tokens"].as_u64() > Some(0));
+    // Another input: what depends on it is asked.
+    folder.run(&["replay", &old, "--set", "n=4"]).ends_with(0);
+    let other = shown(&newest(&folder));
+    assert_eq!((replayed(&other), &other["inputs"]["n"]), (vec![String::from("main/x")], &4.into()));
+    folder.run(&["replay", &old, "--set", "m=4"]).ends_with(2);
+    folder.run(&["replay", &old, "--from", "q"]).ends_with(2);
+    // A replay of a replay has the same results to take.
+    let again = folder.run(&["replay", &newest(&folder)]).ends_with(0).err;
+    assert!(again.contains("replays"), "{again}");
+    assert_eq!(replayed(&shown(&newest(&folder))).len(), 3);
+    let view = folder.run(&["runs", "show", &newest(&folder)]).ends_with(0).out;
+    assert!(
+        view.contains("replays  ")
+            && view.lines().any(|line| line.starts_with("main/x ") && line.contains(" replayed ")),
+        "{view}"
+    );
+}
+
+#[test]
+fn a_replay_goes_on_where_the_old_run_failed_and_after_a_stop() {
+    let folder = Folder::with(
+        "model default = \"ollama/llama3.2\"\n\
+         prompt draft(topic: string) -> string { user: \"Write about ${topic}\" }\n\
+         prompt count(text: string) -> int { user: \"Count ${text}\" }\n\
+         flow main(topic: string, least: int = 0) -> int {\n  let text = draft(topic)\n  let n = count(text)\n\
+         \x20 fail too_few(\"only ${n}\") if n < least\n  wait 2h\n  let m = count(\"${text} again\")\n  return n + m\n}\n",
+    );
+    let args = ["run", ".", "topic=tides", "least=1000000", "--simulate=models", "--wait-max", "0s"];
+    folder.run(&args).ends_with(3);
+    let old = newest(&folder);
+    folder.run(&["replay", &old, "--wait-max", "0s"]).ends_with(3);
+    folder.run(&["replay", &old, "--set", "least=0", "--wait-max", "0s"]).ends_with(4);
+    let new = newest(&folder);
+    // It was stopped on its way: what it takes over is found again.
+    folder.run(&["resume", &new, "--wait-max", "0s"]).ends_with(4);
+    let shown = folder.run(&["runs", "show", &new, "--json"]).ends_with(0).json();
+    let marks: Vec<_> =
+        shown["steps"].as_array().expect("steps").iter().map(|step| step["replayed"] == true).collect();
+    assert_eq!(marks, [true, true, false]);
+    folder.run(&["runs", "gc", "--older-than", "0s"]).ends_with(0);
+    let gone = folder.run(&["resume", &new, "--wait-max", "0s"]).ends_with(5).err;
+    assert!(gone.contains("the run that it replays is gone"), "{gone}");
+}
+
 #[test]
 fn a_failed_run_tells_why_and_where() {
     let folder =

@@ -13,7 +13,9 @@ use serde_json::Value as Json;
 
 use crate::frame::Frame;
 use crate::inspect::Probe;
+use crate::moved::current_plan;
 use crate::port::{AttemptId, Command, DEFAULT_MODEL, Input, ModelFacts, Notice, RunSettings, TimerId};
+use crate::reel::Reel;
 use crate::replay::Replay;
 use crate::spend::{MeterId, Spend};
 use crate::task::{Call, Control, Outcome, Task, TaskId};
@@ -57,20 +59,17 @@ impl Engine {
     pub fn resume(plan: Arc<Plan>, settings: RunSettings, records: Vec<Record>) -> Result<Engine, Failure> {
         validate::plan(&plan)?;
         let diverged = |message: &str| Failure::new(Kind::Diverged, message);
-        let Some(Record {
-            at,
-            event: Event::RunStarted { plan: hash, inputs, models, simulate, resolved, .. },
-            ..
-        }) = records.first()
+        let Some(Record { at, event: Event::RunStarted { inputs, models, simulate, resolved, .. }, .. }) =
+            records.first()
         else {
             return Err(diverged("the records don't begin with the start of the run"));
         };
-        if *hash != plan.hash() {
-            return Err(diverged("the run was started with another plan"));
+        if current_plan(&records) != Some(plan.hash().as_str()) {
+            return Err(diverged("the run goes by another plan"));
         }
         let mut settings = RunSettings { started_at: *at, simulate: *simulate, ..settings };
         pin_default_model(&mut settings, models.get(DEFAULT_MODEL).and_then(Json::as_str));
-        pin_facts(&mut settings, &plan, &resolved.facts);
+        pin_facts(&mut settings, &plan, models, &resolved.facts);
         let mut run = Run::new(settings);
         let (args, inputs) = inputs::read(&run, &plan, inputs.clone())?;
         run.args = args;
@@ -145,8 +144,17 @@ fn pin_default_model(settings: &mut RunSettings, recorded: Option<&str>) {
 }
 
 /// What was known of the models when the run was started still holds, wherever the run goes on.
-fn pin_facts(settings: &mut RunSettings, plan: &Plan, recorded: &BTreeMap<String, RecordedModel>) {
+fn pin_facts(
+    settings: &mut RunSettings,
+    plan: &Plan,
+    models: &serde_json::Map<String, Json>,
+    recorded: &BTreeMap<String, RecordedModel>,
+) {
     let pin = |facts: &mut ModelFacts, name: &str| {
+        // A run that was moved may know another model by this name.
+        if models.get(name).and_then(Json::as_str) != Some(facts.name.as_str()) {
+            return;
+        }
         let Some(known) = recorded.get(name) else { return };
         facts.price = known.price.or(facts.price);
         facts.output_tokens_max = known.output_tokens_max.or(facts.output_tokens_max);
@@ -213,6 +221,8 @@ pub(crate) struct Run {
     commands: Vec<Command>,
     inbox: VecDeque<Input>,
     pub replay: Option<Replay>,
+    /// The results of another run.
+    pub reel: Option<Box<Reel>>,
     /// What is looked for in the records.
     pub probe: Option<Box<Probe>>,
     /// Statements left in this slice.
@@ -265,6 +275,7 @@ impl Run {
             commands: Vec::new(),
             inbox: VecDeque::new(),
             replay: None,
+            reel: None,
             probe: None,
             fuel: SLICE,
             is_started: false,
@@ -326,7 +337,7 @@ impl Run {
                 requests_per_minute: self.settings.requests_per_minute.clone(),
                 secrets_dir: self.settings.secrets_dir.clone(),
             },
-            replay_of: None,
+            replay_of: self.replay_of(),
         };
         self.emit(event);
         self.first_task(plan);
@@ -414,7 +425,7 @@ impl Run {
                 self.run_task(plan, id);
             } else if self.replay.is_some() {
                 return;
-            } else if let Some(id) = self.starting.pop_front() {
+            } else if let Some(id) = self.next_start() {
                 self.start_attempt(plan, id);
             } else if let Some(input) = self.inbox.pop_front() {
                 self.take(plan, input);

@@ -9,7 +9,7 @@ use flow_ir::Plan;
 use flow_runtime_api::{Choice, Coordinate, Cost, Event, Failure, Kind, Record, Time, Usage};
 use serde_json::Value as Json;
 
-use crate::effect::{Stage, step_of};
+use crate::effect::{Stage, kind_name, step_of};
 use crate::engine::Run;
 use crate::task::{Control, Outcome, Task, TaskId};
 
@@ -199,12 +199,14 @@ impl Run {
     fn reread(&mut self, plan: &Plan, event: Event, last: Time) -> Result<(), Mismatch> {
         match event {
             Event::RunStarted { .. } => Err((Coordinate::default(), "the run starts twice")),
-            Event::StepStarted { step, attempt, repair, fingerprint, .. } => {
-                self.reread_start(plan, step, (attempt, repair), &fingerprint)
+            Event::StepStarted { step, kind, attempt, repair, fingerprint, .. } => {
+                self.note_asked(&step);
+                self.reread_start(plan, step, &kind, (attempt, repair), &fingerprint)
             }
             Event::RoundRobin { step, choices } => self.reread_choices(plan, step, &choices),
-            Event::StepReplayed { step, fingerprint, result, failure, .. } => {
-                self.reread_replayed(plan, step, &fingerprint, &result, failure)
+            Event::StepReplayed { step, kind, fingerprint, result, failure, .. } => {
+                self.reread_start(plan, step.clone(), &kind, (0, 0), &fingerprint)?;
+                self.reread_replayed(plan, step, &result, failure)
             }
             Event::AttemptFailed { step, failure, usage, cost, next_at, answer, complaint, .. } => {
                 let mut task = self.take_sent(&step, &usage, &cost)?;
@@ -361,11 +363,9 @@ impl Run {
         &mut self,
         plan: &Plan,
         step: Coordinate,
-        fingerprint: &str,
         result: &Json,
         failure: Option<Failure>,
     ) -> Result<(), Mismatch> {
-        self.reread_start(plan, step.clone(), (0, 0), fingerprint)?;
         let (usage, cost) = (Usage::default(), Cost::ZERO);
         match failure {
             None => self.reread_result(plan, step, result, &usage, &cost),
@@ -383,13 +383,14 @@ impl Run {
         &mut self,
         plan: &Plan,
         step: Coordinate,
+        kind: &str,
         tries: (u32, u32),
         fingerprint: &str,
     ) -> Result<(), Mismatch> {
         let unreached = (step.clone(), "was made, but isn't reached now");
         let id = self.waiting_task(&step).map(|task| task.id).ok_or(unreached.clone())?;
         let mut task = self.tasks[id as usize].take().ok_or(unreached.clone())?;
-        let result = self.start_again(plan, &mut task, tries, fingerprint);
+        let result = self.start_again(plan, &mut task, kind, tries, fingerprint);
         self.tasks[id as usize] = Some(task);
         result.map_err(|what| (step, what))
     }
@@ -398,6 +399,7 @@ impl Run {
         &mut self,
         plan: &Plan,
         task: &mut Task,
+        kind: &str,
         tries: (u32, u32),
         fingerprint: &str,
     ) -> Result<(), &'static str> {
@@ -407,6 +409,9 @@ impl Run {
             Stage::Starting | Stage::Orphan => {}
             Stage::Retry(timer) => self.clear_timer(timer),
             _ => return Err("was made while it was under way"),
+        }
+        if kind_name(&plan.nodes[state.node as usize].kind) != kind {
+            return Err("is of another kind now");
         }
         if (state.attempt, state.repair) != tries {
             return Err("was tried more or less often than the program tries it now");

@@ -2,8 +2,12 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use common::build::*;
 use common::world::*;
+use flow_engine::Engine;
 use flow_ir::expr::Pattern;
 use flow_ir::plan::*;
 use flow_ir::types::{IntRange, Type};
@@ -506,6 +510,73 @@ fn a_run_that_takes_another_way_has_diverged() {
         assert_eq!(played.failure.unwrap().kind, "diverged");
         assert!(played.asked.is_empty());
     }
+}
+
+/// Replays a run in a world that answers otherwise, so that whatever is asked shows.
+fn replayed(plan: &Plan, from: Option<&str>, records: &[Record]) -> World {
+    let of = ReplayOf { run: RunId("old".into()), from: from.map(|step| Coordinate(step.into())) };
+    let mut world = world(plan);
+    world.replays = Some((of, records.to_vec()));
+    world
+}
+
+#[test]
+fn a_replay_comes_to_the_same_end_and_asks_nothing() {
+    for (name, plan) in all() {
+        let old = world(&plan).play();
+        let again = replayed(&plan, None, &old.records);
+        let new = again.play();
+        // Under a budget nothing is spent now, so nothing is refused.
+        if name == "limited" {
+            continue;
+        }
+        assert_eq!(end(&new), end(&old), "{name}");
+        if old.status == Some(RunStatus::Succeeded) && name != "timing out" {
+            assert!(new.asked.is_empty(), "{name}: {:?}", new.asked);
+            assert!(new.now.0 - 1_000_000 < 1_000, "{name}: waits that were over are over");
+        }
+        // Cut off anywhere, it goes on to the same end.
+        for count in 1..new.records.len() {
+            let cut = again.go_on(new.records[..count].to_vec());
+            assert_eq!(end(&cut), end(&old), "{name} after {count}");
+        }
+    }
+}
+
+#[test]
+fn a_replay_asks_one_step_anew_and_what_follows_from_it() {
+    let plan = sequential();
+    let old = world(&plan).play();
+    let mut again = replayed(&plan, Some("f/b"), &old.records);
+    again = again.policy(|asked| match asked.node.as_str() {
+        "number" => Ok(String::from("3")),
+        _ => Ok(String::from("other")),
+    });
+    let new = again.play();
+    let asked: Vec<_> = new.asked.iter().map(|asked| asked.step.as_str()).collect();
+    assert_eq!(asked, ["f/b", "f/c", "f/d", "f/e", "f/g"], "`a` has its result");
+    let same = replayed(&plan, Some("f/b"), &old.records).play();
+    let asked: BTreeSet<_> = same.asked.iter().map(|asked| asked.step.as_str()).collect();
+    assert_eq!(asked.into_iter().collect::<Vec<_>>(), ["f/b"], "what asks the same has its result");
+    assert_eq!(end(&same), end(&old));
+}
+
+#[test]
+fn a_run_meets_its_own_plan_wherever_it_stands_and_no_other() {
+    for (name, plan) in all() {
+        let old = world(&plan);
+        let records = old.play().records;
+        let plan = Arc::new(plan);
+        for count in 1..records.len() {
+            let met = Engine::meets(plan.clone(), old.settings(), records[..count].to_vec());
+            assert_eq!(met, Ok(()), "{name} after {count}");
+        }
+    }
+    let (mut other, records) = (sequential(), world(&sequential()).play().records);
+    let NodeKind::Prompt(prompt) = &mut other.nodes[0].kind else { unreachable!() };
+    prompt.system = Some(text("be brief"));
+    let met = Engine::meets(Arc::new(other), world(&sequential()).settings(), records[..3].to_vec());
+    assert!(met.is_err_and(|failure| failure.message.contains("`f/a` asks something else")));
 }
 
 #[test]

@@ -12,6 +12,14 @@ pub enum HostError {
         /// What to do next.
         help: String,
     },
+    /// A program doesn't meet what is on record of a run; nothing has changed.
+    #[error("{message}")]
+    Differs {
+        /// Where they differ first.
+        message: String,
+        /// What to do next.
+        help: String,
+    },
     /// The run failed or was cancelled; its record is complete.
     #[error("{failure}")]
     Failed {
@@ -58,6 +66,7 @@ impl HostError {
     /// Returns the process's exit code. A run that failed because no server was there lacks something of its environment.
     pub fn exit_code(&self) -> u8 {
         match self {
+            HostError::Differs { .. } => 1,
             HostError::Usage { .. } => 2,
             HostError::Failed { failure, .. } if failure.missing => 5,
             HostError::Failed { .. } => 3,
@@ -70,7 +79,9 @@ impl HostError {
     /// Returns what to do next, if there is something.
     pub fn help(&self) -> Option<String> {
         match self {
-            HostError::Usage { help, .. } => (!help.is_empty()).then(|| help.clone()),
+            HostError::Usage { help, .. } | HostError::Differs { help, .. } => {
+                (!help.is_empty()).then(|| help.clone())
+            }
             HostError::Environment { help, run, .. } => {
                 let resume = run.as_ref().map(|run| format!("then go on with `flowc resume {run}`"));
                 match (help.is_empty(), resume) {

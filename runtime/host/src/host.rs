@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use flow_engine::{DEFAULT_MODEL, Engine, Input, RunSettings};
+use flow_engine::{DEFAULT_MODEL, Engine, Input, Reel, RunSettings};
 use flow_ir::catalogue;
 use flow_ir::plan::{NodeKind, SecretPiece};
 use flow_ir::{Name, Plan};
@@ -32,6 +32,7 @@ use crate::secrets::Secrets;
 use crate::time::{RunClock, WallClock};
 use crate::{HostError, HostSettings, ProviderLimit, ResumeOptions, RunHandle, RunOptions, Settle};
 
+mod again;
 mod inspect;
 
 /// The provider whose answers are made up.
@@ -150,8 +151,19 @@ impl Host {
     pub async fn start(
         &self,
         plan: Plan,
+        inputs: Map<String, Json>,
+        options: RunOptions,
+    ) -> Result<RunHandle, HostError> {
+        self.start_run(plan, inputs, options, None).await
+    }
+
+    /// Starts a run; `reel` is what it takes over of another.
+    async fn start_run(
+        &self,
+        plan: Plan,
         mut inputs: Map<String, Json>,
         options: RunOptions,
+        reel: Option<Reel>,
     ) -> Result<RunHandle, HostError> {
         let plan = Arc::new(plan);
         let text = plan.to_text();
@@ -165,7 +177,11 @@ impl Host {
         inputs.values_mut().for_each(|input| self.scrubber.scrub_json(input));
         let now = self.clock.now();
         let settings = self.run_settings(&run, now, options.simulate, &models, options.jobs);
-        let engine = Engine::start(plan.clone(), settings, inputs).map_err(refused)?.pinned_to(hash.clone());
+        let mut engine =
+            Engine::start(plan.clone(), settings, inputs).map_err(refused)?.pinned_to(hash.clone());
+        if let Some(reel) = reel {
+            engine = engine.replaying(reel);
+        }
 
         // Only a run that can begin may write over an old tape.
         if let Some(path) = &options.record {
@@ -227,7 +243,7 @@ impl Host {
         cancels: bool,
     ) -> Result<RunHandle, HostError> {
         let run = lease.run.clone();
-        let records = self.records(&run).await?;
+        let mut records = self.records(&run).await?;
         let mut fold = Fold::new(run.clone());
         records.iter().for_each(|record| drop(fold.apply(record)));
         let trace = fold.trace();
@@ -238,11 +254,16 @@ impl Host {
                 format!("see how it went with `flowc runs show {run}{}`", self.settings.store_flag),
             ));
         }
-        let (plan, hash) = (Arc::new(self.plan_of(&trace.plan).await?), trace.plan.clone());
+        let other = options.with.filter(|plan| plan.hash() != trace.plan).map(Arc::new);
+        let is_moved = other.is_some();
+        let plan = match other {
+            Some(plan) => plan,
+            None => Arc::new(self.plan_of(&trace.plan).await?),
+        };
+        let hash = plan.hash();
         let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_refused)?;
         let recorder =
             options.record.as_deref().map(|path| Recorder::append(path, &hash, self.scrubber.clone()));
-        let next_seq = records.len() as u64;
         let ways =
             Ways { simulate: trace.simulate, tape, recorder: recorder.transpose().map_err(tape_refused)? };
         let default = trace.models.get(DEFAULT_MODEL).and_then(Json::as_str);
@@ -251,6 +272,11 @@ impl Host {
         let settings = self.run_settings(&run, trace.started_at, trace.simulate, &models, options.jobs);
         let is_cancelled = records.iter().any(|record| matches!(record.event, Event::CancelRequested {}));
         let cancels = cancels || !is_cancelled && self.is_asked_to_cancel(&run).await?;
+        if is_moved {
+            self.change_program(lease, &plan, settings.clone(), &mut records, &mut fold).await?;
+        }
+        let next_seq = records.len() as u64;
+        let first = records.first().map(|record| record.event.clone());
         let resume = |settings, records| {
             Engine::resume(plan.clone(), settings, records).map_err(|failure: Failure| {
                 HostError::environment(
@@ -263,12 +289,12 @@ impl Host {
         let begun = match &options.settle {
             Some(_) => {
                 let mut engine = resume(settings.clone(), records.clone())?;
-                engine.apply(Input::Start, self.clock.now().max(trace.updated_at));
+                engine.apply(Input::Start, self.clock.now().max(fold.trace().updated_at));
                 Some(engine)
             }
             None => None,
         };
-        let mut engine = resume(settings, records)?;
+        let mut engine = self.with_reel(resume(settings, records)?, first.as_ref()).await?;
         if cancels {
             engine.cancel_first();
         }
@@ -393,11 +419,11 @@ impl Host {
 
     /// Returns the plan that a run is pinned to.
     pub async fn plan(&self, run: &RunId) -> Result<Plan, HostError> {
-        let first = self.store.journal.read(run, 0, 1).await;
-        match first.map_err(|error| HostError::of_store(error, None))?.first().map(|record| &record.event) {
-            Some(Event::RunStarted { plan, .. }) => self.plan_of(plan).await,
-            _ => Err(corrupt(format!("the records of run {run} don't begin with its start"))),
+        let trace = self.trace(run).await?;
+        if trace.plan.is_empty() {
+            return Err(corrupt(format!("the records of run {run} don't tell its plan")));
         }
+        self.plan_of(&trace.plan).await
     }
 
     async fn plan_of(&self, hash: &str) -> Result<Plan, HostError> {

@@ -31,10 +31,10 @@ pub use cancel::Cancelling;
 pub use environment::Environment;
 pub use error::HostError;
 pub use facts::{Fact, FactStatus};
-pub use flow_engine::Inspection;
+pub use flow_engine::{DEFAULT_MODEL, Inspection};
 pub use handle::{Interrupter, Outcome, RunHandle};
 pub use host::{Host, RunLine};
 pub use settings::{
-    HostSettings, OnFailure, OnWait, Price, ProviderLimit, ResumeOptions, RunOptions, Settle, StoreUrl,
-    Synchronous, store_url,
+    HostSettings, OnFailure, OnWait, Price, ProviderLimit, ReplayOptions, ResumeOptions, RunOptions, Settle,
+    StoreUrl, Synchronous, store_url,
 };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use flow_ir::Name;
+use flow_ir::{Name, Plan};
 use flow_runtime_api::Simulation;
 pub use flow_storage::{OnWait, StoreUrl, Synchronous};
 
@@ -147,6 +147,19 @@ pub struct ResumeOptions {
     pub jobs: u32,
     /// What is told of a step that waits for it, or whose outcome is uncertain.
     pub settle: Option<Settle>,
+    /// The plan to go on by, if that meets all that is on record.
+    pub with: Option<Plan>,
+}
+
+/// How a run is done again with the results of an old one.
+#[derive(Clone, Debug, Default)]
+pub struct ReplayOptions {
+    /// The step that is asked anew, and all beneath it.
+    pub from: Option<String>,
+    /// Inputs that are others now, by name.
+    pub set: serde_json::Map<String, serde_json::Value>,
+    /// All else. What is simulated is the old run's.
+    pub run: RunOptions,
 }
 
 /// How a step goes on that waits for a person or an event, or that was sent and not answered and can't be sent again
@@ -176,7 +189,16 @@ pub enum Settle {
 impl Default for ResumeOptions {
     fn default() -> ResumeOptions {
         let RunOptions { stream, events, wait_max_ms, jobs, .. } = RunOptions::default();
-        ResumeOptions { record: None, tape: None, stream, events, wait_max_ms, jobs, settle: None }
+        ResumeOptions {
+            record: None,
+            tape: None,
+            stream,
+            events,
+            wait_max_ms,
+            jobs,
+            settle: None,
+            with: None,
+        }
     }
 }
 

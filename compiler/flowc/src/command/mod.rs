@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod explain;
 pub mod models;
 pub mod new;
+pub mod replay;
 pub mod resume;
 pub mod run;
 pub mod runs;

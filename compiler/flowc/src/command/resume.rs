@@ -1,11 +1,16 @@
 //! `flowc resume ID`: goes on with a run that was cut off, stopped, or waits.
 
-use flow_host::{ResumeOptions, Settle};
+use std::path::Path;
+
+use flow_host::{DEFAULT_MODEL, ResumeOptions, Settle};
+use flow_ir::plan::Plan;
+use flow_trace::Trace;
 
 use crate::args::Resume;
 use crate::exit::{Outcome, Stop};
 use crate::follow::{self, Told};
 use crate::place::{self, Place};
+use crate::program;
 
 pub fn run(args: &Resume) -> Outcome {
     let place = Place::here()?;
@@ -22,10 +27,23 @@ pub fn run(args: &Resume) -> Outcome {
     };
     place::runtime()?.block_on(async {
         let id = host.find(&args.id).await?;
-        let plan = host.plan(&id).await?;
-        let handle = host.resume(&id.0, options).await?;
-        follow::follow(handle, Told { show: args.show.clone(), places: plan.places, flags }).await
+        let with = match &args.with {
+            Some(path) => Some(program(&host.trace(&id).await?, path)?),
+            None => None,
+        };
+        let places = match &with {
+            Some(plan) => plan.places.clone(),
+            None => host.plan(&id).await?.places,
+        };
+        let handle = host.resume(&id.0, ResumeOptions { with, ..options }).await?;
+        follow::follow(handle, Told { show: args.show.clone(), places, flags }).await
     })
+}
+
+/// Returns the plan of the run's flow in another program.
+fn program(trace: &Trace, path: &Path) -> Result<Plan, Stop> {
+    let project = program::checked(path, trace.models.contains_key(DEFAULT_MODEL))?;
+    Ok(program::plan(&project, Some(&trace.flow), path)?.plan)
 }
 
 /// What is told of a step that waits, or that was sent and not answered.

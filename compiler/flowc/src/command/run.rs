@@ -82,21 +82,22 @@ fn read_inputs(plan: &Plan, args: &Run, pairs: &[String], path: &Path) -> Result
     let flow = plan.main();
     let json = args.input.as_deref().map(read_json).transpose()?;
     let validate = |ty: &flow_ir::Type, json: &Json| values::violations(ty, json, plan);
-    inputs::read(&flow.params, &plan.types, json, pairs, &validate)
-        .map_err(|problems| wrong(flow, &problems, path))
+    inputs::read(&flow.params, &plan.types, json, pairs, &validate).map_err(|problems| {
+        wrong_inputs(flow, &problems).help(format_args!(
+            "`flowc run {} {} --help` tells what it takes",
+            escape(&path.to_string_lossy()),
+            flow.name
+        ))
+    })
 }
 
 /// Tells every problem with the inputs at once.
-fn wrong(flow: &Flow, problems: &[String], path: &Path) -> Stop {
+pub fn wrong_inputs(flow: &Flow, problems: &[String]) -> Stop {
     let head = match problems {
         [_] => format!("an input of `{}` is wrong", flow.name),
         _ => format!("{} inputs of `{}` are wrong", problems.len(), flow.name),
     };
-    Stop::usage(format_args!("{head}\n{}", problems.join("\n"))).help(format_args!(
-        "`flowc run {} {} --help` tells what it takes",
-        escape(&path.to_string_lossy()),
-        flow.name
-    ))
+    Stop::usage(format_args!("{head}\n{}", problems.join("\n")))
 }
 
 /// Reads a JSON object from a file, or with `-` from stdin.

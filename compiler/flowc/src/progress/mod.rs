@@ -79,6 +79,7 @@ impl View {
                 let took = self.end(step?, at);
                 let line = self.line(step?, GREEN, self.sign("✓", "+"), took);
                 let line = match &event.model {
+                    _ if event.replayed => line.last("replayed"),
                     Some(model) => line
                         .note(model)
                         .note(&event.usage.as_ref().map(text::tokens).unwrap_or_default())

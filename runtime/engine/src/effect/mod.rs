@@ -142,7 +142,13 @@ impl Run {
 
     fn start_step(&mut self, plan: &Plan, task: &mut Task, step: &Step) {
         let (id, meter, exempt) = (task.id, task.meter, task.exempt);
-        let Some(state) = task.step_mut().filter(|state| state.stage == Stage::Starting) else { return };
+        if task.step_mut().is_none_or(|state| state.stage != Stage::Starting) {
+            return;
+        }
+        if self.reel.is_some() && self.is_taken_over(plan, task, step) {
+            return;
+        }
+        let Some(state) = task.step_mut() else { return };
         // Decided here, one step after the other, so that the first failure can stop the others.
         if state.starts >= STARTS_MAX {
             let message = format!("started {STARTS_MAX} times without an end");
@@ -168,7 +174,9 @@ impl Run {
             Err(failure) => return self.fail_step(task, failure, Usage::default(), Cost::ZERO, 0),
         };
         let node = &plan.nodes[state.node as usize];
+        let coordinate = state.coordinate.clone();
         if let Request::Put(question) = prepared.request {
+            self.note_asked(&coordinate);
             return self.put_question(plan, task, step, question, prepared.fingerprint);
         }
         let attempt = self.new_attempt(id);
@@ -187,6 +195,7 @@ impl Run {
         if !choices.is_empty() {
             self.emit(Event::RoundRobin { step: coordinate.clone(), choices });
         }
+        self.note_asked(&coordinate);
         self.emit(Event::StepStarted {
             step: coordinate.clone(),
             node: node.name.clone(),
@@ -493,7 +502,7 @@ fn good(plan: &Plan, value: Value, returns: &flow_ir::Type) -> Verdict {
 }
 
 /// Returns the name of a kind of node, as events give it.
-fn kind_name(kind: &NodeKind) -> &'static str {
+pub(crate) fn kind_name(kind: &NodeKind) -> &'static str {
     match kind {
         NodeKind::Prompt(_) => "prompt",
         NodeKind::Http(_) => "http",

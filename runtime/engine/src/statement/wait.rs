@@ -27,7 +27,8 @@ impl Run {
             (Value::Timestamp(at), true) => Time(at.as_millisecond()),
             _ => return Err(self.failure(task, Kind::BadValue, "`wait` takes a duration or a time")),
         };
-        let due = if self.skips_effects() { self.now } else { due };
+        let is_skipped = self.skips_effects() || self.has_waited(&task.path, segment);
+        let due = if is_skipped { self.now } else { due };
         let timer = self.set_timer(task.id, TimerUse::Wait, due);
         task.push(Some(segment), Control::Wait(timer));
         let step = task.coordinate();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use flow_engine::{AttemptId, Command, Engine, Input, ModelFacts, RunSettings, TimerId};
+use flow_engine::{AttemptId, Command, Engine, Input, ModelFacts, Reel, RunSettings, TimerId};
 use flow_ir::Plan;
 use flow_ir::catalogue::Price;
 use flow_runtime_api::*;
@@ -48,6 +48,8 @@ pub struct World {
     pub cancel_after: Option<u64>,
     pub simulate: Option<Simulation>,
     pub jobs: u32,
+    /// The run that is replayed.
+    pub replays: Option<(ReplayOf, Vec<Record>)>,
 }
 
 /// What came of it.
@@ -81,6 +83,7 @@ impl World {
             cancel_after: None,
             simulate: None,
             jobs: 8,
+            replays: None,
         }
     }
 
@@ -194,6 +197,9 @@ impl<'w> Player<'w> {
         };
         let mut flying: Vec<(AttemptId, Asked, bool, Time)> = Vec::new();
         let mut timers: BTreeMap<(Time, TimerId), ()> = BTreeMap::new();
+        if let Some((of, records)) = &world.replays {
+            engine = engine.replaying(Reel::read(of.clone(), records.clone()));
+        }
         let mut next = Some(Input::Start);
         loop {
             let Some(input) = next.take() else { return false };

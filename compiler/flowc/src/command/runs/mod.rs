@@ -4,7 +4,7 @@ mod cancel;
 mod csv;
 mod gc;
 mod show;
-mod step;
+pub mod step;
 mod watch;
 
 use flow_host::Host;

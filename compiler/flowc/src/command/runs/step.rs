@@ -62,7 +62,7 @@ async fn of(host: &Host, trace: &Trace, records: Vec<Record>, step: String) -> R
 }
 
 /// Finds a step by its coordinate, or the end of it, if no other ends so; or a flow that was called.
-fn find(trace: &Trace, wanted: &str) -> Result<String, Stop> {
+pub fn find(trace: &Trace, wanted: &str) -> Result<String, Stop> {
     if trace.step(wanted).is_some() {
         return Ok(wanted.into());
     }
