@@ -264,6 +264,28 @@ async fn reading_creates_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_run_writes_alone_is_copied_into_the_file_while_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flow.db");
+    let (store, run) = (store(&path), RunId("run".into()));
+    let fence = store.acquire(&run, &this_process(), Time(0), 15_000).await.unwrap().fence;
+    store.append(&run, fence, vec![record(0, started())]).await.unwrap();
+    let steps = 2_000;
+    for seq in 1..=steps {
+        store.append(&run, fence, vec![record(seq, finished(seq, 1))]).await.unwrap();
+    }
+    // A step writes two pages at least; without being copied the log would hold over 16 MB.
+    let wal = std::fs::metadata(folder.path().join("flow.db-wal")).unwrap().len();
+    assert!(wal < 8 << 20, "{wal}");
+    let records = store.read(&run, 0, 10_000).await.unwrap();
+    assert_eq!(records.len() as u64, steps + 1);
+    assert_eq!(records.last().unwrap().event, finished(steps, 1));
+    // A reader of its own sees the same.
+    let other = SqliteStore::new(path, SqliteOptions::default());
+    assert_eq!(other.read(&run, 0, 10_000).await.unwrap(), records);
+}
+
+#[tokio::test]
 async fn closing_leaves_one_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flow.db");
