@@ -488,6 +488,10 @@ impl Journal for Ends {
         self.inner.runs(filter).await
     }
 
+    async fn due(&self, now: Time, until: Time, limit: u32) -> Result<Vec<(RunId, Time)>, StoreError> {
+        self.inner.due(now, until, limit).await
+    }
+
     async fn find(&self, prefix: &str) -> Result<Vec<RunId>, StoreError> {
         self.inner.find(prefix).await
     }

@@ -317,7 +317,14 @@ pub enum Status {
 #[command(group = clap::ArgGroup::new("told").args(["answer", "deny"]))]
 pub struct Resume {
     /// The run's id, or its first characters
-    pub id: String,
+    #[arg(required_unless_present = "due")]
+    pub id: Option<String>,
+    /// Goes on with all suspended runs whose time has come, many at once, and prints what comes of each
+    #[arg(long, conflicts_with_all = ["id", "answer", "deny", "rerun", "with", "record", "tape"])]
+    pub due: bool,
+    /// With `--due`: goes on doing so until Ctrl-C. A wait of more than a second gives its place to other runs
+    #[arg(long, requires = "due")]
+    pub watch: bool,
     /// Answers a question, delivers an event, or tells the result of a step that was sent and not answered. Of a form that
     /// is filled in beforehand only what differs is needed; without JSON it is answered as it stands
     #[arg(long, value_name = "JSON", num_args = 0..=1, default_missing_value = "", conflicts_with = "rerun")]

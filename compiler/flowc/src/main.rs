@@ -71,6 +71,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Check(args) => command::check::run(args),
         Command::Run(args) => command::run::run(args),
         Command::Runs(args) => command::runs::run(args),
+        Command::Resume(args) if args.due => command::due::run(args),
         Command::Resume(args) => command::resume::run(args),
         Command::Replay(args) => command::replay::run(args),
         Command::Models(args) => command::models::run(args),

@@ -70,6 +70,10 @@ pub trait Journal: Send + Sync {
     /// Returns runs, the newest first.
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError>;
 
+    /// Returns runs that go on by themselves no later than `until`, the first due first: suspended ones, and ones that
+    /// were due and cut off since. Runs that somebody holds at `now` are left out.
+    async fn due(&self, now: Time, until: Time, limit: u32) -> Result<Vec<(RunId, Time)>, StoreError>;
+
     /// Returns the runs whose id begins with a text, 10 at most.
     async fn find(&self, prefix: &str) -> Result<Vec<RunId>, StoreError>;
 

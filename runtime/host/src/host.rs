@@ -101,6 +101,8 @@ pub(crate) struct Manner {
     pub(crate) told: Option<Input>,
     /// The run was asked to stop for good: only its clean-up is left.
     pub(crate) cleans_up: bool,
+    /// Its time begins no earlier.
+    pub(crate) not_before: Time,
 }
 
 impl Host {
@@ -196,6 +198,7 @@ impl Host {
             wait_max_ms: options.wait_max_ms,
             told: None,
             cleans_up: false,
+            not_before: Time(0),
         };
         let outside = self.outside(plan, models, ways, self.local());
         Ok(self.execute(Box::new(engine), outside, lease?, Fold::new(run), 0, manner))
@@ -252,6 +255,14 @@ impl Host {
             return Err(HostError::usage(
                 format!("the run is over: {}", status.as_str().unwrap_or_default()),
                 format!("see how it went with `flowc runs show {run}{}`", self.settings.store_flag),
+            ));
+        }
+        if let (Some(now), RunStatus::Suspended) = (options.due_at, trace.status)
+            && trace.due_at.is_none_or(|due| due > now)
+        {
+            return Err(HostError::usage(
+                "the run isn't due any more",
+                "another process has gone on with it",
             ));
         }
         let other = options.with.filter(|plan| plan.hash() != trace.plan).map(Arc::new);
@@ -313,6 +324,7 @@ impl Host {
             wait_max_ms: options.wait_max_ms,
             told,
             cleans_up: cancels || is_cancelled,
+            not_before: options.due_at.unwrap_or(Time(0)),
         };
         let outside = self.outside(plan, models, ways, local);
         Ok(self.execute(Box::new(engine), outside, lease.clone(), fold, next_seq, manner))
@@ -617,7 +629,7 @@ impl Host {
             next_seq,
             on_failure,
         );
-        let mut clock = RunClock::new(self.clock.clone(), fold.trace().updated_at);
+        let mut clock = RunClock::new(self.clock.clone(), fold.trace().updated_at.max(manner.not_before));
         let clean_up_ms = self.settings.clean_up_ms;
         let clean_up_until = manner.cleans_up.then(|| clock.now().after_ms(clean_up_ms));
         let executor = Executor {

@@ -10,6 +10,7 @@
 )]
 
 mod cancel;
+mod due;
 mod environment;
 mod error;
 mod executor;
@@ -28,6 +29,7 @@ mod simulated;
 mod time;
 
 pub use cancel::Cancelling;
+pub use due::{Due, DueRuns};
 pub use environment::Environment;
 pub use error::HostError;
 pub use facts::{Fact, FactStatus};

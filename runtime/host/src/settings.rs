@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use flow_ir::{Name, Plan};
-use flow_runtime_api::Simulation;
+use flow_runtime_api::{Simulation, Time};
 pub use flow_storage::{OnWait, StoreUrl, Synchronous};
 
 use crate::{Environment, HostError};
@@ -147,6 +147,8 @@ pub struct ResumeOptions {
     pub jobs: u32,
     /// What is told of a step that waits for it, or whose outcome is uncertain.
     pub settle: Option<Settle>,
+    /// Goes on only if the run's time has come at this time, and no earlier than that; see [`DueRuns`](crate::DueRuns).
+    pub due_at: Option<Time>,
     /// The plan to go on by, if that meets all that is on record.
     pub with: Option<Plan>,
 }
@@ -198,6 +200,7 @@ impl Default for ResumeOptions {
             jobs,
             settle: None,
             with: None,
+            due_at: None,
         }
     }
 }

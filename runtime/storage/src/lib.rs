@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "it stands outside: databases are files")]
 
+mod due;
 mod memory;
 mod process;
 mod row;

@@ -10,7 +10,7 @@ use flow_runtime_api::{
 };
 
 use crate::row::Blob;
-use crate::{process, summary};
+use crate::{due, process, summary};
 
 /// Runs, plans and large values in memory.
 #[derive(Default)]
@@ -30,6 +30,8 @@ struct Run {
     line: RunSummary,
     /// Whether it is asked to be cancelled.
     to_cancel: bool,
+    /// When it goes on by itself.
+    due: Option<Time>,
     /// The order in which runs were first taken.
     no: usize,
 }
@@ -103,6 +105,7 @@ impl Journal for MemoryStore {
         }
         records.iter().for_each(|record| summary::fold(&mut entry.line, record));
         entry.to_cancel &= !records.iter().any(summary::ends_cancel_request);
+        entry.due = due::of(&records).unwrap_or(entry.due);
         entry.records.extend(records);
         Ok(())
     }
@@ -134,6 +137,15 @@ impl Journal for MemoryStore {
         found.sort_by_key(|run| std::cmp::Reverse((run.line.started_at, run.no)));
         let limit = if filter.limit == 0 { 100 } else { filter.limit as usize };
         Ok(found.into_iter().take(limit).map(|run| run.line.clone()).collect())
+    }
+
+    async fn due(&self, now: Time, until: Time, limit: u32) -> Result<Vec<(RunId, Time)>, StoreError> {
+        let state = self.state();
+        let free = state.runs.iter().filter(|(_, run)| !run.is_held(now));
+        let mut found: Vec<_> =
+            free.filter_map(|(id, run)| Some((run.due.filter(|due| *due <= until)?, run.no, id))).collect();
+        found.sort();
+        Ok(found.into_iter().take(limit as usize).map(|(due, _, id)| (id.clone(), due)).collect())
     }
 
     async fn find(&self, prefix: &str) -> Result<Vec<RunId>, StoreError> {
@@ -201,6 +213,7 @@ impl Leases for MemoryStore {
             records: Vec::new(),
             to_cancel: false,
             line: summary::empty(run.clone()),
+            due: None,
             no,
         });
         if let Some((other, _)) = entry.holder.as_ref().filter(|_| entry.is_held(now)) {

@@ -48,6 +48,7 @@ on_every_store! {
     an_append_is_all_or_nothing
     a_deleted_run_is_gone_with_what_only_it_named
     a_held_run_is_not_deleted
+    runs_are_due_until_they_are_over_or_wait_for_something_else
     a_plan_of_a_run_that_is_just_starting_stays
 }
 
@@ -435,6 +436,35 @@ async fn a_deleted_run_is_gone_with_what_only_it_named(store: &dyn Store) {
     let fence = take(store, &id("a")).await;
     store.append(&id("a"), fence, vec![record(0, started("f"))]).await.unwrap();
     assert_eq!(store.read(&id("a"), 0, 10).await.unwrap().len(), 1);
+}
+
+async fn runs_are_due_until_they_are_over_or_wait_for_something_else(store: &dyn Store) {
+    let suspended = |until| Event::Suspended { reason: String::new(), until };
+    let due = async |now, until, limit| -> Vec<String> {
+        let found = store.due(Time(now), Time(until), limit).await.unwrap();
+        found.into_iter().map(|(run, at)| format!("{run} {}", at.0)).collect()
+    };
+    assert!(due(0, i64::MAX, 9).await.is_empty());
+    for (name, until) in [("late", Some(Time(900))), ("soon", Some(Time(500))), ("asks", None)] {
+        let lease = store.acquire(&id(name), &this_process(), Time(0), 100).await.unwrap();
+        let records = vec![record(0, started("f")), record(1, suspended(until))];
+        store.append(&id(name), lease.fence, records).await.unwrap();
+    }
+    assert!(due(50, i64::MAX, 9).await.is_empty(), "they are held");
+    assert_eq!(due(100, i64::MAX, 9).await, ["soon 500", "late 900"]);
+    assert_eq!(due(100, i64::MAX, 1).await, ["soon 500"]);
+    assert!(due(499, 499, 9).await.is_empty());
+    assert_eq!(due(500, 500, 9).await, ["soon 500"]);
+
+    // Who goes on with it and dies leaves it due.
+    let lease = store.acquire(&id("soon"), &this_process(), Time(500), 100).await.unwrap();
+    store.append(&id("soon"), lease.fence, vec![record(2, Event::Resumed {})]).await.unwrap();
+    assert!(due(599, 500, 9).await.is_empty());
+    assert_eq!(due(600, 500, 9).await, ["soon 500"]);
+    store.append(&id("soon"), lease.fence, vec![record(3, suspended(Some(Time(700))))]).await.unwrap();
+    assert_eq!(due(800, 800, 9).await, ["soon 700"]);
+    store.append(&id("soon"), lease.fence, vec![record(4, suspended(None))]).await.unwrap();
+    assert!(due(800, 800, 9).await.is_empty());
 }
 
 async fn a_held_run_is_not_deleted(store: &dyn Store) {

@@ -3,6 +3,7 @@
 pub mod bounds;
 pub mod check;
 pub mod doctor;
+pub mod due;
 pub mod explain;
 pub mod models;
 pub mod new;

@@ -26,7 +26,7 @@ pub fn run(args: &Resume) -> Outcome {
         ..ResumeOptions::default()
     };
     place::runtime()?.block_on(async {
-        let id = host.find(&args.id).await?;
+        let id = host.find(args.id.as_deref().unwrap_or_default()).await?;
         let with = match &args.with {
             Some(path) => Some(program(&host.trace(&id).await?, path)?),
             None => None,

@@ -138,7 +138,14 @@ async fn begin(
     let model = ResolvedModel { provider: Name::new("fake"), ..ResolvedModel::default() };
     let models = Models::of_default(Resolved { model, facts: Default::default() });
     let outside = host.outside_of(plan(), models);
-    let manner = Manner { stream: true, events: true, wait_max_ms: 200, told: None, cleans_up: false };
+    let manner = Manner {
+        stream: true,
+        events: true,
+        wait_max_ms: 200,
+        told: None,
+        cleans_up: false,
+        not_before: Time(0),
+    };
     let handle = host.execute(Box::new(Script(script)), outside, lease.clone(), Fold::new(run), 0, manner);
     (handle, lease)
 }

@@ -7,6 +7,7 @@ use flow_runtime_api::{
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::{SqliteStore, count, int};
+use crate::due;
 use crate::memory::{gap, missing_run, out_of_order, taken_by};
 use crate::row::{self, Blob, Row};
 use crate::summary;
@@ -70,6 +71,20 @@ impl Journal for SqliteStore {
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, StoreError> {
         let filter = filter.clone();
         Ok(SqliteStore::read(self, move |db| list(db, &filter)).await?.unwrap_or_default())
+    }
+
+    async fn due(&self, now: Time, until: Time, limit: u32) -> Result<Vec<(RunId, Time)>, StoreError> {
+        let found = SqliteStore::read(self, move |db| {
+            db.prepare_cached(
+                "SELECT id, due_at FROM runs WHERE due_at <= ?1 AND lease_until <= ?2 ORDER BY due_at LIMIT ?3",
+            )?
+            .query_map(params![until.0, now.0, limit], |row| {
+                Ok((RunId(row.get::<_, String>(0)?.into()), Time(row.get(1)?)))
+            })?
+            .collect()
+        })
+        .await?;
+        Ok(found.unwrap_or_default())
     }
 
     async fn find(&self, prefix: &str) -> Result<Vec<RunId>, StoreError> {
@@ -193,6 +208,10 @@ fn append(
             ":plan": plan,
             ":no": at.no,
         })?;
+    }
+    if let Some(due) = due::of(records) {
+        db.prepare_cached("UPDATE runs SET due_at = ?1 WHERE no = ?2 AND due_at IS NOT ?1")?
+            .execute(params![due.map(|due| due.0), at.no])?;
     }
     db.prepare_cached(
         "UPDATE runs SET next_seq = :next, updated_at = :updated, steps = :steps, input_tokens = :input,
