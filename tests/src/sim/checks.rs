@@ -23,6 +23,7 @@ pub fn check(program: &Program, played: &Played, faults: Faults, calm: &Played) 
     bounds(program, &played.records)?;
     budgets(&program.plan, &played.records)?;
     once(program, &played.records)?;
+    undone(program, &played.records)?;
     if program.order == Order::Free && faults.are_absorbed() {
         same(program, played, calm)?;
     }
@@ -219,6 +220,43 @@ fn once(program: &Program, records: &[Record]) -> Result<(), String> {
             }
             Event::RaceWon { step, .. } if program.names_races && !seen.insert(step) => {
                 return Err(format!("{step} is won twice"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What is taken back was registered and not dropped; where there are no branches, the last comes first.
+fn undone(program: &Program, records: &[Record]) -> Result<(), String> {
+    let mut registered: HashMap<&str, (usize, bool)> = HashMap::new();
+    let mut started = HashSet::new();
+    let mut last = usize::MAX;
+    for record in records {
+        match &record.event {
+            Event::UndoRegistered { step } => {
+                if registered.insert(&step.0, (registered.len(), true)).is_some() {
+                    return Err(format!("what takes {step} back is registered twice"));
+                }
+                last = usize::MAX;
+            }
+            Event::UndoDropped { step } => match registered.get_mut(&*step.0) {
+                Some((_, holds)) => *holds = false,
+                None => return Err(format!("what takes {step} back is dropped before it was registered")),
+            },
+            Event::StepStarted { step, .. } => {
+                let Some(base) = step.0.strip_suffix("/undo") else { continue };
+                match registered.get(base) {
+                    None => return Err(format!("{base} is taken back, and that wasn't registered")),
+                    Some((_, false)) => return Err(format!("{base} is taken back, although it didn't happen")),
+                    Some((at, true)) if started.insert(base) => {
+                        if *at > last && !program.forks {
+                            return Err(format!("{base} is taken back after what came before it"));
+                        }
+                        last = *at;
+                    }
+                    Some(_) => {}
+                }
             }
             _ => {}
         }
