@@ -25,6 +25,8 @@ use flow_tests::sim::schedule::{self, Played};
 const SCHEDULES_MAX: u64 = 50;
 /// Programs at least, so that each form occurs.
 const PROGRAMS_MIN: u64 = 100;
+/// How long a shorter schedule that fails, too, is looked for.
+const SHRINKING_MAX: Duration = Duration::from_secs(10);
 /// Threads: the machines that this runs on have two cores.
 const THREADS: usize = 2;
 
@@ -69,17 +71,19 @@ fn calm(program: &Program) -> Result<Played, String> {
 fn shrunk(program: &Program, calm: &Played, failing: Failing) -> Failing {
     let mut best = failing;
     let mut length = usize::MAX;
+    let until = Instant::now() + SHRINKING_MAX;
     let fails = |schedule: u64, faults: Faults| {
         let (wrong, log) = tried(program, schedule, faults, calm, true).err()?;
         Some((Failing { program: program.seed, schedule, faults, wrong }, log.len()))
     };
     for fault in Fault::ALL.iter().filter(|fault| best.faults.has(**fault)).collect::<Vec<_>>() {
         let fewer = best.faults.without(*fault);
-        if let Some((found, _)) = (0..60).find_map(|schedule| fails(schedule, fewer)) {
+        let left = (0..60).take_while(|_| Instant::now() < until);
+        if let Some((found, _)) = left.into_iter().find_map(|schedule| fails(schedule, fewer)) {
             best = found;
         }
     }
-    for schedule in (0..200).chain([best.schedule]) {
+    for schedule in (0..200).take_while(|_| Instant::now() < until).chain([best.schedule]) {
         if let Some((found, lines)) = fails(schedule, best.faults)
             && lines < length
         {

@@ -117,7 +117,7 @@ fn steps(records: &[Record]) -> Result<(), String> {
                 }
                 (known.open, known.over) = (false, true);
             }
-            Event::WaitStarted { step, .. } => {
+            Event::WaitStarted { step, .. } | Event::Asked { step, .. } => {
                 let known = steps.entry(step).or_default();
                 if known.open || known.over {
                     return wrong("a wait begins twice");
@@ -169,7 +169,7 @@ fn end(played: &Played) -> Result<(), String> {
 
 /// A run never does more than the bounds of its flow say.
 fn bounds(program: &Program, records: &[Record]) -> Result<(), String> {
-    let (mut models, mut tools) = (HashSet::new(), HashSet::new());
+    let (mut models, mut tools, mut people) = (HashSet::new(), HashSet::new(), HashSet::new());
     let (mut steps, mut turns, mut visits) = (HashSet::new(), HashSet::new(), HashSet::new());
     for record in records {
         let step = match &record.event {
@@ -178,6 +178,12 @@ fn bounds(program: &Program, records: &[Record]) -> Result<(), String> {
                 let is_model = known.is_some_and(|node| matches!(node.kind, NodeKind::Prompt(_)));
                 let calls = if is_model { &mut models } else { &mut tools };
                 calls.insert((step, *attempt, *repair));
+                step
+            }
+            Event::Asked { step, kind, .. } => {
+                if *kind == "human" {
+                    people.insert(step);
+                }
                 step
             }
             Event::WaitStarted { step, .. }
@@ -197,6 +203,7 @@ fn bounds(program: &Program, records: &[Record]) -> Result<(), String> {
     let done = [
         (What::ModelCalls, models.len()),
         (What::ToolCalls, tools.len()),
+        (What::People, people.len()),
         (What::Turns, turns.len()),
         (What::Visits, visits.len()),
         (What::Steps, steps.len()),
@@ -248,7 +255,9 @@ fn undone(program: &Program, records: &[Record]) -> Result<(), String> {
                 let Some(base) = step.0.strip_suffix("/undo") else { continue };
                 match registered.get(base) {
                     None => return Err(format!("{base} is taken back, and that wasn't registered")),
-                    Some((_, false)) => return Err(format!("{base} is taken back, although it didn't happen")),
+                    Some((_, false)) => {
+                        return Err(format!("{base} is taken back, although it didn't happen"));
+                    }
                     Some((at, true)) if started.insert(base) => {
                         if *at > last && !program.forks {
                             return Err(format!("{base} is taken back after what came before it"));
@@ -281,7 +290,7 @@ fn budgets(plan: &Plan, records: &[Record]) -> Result<(), String> {
     for record in records {
         match &record.event {
             Event::StepStarted { step, .. }
-                if !step.0.contains("/finally") && !step.0.contains("/on_error") =>
+                if !["/finally", "/on_error", "/undo"].iter().any(|part| step.0.contains(part)) =>
             {
                 for (place, limit) in within(&step.0, &limits) {
                     let (tokens, money) = spent.get(place).copied().unwrap_or_default();

@@ -14,6 +14,7 @@ use crate::{compile, forms};
 const PRELUDE: &str = r#"allow [net("sim.example")]
 enum Kind { billing bug spam }
 type Review { score: int(1..5)  kind: Kind  note: string }
+type Delivery { id: string  place: string }
 type Action = Reply { text: string } | Stop { why: string  code: int }
 model one = "ollama/llama3.2" { max_tokens: 50 }
 model two = "openai/gpt-4.1-mini" { max_tokens: 50 }
@@ -46,6 +47,12 @@ tool pay(text: string) -> string {
   decode: text
   idempotent: by text
   retry: 2
+}
+human confirm(text: string) -> string { message: text  timeout: 2d }
+event arrived(id: string) -> Delivery {
+  via: webhook("/carrier")
+  match: body.id == id
+  timeout: 2d
 }
 code twice(n: int) -> int = n + n
 code clip(text: string) -> string = text.size() > 12 ? text.substring(0, 12) : text

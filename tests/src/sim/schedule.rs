@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use flow_engine::{AttemptId, Command, Engine, Input, TimerId};
+use flow_ir::Name;
 use flow_ir::plan::{Decode, NodeKind};
 use flow_runtime_api::{
-    Answer, Coordinate, Event, Failure, HttpAnswer, HttpRequest, Kind, Record, Time, Usage,
+    Answer, Coordinate, Event, Failure, HttpAnswer, HttpRequest, Kind, Question, Record, Time, Usage,
 };
 use serde_json::Value as Json;
 
@@ -68,6 +69,7 @@ pub fn play(
         jumps: 0,
         interrupts: 0,
         cancelled: false,
+        promises: Vec::new(),
         writers: HashMap::new(),
         keys: HashMap::new(),
         end: None,
@@ -117,6 +119,14 @@ struct Process {
     started: bool,
 }
 
+/// What somebody is going to answer, whichever process is there then.
+struct Promise {
+    step: Coordinate,
+    node: Name,
+    at: i64,
+    answer: Result<Json, Failure>,
+}
+
 /// What a writer's server knows of a request.
 #[derive(Default)]
 struct Writer {
@@ -131,6 +141,7 @@ enum Next {
     Effect(usize, usize),
     Timer(usize, TimerId),
     Wake(usize),
+    Promise(usize),
     Start,
 }
 
@@ -154,6 +165,7 @@ struct Simulation<'p> {
     jumps: u32,
     interrupts: u32,
     cancelled: bool,
+    promises: Vec<Promise>,
     writers: HashMap<String, Writer>,
     /// The idempotency key of each step.
     keys: HashMap<String, String>,
@@ -173,6 +185,7 @@ impl Simulation<'_> {
                     self.tell_engine(process, Input::Due { timer })?;
                 }
                 Next::Wake(process) => self.processes[process].stalled = None,
+                Next::Promise(at) => self.keep(at)?,
                 Next::Start => self.start()?,
             }
         }
@@ -207,6 +220,10 @@ impl Simulation<'_> {
             }
         }
         due.extend(self.starts_at.map(|at| (at, Next::Start)));
+        if self.resting().is_some() {
+            let promises = self.promises.iter().enumerate();
+            due.extend(promises.map(|(at, promise)| (promise.at, Next::Promise(at))));
+        }
         let Some(first) = due.iter().map(|(at, _)| (*at).max(self.now)).min() else {
             return match self.end.is_some() {
                 true => Ok(None),
@@ -270,16 +287,57 @@ impl Simulation<'_> {
             return self.settle(current, step, &node);
         }
         let far = until.is_none_or(|until| until.since(self.time_of(current)) > 60_000);
-        if self.faults.has(Fault::Suspend) && far && until.is_some() {
+        let is_answered = self.promises.iter().any(|promise| promise.at <= self.now);
+        if self.faults.has(Fault::Suspend) && far && until.is_some() && !is_answered {
             let until = until.unwrap_or_default();
             self.strike("the run is put away");
             let wait = (until.0 - self.time_of(current).0).max(0);
             self.put_away(current, Event::Suspended { reason: String::from("as told"), until: Some(until) })?;
             if self.starts_at.is_some() {
-                self.starts_at = Some(self.now + wait + self.dice.below(9_000) as i64);
+                // It is taken up when it is due, or when somebody answers.
+                let answer = self.promises.iter().map(|promise| promise.at).min().unwrap_or(i64::MAX);
+                let due = self.now + wait + self.dice.below(9_000) as i64;
+                self.starts_at = Some(due.min(answer.max(self.now)));
             }
         }
         Ok(())
+    }
+
+    /// The process that holds the run, if it isn't about to do anything.
+    fn resting(&self) -> Option<usize> {
+        self.current().filter(|at| {
+            let process = &self.processes[*at];
+            process.commands.is_empty() && process.stalled.is_none() && process.started
+        })
+    }
+
+    /// Somebody is asked: most answer soon, some late or never.
+    fn promise(&mut self, step: Coordinate, node: Name, question: &Question) {
+        if self.promises.iter().any(|known| known.step == step) {
+            return;
+        }
+        let asked = match &question.message {
+            Some(message) => message.clone(),
+            None => question.args.get("id").and_then(Json::as_str).unwrap_or_default().to_owned(),
+        };
+        let answer = world::answer(&node, &step.0, &asked).map_err(world::failure);
+        let patience =
+            if self.faults.has(Fault::Hard) && self.dice.one_in(3) { 96 * HOUR } else { 60 * SECOND };
+        let at = self.now + self.dice.below(patience as usize) as i64;
+        self.promises.push(Promise { step, node, at, answer });
+    }
+
+    /// Somebody answers, or something comes that is waited for.
+    fn keep(&mut self, at: usize) -> Result<(), String> {
+        let Promise { step, node, answer, .. } = self.promises.swap_remove(at);
+        let Some(process) = self.resting() else { return Ok(()) };
+        // A delivery may end another step that waits for the same, so in one run all come as such, or none.
+        let delivers = self.program.seed.is_multiple_of(2);
+        let input = match answer {
+            Ok(body) if node == "arrived" && delivers => Input::Deliver { event: node, body },
+            answer => Input::Answer { step, answer },
+        };
+        self.tell_engine(process, input)
     }
 
     /// The process that holds the run.
@@ -435,8 +493,9 @@ impl Simulation<'_> {
             Command::ClearTimer(timer) => {
                 self.processes[process].timers.retain(|(_, known), ()| *known != timer);
             }
-            Command::Put { step, .. } => {
-                return Err(format!("`{step}` asks somebody, and the programs here ask nobody"));
+            Command::Put { step, node, question, .. } => {
+                self.note(|| format!("puts {step}"));
+                self.promise(step, node, &question);
             }
             Command::Show(_) => {}
             Command::Idle { until, reason } => {

@@ -12,10 +12,12 @@ pub fn answer(node: &str, step: &str, question: &str) -> Result<Json, Kind> {
         let name = rest.split(' ').next().unwrap_or_default();
         return Err(Kind::ALL.iter().copied().find(|kind| kind.name() == name).unwrap_or(Kind::Refused));
     }
-    let hash = match is_writer(node) {
+    let hash = match node {
         // Somebody may have to say what came of it without having seen what it asked.
-        true => hash(&[node, step]),
-        false => hash(&[node, step, question]),
+        _ if is_writer(node) => hash(&[node, step]),
+        // Whichever step waits for it gets the same.
+        "arrived" => hash(&[node, question]),
+        _ => hash(&[node, step, question]),
     };
     let kind = ["billing", "bug", "spam"][(hash >> 8) as usize % 3];
     let text = format!("{}{}", ["u", "v", "w"][hash as usize % 3], hash % 17);
@@ -27,6 +29,7 @@ pub fn answer(node: &str, step: &str, question: &str) -> Result<Json, Kind> {
         "judge" | "grade" => json!({"score": 1 + hash % 5, "kind": kind, "note": text}),
         "decide" if hash.is_multiple_of(2) => json!({"type": "Reply", "text": text}),
         "decide" => json!({"type": "Stop", "why": text, "code": hash % 9}),
+        "arrived" => json!({"id": question, "place": text}),
         "words" => Json::from(["x", "y", "z"][..(hash % 4) as usize].to_vec()),
         _ => Json::from(text),
     })

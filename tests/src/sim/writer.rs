@@ -446,9 +446,11 @@ impl Writer {
     fn call_of(&mut self, ty: Ty, _place: &Place) -> Option<String> {
         let question = self.question();
         Some(match ty {
-            Ty::Text => match self.dice.below(4) {
-                0 => format!("look({question})"),
-                1 => format!("pay({question})"),
+            Ty::Text => match self.dice.below(9) {
+                0 | 1 => format!("look({question})"),
+                2 | 3 => format!("pay({question})"),
+                4 => format!("confirm({question})"),
+                5 => format!("arrived({question}).place"),
                 _ => format!("say({question})"),
             },
             Ty::Int => match self.dice.below(3) {
@@ -504,6 +506,9 @@ impl Writer {
 
     fn with_of(&mut self, call: &str) -> String {
         let timeout = 20 + self.dice.below(40);
+        if call.starts_with("confirm") || call.starts_with("arrived") {
+            return String::from(" with {timeout: 1d}");
+        }
         let of_prompt = !["look", "grade", "send", "pay"].iter().any(|tool| call.starts_with(tool));
         match self.dice.below(4) {
             0 => format!(" with {{timeout: {timeout}s}}"),
