@@ -212,6 +212,32 @@ fn what_a_flow_emits_is_shown_before_it_is_done() {
 }
 
 #[test]
+fn a_simulated_race_is_not_lost_to_the_clock() {
+    let folder = Folder::with(
+        r#"model default = "openai/gpt-4.1-mini"
+prompt ask(text: string) -> string { user: text }
+flow main() -> [string] {
+  let first = race {
+    when wait 30s as patience => "late"
+    when let said = ask("a") => "answered"
+  }
+  let second = race {
+    when do { wait 2d as a  wait 2d as b } => "four days"
+    when wait 3d as c => "three days"
+    when wait 5d as d => "five days"
+  }
+  let third = graph g max 3 {
+    stage one { wait 9h  goto two }
+    stage two { yield "done" }
+  }
+  return [first, second, third]
+}"#,
+    );
+    let ran = folder.run(&["run", ".", "--simulate"]).ends_with(0);
+    assert_eq!(ran.out, "[\"answered\",\"three days\",\"done\"]\n");
+}
+
+#[test]
 fn events_are_all_that_stdout_has_under_json() {
     let folder = Folder::with(DOUBLE);
     let events = folder.run(&["run", ".", "n=1", "--json"]).ends_with(0).lines();

@@ -206,6 +206,10 @@ pub(crate) struct Run {
     attempts_made: u64,
     timers: HashMap<TimerId, (TaskId, TimerUse, Time)>,
     due: BTreeSet<(Time, TimerId)>,
+    /// Of a run in which waits are simulated: those that nothing has come before, by the time that they would end.
+    waits: BTreeSet<(Time, TimerId)>,
+    /// And the end of the last one that is over.
+    simulated_now: Time,
     timers_made: u64,
     pub spend: Spend,
     pub usage: Usage,
@@ -263,6 +267,8 @@ impl Run {
             attempts_made: 0,
             timers: HashMap::new(),
             due: BTreeSet::new(),
+            waits: BTreeSet::new(),
+            simulated_now: Time::default(),
             timers_made: 0,
             spend: Spend::default(),
             usage: Usage::default(),
@@ -430,6 +436,7 @@ impl Run {
             } else if let Some(input) = self.inbox.pop_front() {
                 self.take(plan, input);
             } else {
+                self.release_wait();
                 return;
             }
         }
@@ -541,18 +548,59 @@ impl Run {
     }
 
     pub(crate) fn clear_timer(&mut self, timer: TimerId) {
-        if let Some((_, _, due)) = self.timers.remove(&timer) {
+        let Some((_, _, due)) = self.timers.remove(&timer) else { return };
+        if !self.waits.remove(&(due, timer)) {
             self.due.remove(&(due, timer));
             self.command(Command::ClearTimer(timer));
+        }
+    }
+
+    /// Sets the timer of a `wait`. A simulated one takes no time: it ends when nothing else goes on, in the order of the
+    /// times that all would end at, so that a race with a `wait` is won by what it waits for.
+    pub(crate) fn set_wait(&mut self, id: TaskId, due: Time) -> TimerId {
+        if !self.skips_effects() {
+            return self.set_timer(id, TimerUse::Wait, due);
+        }
+        self.timers_made += 1;
+        let timer = TimerId(self.timers_made);
+        self.timers.insert(timer, (id, TimerUse::Wait, due));
+        self.waits.insert((due, timer));
+        timer
+    }
+
+    /// Returns the time that waits are counted from.
+    pub(crate) fn wait_from(&self) -> Time {
+        if self.skips_effects() { self.now.max(self.simulated_now) } else { self.now }
+    }
+
+    /// Notes that a `wait` is over.
+    pub(crate) fn pass_wait(&mut self, timer: TimerId) {
+        if let Some((.., due)) = self.timers.get(&timer).filter(|_| self.skips_effects()) {
+            self.simulated_now = self.simulated_now.max(*due);
+        }
+    }
+
+    /// Lets the simulated `wait` end that would end first, if nothing else goes on.
+    fn release_wait(&mut self) {
+        let is_quiet = self.attempts.is_empty() && self.due.first().is_none_or(|(due, _)| *due > self.now);
+        if let Some(&(due, timer)) = self.waits.first().filter(|_| is_quiet) {
+            self.pass_wait(timer);
+            self.waits.remove(&(due, timer));
+            if let Some(entry) = self.timers.get_mut(&timer) {
+                entry.2 = self.now;
+            }
+            self.due.insert((self.now, timer));
+            self.command(Command::SetTimer(timer, self.now));
         }
     }
 
     /// Moves a timer that hasn't been set for the host yet.
     pub(crate) fn move_timer(&mut self, timer: TimerId, due: Time) {
         if let Some(entry) = self.timers.get_mut(&timer) {
-            self.due.remove(&(entry.2, timer));
+            let all = if self.waits.remove(&(entry.2, timer)) { &mut self.waits } else { &mut self.due };
+            all.remove(&(entry.2, timer));
             entry.2 = due;
-            self.due.insert((due, timer));
+            all.insert((due, timer));
         }
     }
 

@@ -276,6 +276,7 @@ impl Run {
                     _ => None,
                 });
                 let (id, timer) = found.ok_or((step, "waited, but isn't reached now"))?;
+                self.pass_wait(timer);
                 self.clear_timer(timer);
                 self.wake(id, Outcome::Next);
                 Ok(())

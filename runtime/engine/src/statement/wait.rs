@@ -4,7 +4,7 @@ use flow_ir::{Expr, Plan, Value};
 use flow_runtime_api::{Event, Kind, Time};
 
 use super::group::leave;
-use crate::engine::{Run, TimerUse};
+use crate::engine::Run;
 use crate::task::{Control, Outcome, Task, TaskId, Turn};
 
 const NANOS_PER_MS: i64 = 1_000_000;
@@ -22,14 +22,13 @@ impl Run {
             (Value::Duration(nanos), false) => {
                 // A part of a millisecond is waited for whole.
                 let ms = nanos.max(0) / NANOS_PER_MS + i64::from(nanos.max(0) % NANOS_PER_MS > 0);
-                self.now.after_ms(ms as u64)
+                self.wait_from().after_ms(ms as u64)
             }
             (Value::Timestamp(at), true) => Time(at.as_millisecond()),
             _ => return Err(self.failure(task, Kind::BadValue, "`wait` takes a duration or a time")),
         };
-        let is_skipped = self.skips_effects() || self.has_waited(&task.path, segment);
-        let due = if is_skipped { self.now } else { due };
-        let timer = self.set_timer(task.id, TimerUse::Wait, due);
+        let due = if self.has_waited(&task.path, segment) { self.now } else { due };
+        let timer = self.set_wait(task.id, due);
         task.push(Some(segment), Control::Wait(timer));
         let step = task.coordinate();
         self.note_waiting(&step, task.id);
