@@ -415,7 +415,9 @@ enum Stop {
 
 /// Whether an event is sent to whoever follows the run.
 fn is_shown(is_watched: bool, event: &RunEvent) -> bool {
-    is_watched || matches!(event.event, EventKind::RunStarted | EventKind::Resumed | EventKind::Unrecorded)
+    use EventKind::{Emitted, Resumed, RunStarted, Unrecorded};
+    // What a flow emits is told wherever its result is.
+    is_watched || matches!(event.event, RunStarted | Resumed | Unrecorded | Emitted)
 }
 
 /// Waits for a timer. What is due already isn't slept for, as a sleep takes a millisecond at least.
