@@ -190,6 +190,8 @@ pub(crate) struct Race {
     pub won: Option<u32>,
     /// Why the whole ends early.
     pub leaving: Option<Outcome>,
+    /// How many compensations a saga around had when it began.
+    pub registered: u64,
     /// Where it stands.
     pub phase: RacePhase,
 }
@@ -199,6 +201,8 @@ pub(crate) struct Race {
 pub(crate) enum RacePhase {
     /// Arms run, or the others are being stopped.
     Racing,
+    /// What the losers did is taken back, as far as it belongs to a saga around.
+    TakingBack,
     /// The winner's body runs.
     Body,
     /// An arm of `catch` runs.

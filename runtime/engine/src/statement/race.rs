@@ -20,6 +20,7 @@ const MESSAGE_CHARS_MAX: usize = 300;
 
 impl Run {
     pub(crate) fn enter_race(&mut self, task: &mut Task, race: &plan::Race) -> Turn {
+        let registered = self.registered_so_far(task);
         let frame = Arc::new(std::mem::take(&mut task.frame));
         let mut live = BTreeMap::new();
         task.push(
@@ -36,7 +37,7 @@ impl Run {
             live.insert(at as u32, child);
         }
         if let Some(state) = race_of(task) {
-            state.live = live;
+            (state.live, state.registered) = (live, registered);
         }
         Turn::Wait
     }
@@ -155,26 +156,27 @@ impl Run {
         let outcome = match state.phase {
             RacePhase::Racing => {
                 let frame = std::mem::take(&mut state.frame);
-                let (won, leaving) = (state.won, state.leaving.take());
-                let mut ends = std::mem::take(&mut state.ends);
+                let (won, leaving, registered) = (state.won, state.leaving.take(), state.registered);
                 task.frame = Arc::try_unwrap(frame).unwrap_or_else(|shared| Frame::clone(&shared));
-                let winner = won.and_then(|arm| {
-                    Some((race.arms.get(arm as usize)?, ends.get_mut(arm as usize)?.take()?))
-                });
-                match (outcome, leaving, winner) {
+                match (outcome, leaving, won) {
                     (Outcome::Next, Some(leaving), _) => leaving,
-                    (Outcome::Next, None, Some((arm, ArmEnd::Done(writes)))) => {
-                        apply(task, arm, writes);
+                    (Outcome::Next, None, Some(arm)) => {
                         if let Some(state) = race_of(task) {
-                            state.phase = RacePhase::Body;
+                            state.phase = RacePhase::TakingBack;
                         }
-                        task.enter(arm.body);
-                        return Ok(Turn::Go(Outcome::Next));
+                        return match self.undo_losers(plan, task, arm, registered) {
+                            Some(turn) => turn,
+                            None => Ok(win(task, race)),
+                        };
                     }
-                    (Outcome::Next, None, _) => lost(ends),
+                    (Outcome::Next, None, None) => lost(task),
                     (outcome, ..) => outcome,
                 }
             }
+            RacePhase::TakingBack => match outcome {
+                Outcome::Next => return Ok(win(task, race)),
+                outcome => outcome,
+            },
             RacePhase::Body => match (outcome, race.into) {
                 (Outcome::Yield(value), Some(slot)) => return Ok(done(task, slot, value)),
                 (outcome, _) => outcome,
@@ -235,8 +237,25 @@ fn done(task: &mut Task, slot: flow_ir::expr::SlotId, value: Value) -> Turn {
     Turn::Go(Outcome::Next)
 }
 
+/// Goes on with the winner's body.
+fn win(task: &mut Task, race: &plan::Race) -> Turn {
+    let Some(state) = race_of(task) else { return Turn::Go(Outcome::Next) };
+    state.phase = RacePhase::Body;
+    let ends = std::mem::take(&mut state.ends);
+    let won =
+        state.won.and_then(|won| Some((race.arms.get(won as usize)?, ends.into_iter().nth(won as usize)??)));
+    if let Some((arm, end)) = won {
+        if let ArmEnd::Done(writes) = end {
+            apply(task, arm, writes);
+        }
+        task.enter(arm.body);
+    }
+    Turn::Go(Outcome::Next)
+}
+
 /// Returns the failure of a race that nobody has won: that of the first arm, listing all.
-fn lost(ends: Vec<Option<ArmEnd>>) -> Outcome {
+fn lost(task: &mut Task) -> Outcome {
+    let ends = race_of(task).map(|state| std::mem::take(&mut state.ends)).unwrap_or_default();
     let mut failures = ends.into_iter().flatten().filter_map(|end| match end {
         ArmEnd::Failed(failure) => Some(failure),
         ArmEnd::Done(_) => None,
@@ -263,6 +282,7 @@ impl Race {
             first: None,
             won: None,
             leaving: None,
+            registered: 0,
             phase: RacePhase::Racing,
         }
     }

@@ -14,7 +14,7 @@ use super::group::leave;
 use crate::effect::StepState;
 use crate::engine::Run;
 use crate::spend::MeterId;
-use crate::task::{Control, Outcome, Task, Turn};
+use crate::task::{Control, Outcome, Task, TaskId, Turn};
 
 /// Failed compensations that a message tells of, each; of more it tells the number.
 const TOLD_MAX: usize = 20;
@@ -24,6 +24,8 @@ const TOLD_MAX: usize = 20;
 pub(crate) struct Saga {
     /// By the step that would be taken back, in the order of the events.
     registered: IndexMap<Coordinate, Compensation>,
+    /// How many were registered so far.
+    count: u64,
     /// Set while compensations run.
     undoing: Option<Undoing>,
 }
@@ -37,6 +39,10 @@ struct Compensation {
     reads: Reads,
     /// The step is known not to have happened.
     dropped: bool,
+    /// How many had been registered before it.
+    number: u64,
+    /// The branches between the saga and the step: the task that waits for each, and which of its branches it is.
+    branches: Vec<(TaskId, u32)>,
 }
 
 /// The slots that a compensation reads.
@@ -195,9 +201,11 @@ impl Run {
     /// Notes, before a step starts, what takes it back.
     pub(super) fn register_undo(&mut self, task: &mut Task, step: &Step) {
         let (Some(undo), Some(site)) = (&step.undo, site_of(task)) else { return };
-        let compensation = Compensation { site, reads: Reads::of(&task.frame, undo), dropped: false };
+        let (reads, branches) = (Reads::of(&task.frame, undo), self.branches_in_saga(task));
         let step = task.coordinate();
         let Some(saga) = self.saga_around(task) else { return };
+        let compensation = Compensation { site, reads, dropped: false, number: saga.count, branches };
+        saga.count += 1;
         saga.registered.insert(step.clone(), compensation);
         self.emit(Event::UndoRegistered { step });
     }
@@ -222,6 +230,59 @@ impl Run {
             undo.dropped = true;
             self.emit(Event::UndoDropped { step });
         }
+    }
+
+    /// Returns how many compensations the saga around a task has had registered, if there is one.
+    pub(super) fn registered_so_far(&mut self, task: &mut Task) -> u64 {
+        self.saga_around(task).map_or(0, |saga| saga.count)
+    }
+
+    /// Takes back what the arms of a race have done that have lost, but for `winner`, in a saga around the race; their
+    /// compensations are numbered from `since`. Returns nothing if there is nothing to take back.
+    pub(super) fn undo_losers(
+        &mut self,
+        plan: &Plan,
+        task: &mut Task,
+        winner: u32,
+        since: u64,
+    ) -> Option<Result<Turn, Outcome>> {
+        let (id, exempt, meter) = (task.id, task.exempt, task.meter);
+        let saga = self.saga_around(task)?;
+        let is_lost = |undo: &Compensation| {
+            let lost = |(parent, arm): &(TaskId, u32)| *parent == id && *arm != winner;
+            undo.number >= since && undo.branches.iter().any(lost)
+        };
+        let (lost, kept) =
+            std::mem::take(&mut saga.registered).into_iter().partition(|(_, undo)| is_lost(undo));
+        let lost: IndexMap<Coordinate, Compensation> = lost;
+        saga.registered = kept;
+        let count = lost.values().filter(|undo| !undo.dropped).count();
+        if count == 0 {
+            return None;
+        }
+        let undoing = Undoing {
+            outcome: Outcome::Next,
+            exempt,
+            site: (0, 0),
+            current: Coordinate::default(),
+            count,
+            failed: Vec::new(),
+        };
+        task.push(None, Control::Saga(Box::new(Saga { registered: lost, count: 0, undoing: Some(undoing) })));
+        task.exempt = Some(meter);
+        Some(self.undo_next(plan, task))
+    }
+
+    /// Returns the branches that lead from the saga around a task to it.
+    fn branches_in_saga(&self, task: &Task) -> Vec<(TaskId, u32)> {
+        let mut branches = Vec::new();
+        let (mut at, mut parent) = (depth_of_saga(task), task.parent);
+        while let (Some(None), Some((id, branch))) = (at, parent) {
+            branches.push((id, branch));
+            let Some(around) = self.tasks.get(id as usize).and_then(Option::as_deref) else { break };
+            (at, parent) = (depth_of_saga(around), around.parent);
+        }
+        branches
     }
 
     /// Returns the nearest saga around the innermost scope of a task: its own, or one around the branch that it is.
