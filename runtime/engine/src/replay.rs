@@ -427,6 +427,7 @@ impl Run {
         state.stage = Stage::Sent(None);
         state.choices = Vec::new();
         state.starts += 1;
+        state.is_begun = true;
         state.since = self.now;
         self.spend.begin(meter, self.now);
         Ok(())

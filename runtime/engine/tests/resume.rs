@@ -586,3 +586,26 @@ fn another_plan_is_refused() {
     assert_eq!(played.failure.unwrap().kind, "diverged");
     assert_eq!(played.records.len(), 4, "nothing is recorded");
 }
+
+#[test]
+fn a_start_that_was_interrupted_and_not_made_again_has_an_end() {
+    let mut f = FlowBuilder::new("f", vec![]);
+    let (a, b) = (f.slot("a"), f.slot("b"));
+    let branches = [("a", a), ("b", b)].map(|(name, slot)| {
+        let block = f.block(vec![ask(name, 0, text(name), slot)]);
+        Branch { block, own: (2, 2), writes: vec![slot] }
+    });
+    f.flow.budget.time_ms = Some(5);
+    let world = World::new(of(vec![f.done(vec![Statement::Parallel { branches: branches.into() }])]));
+    let mut records = world.play().records;
+    records.truncate(3);
+    let at = records[2].at.after_ms(10);
+    records.push(Record { seq: 3, at, event: Event::Interrupted {} });
+    let played = world.go_on(records);
+    assert_eq!(played.failure.unwrap().kind, "budget");
+    let ended = played.records.iter().filter_map(|record| match &record.event {
+        Event::BudgetRefused { step, .. } | Event::StepCancelled { step, .. } => Some(step.to_string()),
+        _ => None,
+    });
+    assert_eq!(ended.collect::<Vec<_>>(), ["f/a", "f/b"]);
+}

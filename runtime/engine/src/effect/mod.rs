@@ -35,6 +35,8 @@ pub(crate) struct StepState {
     pub repair: u32,
     /// Starts of this attempt without an end.
     pub starts: u32,
+    /// Whether a start is on record, so that an end has to be.
+    pub is_begun: bool,
     pub since: Time,
     /// The models that may be asked, in order.
     pub candidates: Vec<ModelRef>,
@@ -182,6 +184,7 @@ impl Run {
         let attempt = self.new_attempt(id);
         state.stage = Stage::Sent(Some(attempt));
         state.starts += 1;
+        state.is_begun = true;
         state.since = self.now;
         // They are on record once, with the first start.
         let choices = std::mem::take(&mut state.choices);
@@ -419,7 +422,7 @@ impl Run {
         let step = state.coordinate.clone();
         let mut cost = Cost::ZERO;
         match stage {
-            Stage::Starting if state.starts == 0 && state.attempt == 0 && state.repair == 0 => return,
+            Stage::Starting if !state.is_begun => return,
             Stage::Calling | Stage::Catching | Stage::Over => return,
             Stage::Sent(attempt) => {
                 cost = self.cost_of_cut(state);
