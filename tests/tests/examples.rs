@@ -9,7 +9,8 @@ use flow_tests::program::{Place, Ran, workspace};
 use flow_tests::server::{Server, respond, respond_json};
 use serde_json::{Value as Json, json};
 
-const EXAMPLES: [&str; 3] = ["hello", "article-writer", "research"];
+const EXAMPLES: [&str; 4] = ["hello", "article-writer", "research", "order-saga"];
+const ORDER: &str = r#"order={"id":"A-1042","item":"a copper kettle","cents":4200}"#;
 
 fn example(name: &str) -> PathBuf {
     workspace().join("examples").join(name)
@@ -68,13 +69,20 @@ fn they_check_clean() {
     for name in EXAMPLES {
         place.copy(&example(name));
     }
-    let ran = place.run(["check", "--deny", "warnings", "hello", "article-writer", "research"]).expect(0);
+    let ran = place
+        .run(["check", "--deny", "warnings", "hello", "article-writer", "research", "order-saga"])
+        .expect(0);
     assert_eq!(ran.stdout, "", "{}", ran.stdout);
 }
 
 #[test]
 fn they_run_simulated_and_alike_each_time() {
-    for (name, inputs) in [("hello", ""), ("article-writer", "topic=brevity"), ("research", "topic=tides")] {
+    for (name, inputs) in [
+        ("hello", ""),
+        ("article-writer", "topic=brevity"),
+        ("research", "topic=tides"),
+        ("order-saga", ORDER),
+    ] {
         let results: Vec<Json> = (0..2)
             .map(|_| {
                 let place = Place::new();
@@ -149,6 +157,61 @@ fn they_run_from_their_tape() {
     assert_eq!(steps, RESEARCH_STEPS);
     assert_eq!(result["sources"], json!(["Tide", "Tidal force"]));
     assert!(result["missing"][0].as_str().is_some_and(|missing| missing.contains("404")), "{result}");
+    let (steps, result) = run("order-saga", &[ORDER]);
+    assert_eq!(steps, ["sell/paid", "sell/parcel", "sell/place/delivery", "sell/reserved"]);
+    assert_eq!(result["place"], "the front desk");
+}
+
+/// A shop on this machine; a parcel with an anvil is refused.
+fn shop() -> Server {
+    Server::start(|request, stream| {
+        let body = String::from_utf8_lossy(&request.body);
+        match request.path.as_str() {
+            "/reservations" if body.contains("anvil") => respond_json(stream, &json!({"id": "heavy"})),
+            "/reservations" => respond_json(stream, &json!({"id": "res-7"})),
+            "/charges" => respond_json(stream, &json!({"id": "ch-31", "cents": 4200})),
+            "/parcels" if body.contains("heavy") => {
+                respond(stream, "422 Unprocessable Content", "application/json", "", b"\"too heavy\"")
+            }
+            "/parcels" => respond_json(stream, &json!({"id": "P-900"})),
+            _ => respond_json(stream, &json!(true)),
+        }
+    })
+}
+
+fn paths(server: &Server) -> Vec<String> {
+    server.requests().into_iter().map(|request| request.path).collect()
+}
+
+#[test]
+fn an_order_is_sold_when_its_parcel_has_arrived() {
+    let server = shop();
+    let place = inside("order-saga", &[]);
+    let at = format!("server={}", server.url());
+    let events = place.run(["run", ".", ORDER, &at, "--json"]).expect(4).json_lines();
+    let id = events[0]["run"].as_str().expect("an event names its run");
+    assert_eq!(events.last().expect("a run has events")["event"], "suspended");
+    let wrong = r#"{"parcel":"P-1","place":"the cellar"}"#;
+    place.run(["resume", id, "--answer", wrong]).expect(2).says(&["`match` says no"]);
+    assert_eq!(place.run(["resume", "--due"]).expect(0).stdout, "", "three days aren't over");
+    let right = r#"{"parcel":"P-900","place":"the front desk"}"#;
+    let ran = place.run(["resume", id, "--answer", right]).expect(0);
+    assert_eq!(ran.json(), json!({"order": "A-1042", "charge": "ch-31", "place": "the front desk"}));
+    assert_eq!(paths(&server), ["/reservations", "/charges", "/parcels"]);
+}
+
+#[test]
+fn an_order_that_cannot_be_shipped_is_taken_back() {
+    let server = shop();
+    let place = inside("order-saga", &[]);
+    let at = format!("server={}", server.url());
+    let order = r#"order={"id":"A-1","item":"an anvil","cents":4200}"#;
+    place.run(["run", ".", order, &at]).expect(3).says(&["too heavy"]);
+    // What was refused may have been done all the same, so it is recalled, too.
+    assert_eq!(
+        paths(&server),
+        ["/reservations", "/charges", "/parcels", "/recalls", "/refunds", "/reservations/A-1"]
+    );
 }
 
 #[test]
