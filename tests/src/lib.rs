@@ -7,6 +7,7 @@
 
 pub mod case;
 pub mod compile;
+pub mod cpu;
 pub mod drive;
 pub mod forms;
 pub mod generate;

@@ -1,7 +1,11 @@
 //! `flowc runs cancel`, and whatever else stops what is in flight: how soon the server sees its connection close, what is
 //! cleaned up, what is left after a crash.
 
-#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests read files, start processes and tell times"
+)]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;

@@ -4,7 +4,11 @@
 //!
 //! Fifty instants in every test run, six hundred with `FLOW_LONG=1`; a fixed seed spreads them over five flows.
 
-#![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests read files, start processes and count"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};

@@ -6,24 +6,12 @@ use std::path::Path;
 
 use flow_project::{MemoryWorld, Project};
 use flow_source::FileId;
+use flow_tests::cpu::spent;
 
 /// Four times the size may take this many times as long: 4 is linear, 16 quadratic.
 const FACTOR_MAX: f64 = 8.0;
 /// Times below this say nothing about growth, in hundredths of a second.
 const LEAST: u64 = 12;
-
-/// The CPU time of this process so far, of all its threads, in hundredths of a second; `None` where the system doesn't tell.
-fn cpu() -> Option<u64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
-}
-
-fn spent(run: impl FnOnce()) -> Option<u64> {
-    let before = cpu()?;
-    run();
-    Some(cpu()? - before)
-}
 
 fn check(text: &str) {
     let world = MemoryWorld::new([(Path::new("/project").join("main.flow"), text.as_bytes().to_vec())]);
@@ -282,7 +270,7 @@ const SHAPES: [Shape; 49] = [
 
 #[test]
 fn four_times_the_size_takes_four_times_as_long() {
-    if cpu().is_none() {
+    if spent(|| ()).0.is_none() {
         println!("SKIPPED: this system doesn't tell the CPU time of a process");
         return;
     }
@@ -297,7 +285,7 @@ fn four_times_the_size_takes_four_times_as_long() {
         ] {
             let (small, large) = (shape(size), shape(size * 4));
             let growth = large.len() as f64 / small.len() as f64;
-            let once = |text: &str| spent(|| run(text)).unwrap_or(0);
+            let once = |text: &str| spent(|| run(text)).0.unwrap_or(0);
             let (a, b) = (once(&small), once(&large));
             let factor = b as f64 / a.max(1) as f64 * 4.0 / growth;
             println!("{what} {name}: {a} and {b} hundredths");

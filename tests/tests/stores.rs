@@ -479,7 +479,7 @@ fn of_two_processes_that_resume_a_run_at_once_one_wins() {
     drop(first);
     server.forget();
     let racers: Vec<_> = (0..2).map(|_| start(&place, &["resume", &run])).collect();
-    soon("the one that lost", || racers.iter().any(|racer| has_ended(racer)));
+    soon("the one that lost", || racers.iter().any(has_ended));
     open.store(true, Ordering::SeqCst);
     let pids: Vec<_> = racers.iter().map(|racer| racer.0.id()).collect();
     let ended: Vec<_> = racers.into_iter().map(Running::end).collect();

@@ -83,9 +83,9 @@ impl Writer {
         }
         if !free && self.dice.one_in(2) {
             self.open("when do");
-            let lead = vec![self.call_line()];
+            let lead = self.call_line();
             let (name, call) = (self.name("s"), self.asked_in_race().1);
-            lead.iter().for_each(|line| self.line(line));
+            self.line(&lead);
             self.line(&format!("{call} as {name}"));
             self.indent -= 1;
             self.arm_of_race("}", ty, place);
