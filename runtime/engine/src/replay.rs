@@ -257,9 +257,12 @@ impl Run {
                     Control::Wait(timer) => Some(timer),
                     _ => None,
                 });
-                self.meets(Own::Waiting, &step);
-                let timer = timer.ok_or((step, "waited, but isn't reached now"))?;
-                self.move_timer(timer, until);
+                match (timer, self.meets(Own::Waiting, &step)) {
+                    (Some(timer), _) => self.move_timer(timer, until),
+                    // It began, and a sibling that failed at the same moment has stopped it.
+                    (None, true) => {}
+                    (None, false) => return Err((step, "waited, but isn't reached now")),
+                }
                 Ok(())
             }
             Event::UndoRegistered { step } => match self.meets(Own::Registered, &step) {
