@@ -369,7 +369,11 @@ flow main(n: int) -> int {
 }
 "#,
     );
-    let server = Server::start(|request, stream| say(request, stream, &"0123456789abcdef".repeat(512)));
+    // Equal texts would be kept once.
+    let server = Server::start(|request, stream| {
+        let own = format!("{:0>16}", request.question());
+        say(request, stream, &(own + &"0123456789abcdef".repeat(511)));
+    });
     let place =
         place.set("OPENAI_API_KEY", "test-key-123456").set("OPENAI_BASE_URL", format!("{}/v1", server.url()));
     let command = place.limited("-f 400", ["run", "main.flow", "n=1", "--json"]);

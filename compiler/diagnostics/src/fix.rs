@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn a_fix_changes_the_text_or_it_does_not() {
-        let cases: &[(&str, &[(u32, u32, &str)], bool)] = &[
+        type Edits = &'static [(u32, u32, &'static str)];
+        let cases: &[(&str, Edits, bool)] = &[
             ("abcab", &[], false),
             ("abcab", &[(1, 3, "bc")], false),
             ("abcab", &[(1, 3, "cb")], true),
