@@ -24,6 +24,9 @@ const DEPTH_MAX: usize = 24;
 /// A rule is tried with so many values.
 const TRIES_MAX: usize = 300;
 
+/// A rule deep inside is tried with so many.
+const TRIES_MIN: usize = 32;
+
 /// So many scalars are made at most: lists of lists end.
 const SCALARS_MAX: usize = 20_000;
 
@@ -195,7 +198,8 @@ impl Maker<'_> {
         mut make: impl FnMut(&mut Self) -> Option<Value>,
     ) -> Option<Value> {
         let constants = rules::constants(&rule.rule);
-        let tries = TRIES_MAX >> depth.min(6);
+        // Rules within rules are tried for each try around them; what is made in all is limited by `left`.
+        let tries = (TRIES_MAX >> depth.min(6)).max(TRIES_MIN);
         for turn in 0..tries {
             let value = make(self)?;
             // Drawn values first, then every other one bent towards what the rule compares with.
@@ -208,7 +212,8 @@ impl Maker<'_> {
                 return Some(value);
             }
         }
-        None
+        // Chance may have passed over the very values that the rule names.
+        constants.into_iter().find(|value| self.fits(rule, value))
     }
 
     /// Whether a bent value is still of the base type, and satisfies the rule.
