@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flow_host::{RunHandle, StoreUrl};
+use flow_host::{RunHandle, RunOptions, StoreUrl};
 use flow_ir::plan::Places;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -70,6 +70,18 @@ pub fn quoted(word: &str) -> String {
 /// Whether events and pieces of answers are looked at: as text, as lines, or by the running steps that a terminal shows.
 pub fn wants_events(show: &Show) -> bool {
     show.stream || show.json || Stream::Err.is_terminal()
+}
+
+/// What the flags ask of a run that is followed.
+pub fn options(tapes: &Tapes, show: &Show) -> RunOptions {
+    RunOptions {
+        record: tapes.record.clone(),
+        tape: tapes.tape.clone(),
+        stream: wants_events(show),
+        events: wants_events(show),
+        wait_max_ms: show.wait_max,
+        ..RunOptions::default()
+    }
 }
 
 /// Follows a run to its end.

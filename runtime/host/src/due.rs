@@ -56,17 +56,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    use flow_runtime_api::Clock;
-
     use super::*;
-
-    struct Hand(AtomicI64);
-
-    impl Clock for Hand {
-        fn now(&self) -> Time {
-            Time(self.0.load(Ordering::Relaxed))
-        }
-    }
+    use crate::time::tests::Hand;
 
     /// A run that is due at 12:10 is due ten minutes after noon, whatever the clock is set to meanwhile.
     #[test]

@@ -93,11 +93,13 @@ impl Timers {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    struct Hand(AtomicI64);
+    /// A clock that is set by hand.
+    pub(crate) struct Hand(pub(crate) AtomicI64);
+
     impl Clock for Hand {
         fn now(&self) -> Time {
             Time(self.0.load(Ordering::Relaxed))

@@ -567,7 +567,7 @@ async fn a_truncated_store_is_said() {
     let run = RunId("r".into());
     write_run(&path, &run, 300).await;
     let bytes = std::fs::read(&path).unwrap();
-    for length in [100, 512, 4095, 4096, 8192, bytes.len() / 2, bytes.len() - 4096, bytes.len() - 1] {
+    for length in [1, 99, 100, 512, 4095, 4096, 8192, bytes.len() / 2, bytes.len() - 4096, bytes.len() - 1] {
         let cut = folder.path().join(format!("{length}.db"));
         std::fs::write(&cut, &bytes[..length]).unwrap();
         let error = store(&cut).read(&run, 0, 1000).await.unwrap_err();

@@ -7,7 +7,6 @@ use smol_str::SmolStr;
 
 use super::settings::Kind;
 use crate::cx::{BindingKind, Cx, Place};
-use crate::types::docs;
 
 impl Cx<'_> {
     /// Checks `event delivered(id: string) -> Delivery { via: webhook("/carrier")  match: body.id == id  timeout: 3d }`.
@@ -30,15 +29,8 @@ impl Cx<'_> {
         let verify = fields.get("verify").and_then(|field| self.verify(field));
         let timeout_ms =
             self.waits(node, fields.expr("timeout"), fields.get("timeout").is_some(), "an event", "3d");
-        Some(Node {
-            name: node.name.text.clone(),
-            doc: docs(&self.item.docs),
-            params,
-            returns,
-            timeout_ms: Some(timeout_ms?),
-            retry: None,
-            kind: NodeKind::Event(Delivery { via: via?, matches, verify }),
-        })
+        let kind = NodeKind::Event(Delivery { via: via?, matches, verify });
+        Some(self.waiting(node, params, returns, timeout_ms?, kind))
     }
 
     /// Checks `match: body.order == order_id`: `body` is the delivery as it came, so of type `json`.

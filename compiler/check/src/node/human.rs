@@ -2,7 +2,7 @@
 
 use flow_diagnostics::Code;
 use flow_ir::Type;
-use flow_ir::plan::{Channel, Form, Human, Node, NodeKind};
+use flow_ir::plan::{Channel, Form, Human, Node, NodeKind, Param};
 use flow_syntax::tree;
 
 use super::settings::Kind;
@@ -41,15 +41,28 @@ impl Cx<'_> {
         }
         let timeout_ms =
             self.waits(node, fields.expr("timeout"), fields.get("timeout").is_some(), "a human", "8h");
-        Some(Node {
+        let kind = NodeKind::Human(Human { via: via?, message, form });
+        Some(self.waiting(node, params, returns, timeout_ms?, kind))
+    }
+
+    /// A node that something outside answers, within a time.
+    pub fn waiting(
+        &self,
+        node: &tree::Node,
+        params: Vec<Param>,
+        returns: Type,
+        timeout_ms: u64,
+        kind: NodeKind,
+    ) -> Node {
+        Node {
             name: node.name.text.clone(),
             doc: docs(&self.item.docs),
             params,
             returns,
-            timeout_ms: Some(timeout_ms?),
+            timeout_ms: Some(timeout_ms),
             retry: None,
-            kind: NodeKind::Human(Human { via: via?, message, form }),
-        })
+            kind,
+        }
     }
 
     /// Finds the parameters that fill in the form beforehand: one of the result's type, else those that have the name and

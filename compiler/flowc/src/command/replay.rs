@@ -1,6 +1,6 @@
 //! `flowc replay ID`: a new run that takes over the results of an old one.
 
-use flow_host::{ReplayOptions, RunOptions};
+use flow_host::ReplayOptions;
 
 use super::run::wrong_inputs;
 use super::runs::step;
@@ -24,18 +24,7 @@ pub fn run(args: &Replay) -> Outcome {
         let validate = |ty: &flow_ir::Type, json: &serde_json::Value| values::violations(ty, json, &plan);
         let set = inputs::read(&flow.params, &plan.types, Some(trace.inputs), &args.set, &validate)
             .map_err(|problems| wrong_inputs(flow, &problems))?;
-        let options = ReplayOptions {
-            from,
-            set,
-            run: RunOptions {
-                record: args.tapes.record.clone(),
-                tape: args.tapes.tape.clone(),
-                stream: follow::wants_events(&args.show),
-                events: follow::wants_events(&args.show),
-                wait_max_ms: args.show.wait_max,
-                ..RunOptions::default()
-            },
-        };
+        let options = ReplayOptions { from, set, run: follow::options(&args.tapes, &args.show) };
         let handle = host.replay(&id.0, options).await?;
         follow::follow(handle, Told { show: args.show.clone(), places: plan.places, flags }).await
     })

@@ -61,12 +61,7 @@ pub fn run(args: &Run) -> Outcome {
             .simulate
             .map(|what| Simulation { models_only: what == Simulate::Models, seed: args.seed }),
         model: args.model.clone(),
-        record: args.tapes.record.clone(),
-        tape: args.tapes.tape.clone(),
-        stream: follow::wants_events(&args.show),
-        events: follow::wants_events(&args.show),
-        wait_max_ms: args.show.wait_max,
-        ..RunOptions::default()
+        ..follow::options(&args.tapes, &args.show)
     };
     place::runtime()?.block_on(async { follow::follow(host.start(plan, inputs, options).await?, told).await })
 }

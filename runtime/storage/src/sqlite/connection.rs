@@ -21,6 +21,9 @@ pub const SCHEMA_VERSION: u32 = 4;
 /// `flow` in ASCII; says that a SQLite file is ours.
 const APPLICATION_ID: i64 = 0x666c_6f77;
 
+/// The header of every SQLite file that isn't empty.
+const HEADER_BYTES: u64 = 100;
+
 /// What a file is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Schema {
@@ -142,6 +145,13 @@ fn open_as(
     if path.is_dir() {
         return Err(StoreError::Unavailable(format!(
             "{} is a folder, not a run store; name a file in it",
+            path.display()
+        )));
+    }
+    // SQLite takes what is too short for its header for an empty file, and would write over it.
+    if std::fs::metadata(path).is_ok_and(|file| (1..HEADER_BYTES).contains(&file.len())) {
+        return Err(StoreError::Corrupt(format!(
+            "{} is no whole run store; move it away or name another with `--store`",
             path.display()
         )));
     }
