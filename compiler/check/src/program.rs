@@ -242,6 +242,8 @@ pub struct Program {
     pub types: TypeDefs,
     /// For each record type, the unions that have it as a member.
     pub unions_of: HashMap<TypeName, Vec<TypeName>>,
+    /// For each union, its members by their declared names, which differ in one union.
+    pub members_by_name: HashMap<TypeName, HashMap<SmolStr, TypeName>>,
     /// Where each type is declared.
     pub type_places: HashMap<TypeName, FileSpan>,
     /// Aliases, resolved away in all other types.

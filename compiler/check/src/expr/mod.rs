@@ -288,9 +288,10 @@ impl Cx<'_> {
 }
 
 /// Writes names for a help: `a`, `b` and `c`.
-pub(crate) fn list_of(names: &[SmolStr]) -> String {
-    let quoted: Vec<String> = names.iter().take(12).map(|name| format!("`{name}`")).collect();
-    let more = if names.len() > 12 { ", …" } else { "" };
+pub(crate) fn list_of(names: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
+    let mut names = names.into_iter();
+    let quoted: Vec<String> = names.by_ref().take(12).map(|name| format!("`{name}`")).collect();
+    let more = if names.next().is_some() { ", …" } else { "" };
     if quoted.is_empty() { "none".into() } else { format!("{}{more}", quoted.join(", ")) }
 }
 

@@ -103,7 +103,14 @@ impl Cx<'_> {
                 return Some(meant.clone());
             }
         }
-        members.iter().find(|member| short(member) == name).cloned()
+        let named = match union {
+            Type::Named(union) => self.program.members_by_name.get(union),
+            _ => None,
+        };
+        match named {
+            Some(named) => named.get(name).cloned(),
+            None => members.iter().find(|member| short(member) == name).cloned(),
+        }
     }
 
     /// Returns what a path is known to be here.
@@ -150,15 +157,17 @@ impl Cx<'_> {
         match (found, members) {
             (Some(member), _) => Typed::new(Expr::Is { of: Box::new(of.expr), variant: member }, Type::Bool),
             (None, Some(members)) => {
-                let names: Vec<SmolStr> = members.iter().map(|member| SmolStr::from(short(member))).collect();
                 let mut diagnostic = self
                     .error(
                         flow_diagnostics::Code::UnknownType,
                         variant.span,
                         format!("`{}` is no member of `{}`", variant.text, of.ty),
                     )
-                    .help(format!("its members are {}", super::list_of(&names)));
-                if let Some(near) = self.nearest(&variant.text, names.iter().map(SmolStr::as_str)) {
+                    .help(format!(
+                        "its members are {}",
+                        super::list_of(members.iter().map(|member| short(member)))
+                    ));
+                if let Some(near) = self.nearest(&variant.text, members.iter().map(|member| short(member))) {
                     let at = self.at(variant.span);
                     diagnostic = diagnostic.fix(format!("replace `{}` by `{near}`", variant.text), at, near);
                 }

@@ -527,7 +527,7 @@ impl Cx<'_> {
             },
         };
         let Some(member) = self.member_named(inner, &members, &name.text) else {
-            let names: Vec<SmolStr> = members.iter().map(|member| SmolStr::from(short(member))).collect();
+            let names = || members.iter().map(|member| short(member));
             let mut diagnostic = self
                 .error(
                     Code::UnknownType,
@@ -535,9 +535,9 @@ impl Cx<'_> {
                     format!("`{}` is no member of `{}`", name.text, cases.ty),
                 )
                 .here("no such member");
-            diagnostic = match self.nearest(&name.text, names.iter().map(SmolStr::as_str)) {
+            diagnostic = match self.nearest(&name.text, names()) {
                 Some(near) => diagnostic.similar("member", &name.text, near, self.at(name.span)),
-                None => diagnostic.help(format!("its members are {}", list_of(&names))),
+                None => diagnostic.help(format!("its members are {}", list_of(names()))),
             };
             self.report(diagnostic);
             return None;

@@ -44,6 +44,7 @@ pub(crate) struct Resolved {
     pub types: flow_ir::TypeDefs,
     pub aliases: HashMap<TypeName, Type>,
     pub unions_of: HashMap<TypeName, Vec<TypeName>>,
+    pub members_by_name: HashMap<TypeName, HashMap<SmolStr, TypeName>>,
     pub places: HashMap<TypeName, FileSpan>,
     /// Names that types use, by module.
     pub used: HashMap<SmolStr, HashSet<SmolStr>>,
@@ -74,6 +75,7 @@ fn put(program: &mut Program, resolved: Resolved) -> HashMap<SmolStr, HashSet<Sm
     program.types = resolved.types;
     program.aliases = resolved.aliases;
     program.unions_of = resolved.unions_of;
+    program.members_by_name = resolved.members_by_name;
     program.type_places = resolved.places;
     resolved.used
 }
@@ -330,7 +332,7 @@ impl<'a> Resolver<'a> {
         self.done.insert(name.clone(), Type::Named(name.clone()));
         let slot = self.reserve(name, &decl.name, at);
         let mut members: Vec<TypeName> = Vec::with_capacity(union.members.len());
-        let mut names = HashSet::default();
+        let mut names: HashMap<SmolStr, TypeName> = HashMap::default();
         let mut told = false;
         for member in &union.members {
             let member_name = match member {
@@ -338,7 +340,8 @@ impl<'a> Resolver<'a> {
                 tree::UnionMember::Type(ty) => self.member(ty, home, union, &mut told),
             };
             let Some(member_name) = member_name else { continue };
-            if !names.insert(SmolStr::from(short(&member_name))) {
+            let same = names.entry(SmolStr::from(short(&member_name)));
+            if let std::collections::hash_map::Entry::Occupied(_) = same {
                 let span = match member {
                     tree::UnionMember::Variant(variant) => variant.name.span,
                     tree::UnionMember::Type(ty) => ty.span,
@@ -354,9 +357,11 @@ impl<'a> Resolver<'a> {
                 );
                 continue;
             }
+            same.or_insert_with(|| member_name.clone());
             self.result.unions_of.entry(member_name.clone()).or_default().push(name.clone());
             members.push(member_name);
         }
+        self.result.members_by_name.insert(name.clone(), names);
         if let Some(rule) = &decl.rule {
             let at = home.item.locate(home.module.file, rule.span);
             self.diagnostics.push(
