@@ -72,6 +72,13 @@ flow hello(name: string = "world") -> string {
 '''
 
 
+DUE = """flow due(at: timestamp) -> string {
+  wait until at
+  return "done"
+}
+"""
+
+
 def steps(count):
     """A flow of so many steps that do nothing but be on record."""
     return f"flow steps() {{\n  loop turns max {count} {{\n    wait 0s\n  }} else {{\n    return\n  }}\n}}\n"
@@ -161,6 +168,7 @@ def runs(options, flowc, folder, env, row):
     a, b = (few[0] - base[0]) / 1_000, (many[0] - base[0]) / 10_000
     row("a branch of 1,000 / of 10,000, in memory", f"{a * 1e6:.1f} / {b * 1e6:.1f} µs CPU, {many[2] / 1024:.0f} MiB, {b / a:.2f} times")
     concurrent(options, row)
+    suspended(options, flowc, folder, env, row)
 
 
 def concurrent(options, row):
@@ -180,6 +188,63 @@ def concurrent(options, row):
             cpu = theirs["cpu_us_per_unit"]
             peer = f"LangGraph {theirs['median_s']:.2f} s, {cpu:.0f} µs CPU a run: 1/{theirs['median_s'] / found['wall_s']:.0f}, 1/{cpu / found['cpu_us']:.0f}"
         row(f"{found['count']:,} runs of 3 × 50 ms at once, {found['store']}", f"{found['wall_s']:.2f} s, {found['cpu_us']:.0f} µs CPU a run", peer)
+
+
+def suspended(options, flowc, folder, env, row):
+    """What 10,000 suspended runs take, and how soon 100 of them that are due in the same second have gone on."""
+    database = folder / "due.db"
+    store = ["--store", f"sqlite:{database}"]
+
+    def suspend(count, until):
+        """So many runs that wait until a time, two processes at a time."""
+        start = [flowc, "run", "due.flow", f"at={until}", "--wait-max", "0s", *store]
+        left, live = count, []
+        while left or live:
+            while left and len(live) < 2:
+                live.append(subprocess.Popen(start, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+                left -= 1
+            if live.pop(0).wait() != 4:
+                sys.exit("a run that waits isn't suspended")
+
+    def instant(seconds):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+    suspend(1, instant(time.time() + 90 * 86400))
+    one = database.stat().st_size
+    suspend(9_999, instant(time.time() + 90 * 86400))
+    # The log that is written ahead is a part of the store.
+    subprocess.run([flowc, "runs", "list", *store], cwd=folder, env=env, capture_output=True)
+    size = (database.stat().st_size - one) / 9_999
+
+    watch = [flowc, "resume", "--due", "--watch", *store]
+    driver = subprocess.Popen(watch, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
+
+    def spent():
+        fields = Path(f"/proc/{driver.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    try:
+        time.sleep(1)
+        idle = spent()
+        time.sleep(10)
+        idle = (spent() - idle) / 10
+        took = []
+        for _ in range(options.runs):
+            due = int(time.time()) + 6
+            suspend(100, instant(due))
+            if time.time() >= due:
+                sys.exit("100 runs took longer to suspend than to be due")
+            for _ in range(100):
+                line = driver.stdout.readline()
+                if " done " not in line:
+                    sys.exit(f"a run that is due isn't done: {line}")
+            took.append(time.time() - due)
+        memory = next(line for line in Path(f"/proc/{driver.pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    finally:
+        driver.terminate()
+        driver.wait()
+    row("10,000 suspended runs", f"{size:.0f} bytes each; who waits for them: {idle * 1e3:.1f} ms CPU a second, {int(memory.split()[1]) / 1024:.0f} MiB")
+    row("100 of them due in the same second, all done in", f"{statistics.median(took):.2f} s")
 
 
 def checks(options, flowc, folder, env, row):
@@ -233,7 +298,10 @@ def main():
     options.add_argument("--only", choices=["check", "run"])
     options.add_argument("--markdown")
     options = options.parse_args()
+    # Programs are started in folders of their own.
     flowc = str(Path(options.flowc).resolve())
+    options.peers = options.peers and str(Path(options.peers).resolve())
+    options.baml = options.baml and str(Path(options.baml).absolute())
     rows = []
 
     def row(what, ours, peer=None):
@@ -243,7 +311,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         env = dict(os.environ, XDG_STATE_HOME=str(folder / "state"), NO_COLOR="1")
-        for text, file in ((HELLO, "hello.flow"), (steps(1), "one.flow"), (steps(1001), "steps.flow"), (branches(10_000), "branches.flow")):
+        for text, file in ((DUE, "due.flow"), (HELLO, "hello.flow"), (steps(1), "one.flow"), (steps(1001), "steps.flow"), (branches(10_000), "branches.flow")):
             (folder / file).write_text(text)
 
         if options.only != "check":
