@@ -331,6 +331,7 @@ async fn every_request_is_one_that_ollama_describes() -> Result<()> {
             max_tokens: Some(10),
             seed: Some(1),
             stop: vec!["END".into()],
+            thinking: None,
         },
         ..Call::default()
     };

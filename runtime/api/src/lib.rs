@@ -20,8 +20,8 @@ pub use event::{Choice, Event, Question, Record, RecordedModel, ReplayOf, Resolv
 pub use ids::{Coordinate, RunId, Time};
 pub use message::{Message, Part, Role};
 pub use model::{
-    Answer, Call, Delta, Deltas, FinishReason, ModelInfo, Provider, ResolvedModel, Sampling, Schema,
-    ToolCall, ToolSpec,
+    Answer, Call, Delta, Deltas, Embeddings, FinishReason, ModelInfo, Provider, ResolvedModel, Sampling,
+    Schema, ToolCall, ToolChoice, ToolSpec,
 };
 pub use secret::{ScrubbedStream, Scrubber, Secret, SecretSource, public_url, url_secrets};
 pub use store::{Blobs, Fence, Holder, Journal, Lease, Leases, RunFilter, RunSummary, StoreError};

@@ -2,8 +2,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use flow_ir::Name;
+use flow_ir::plan::{Cache, Thinking};
 
-use crate::{Failure, Message, Secret, Usage};
+use crate::{Failure, Kind, Message, Secret, Usage};
 
 /// A model of a provider, with everything that a call needs to reach it. Keys are secrets: never written anywhere.
 #[derive(Clone, Debug, Default)]
@@ -33,8 +34,31 @@ pub struct Call {
     /// What the model may call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolSpec>,
+    /// Whether the model may call them.
+    #[serde(default, skip_serializing_if = "ToolChoice::is_auto")]
+    pub tool_choice: ToolChoice,
     /// Sampling.
     pub sampling: Sampling,
+    /// Whether the provider may keep the beginning; it changes no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+}
+
+/// Whether a model may call the tools that it is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolChoice {
+    /// As it likes.
+    #[default]
+    Auto,
+    /// No more: they are declared because the conversation has calls of them.
+    None,
+}
+
+impl ToolChoice {
+    fn is_auto(&self) -> bool {
+        *self == ToolChoice::Auto
+    }
 }
 
 /// The shape of an answer.
@@ -86,6 +110,9 @@ pub struct Sampling {
     /// Texts that end the answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
+    /// How much the model may think.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<Thinking>,
 }
 
 /// A whole answer.
@@ -149,6 +176,15 @@ pub struct ModelInfo {
     pub name: String,
 }
 
+/// Vectors of texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embeddings {
+    /// One for each text, in the texts' order, all of the same length.
+    pub vectors: Vec<Vec<f32>>,
+    /// What it took; `None` if the provider didn't say.
+    pub usage: Option<Usage>,
+}
+
 /// An LLM API. Dropping a future closes its connection.
 #[async_trait]
 pub trait Provider: Send + Sync {
@@ -162,6 +198,12 @@ pub trait Provider: Send + Sync {
         call: &Call,
         deltas: &mut dyn Deltas,
     ) -> Result<Answer, (Failure, Option<Usage>)>;
+
+    /// Makes vectors of texts; a provider without such models refuses.
+    async fn embed(&self, model: &ResolvedModel, texts: &[String]) -> Result<Embeddings, Failure> {
+        let _ = (model, texts);
+        Err(Failure::new(Kind::Refused, format!("{} makes no vectors", self.name())))
+    }
 
     /// Lists the models that the server has.
     async fn models(&self, model: &ResolvedModel) -> Result<Vec<ModelInfo>, Failure>;

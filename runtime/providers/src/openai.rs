@@ -353,6 +353,7 @@ impl Chunk {
                         .completion_tokens_details
                         .and_then(|d| d.reasoning_tokens)
                         .unwrap_or(0),
+                    ..Usage::default()
                 });
             }
         }

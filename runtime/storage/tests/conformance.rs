@@ -77,7 +77,13 @@ fn finished(step: &str, result: serde_json::Value) -> Event {
     Event::StepFinished {
         step: Coordinate(step.into()),
         result,
-        usage: Usage { input_tokens: 10, output_tokens: 5, cached_tokens: 2, reasoning_tokens: 1 },
+        usage: Usage {
+            input_tokens: 10,
+            output_tokens: 5,
+            cached_tokens: 2,
+            cache_write_tokens: 3,
+            reasoning_tokens: 1,
+        },
         cost: Cost { nanodollars: 7, complete: true },
         duration_ms: 4,
     }
@@ -307,7 +313,13 @@ async fn the_line_of_a_run_is_the_fold_of_its_records(store: &dyn Store) {
     assert_eq!((line.run, line.flow.as_str(), line.steps), (run, "f", 2));
     assert_eq!(
         line.usage,
-        Usage { input_tokens: 20, output_tokens: 10, cached_tokens: 4, reasoning_tokens: 2 }
+        Usage {
+            input_tokens: 20,
+            output_tokens: 10,
+            cached_tokens: 4,
+            cache_write_tokens: 6,
+            reasoning_tokens: 2
+        }
     );
     assert_eq!(line.cost, Cost { nanodollars: 14, complete: true });
     assert_eq!((line.started_at, line.updated_at), (Time(1000), Time(1003)));

@@ -52,6 +52,12 @@ pub struct ModelSettings {
     /// Texts that end an answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
+    /// How much it may think.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<Thinking>,
+    /// Whether the beginning of a question may be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
     /// Per attempt, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
@@ -67,6 +73,48 @@ pub struct ModelSettings {
     /// More headers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, SecretText)>,
+}
+
+/// How much a model may think before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinking {
+    /// Not at all, or as little as the model can.
+    Off,
+    /// As much as the model likes.
+    On,
+    /// About so much.
+    Effort(Effort),
+    /// So many tokens at most.
+    Tokens(u64),
+}
+
+/// How much a model may think, as providers name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    /// Hardly.
+    Minimal,
+    /// A little.
+    Low,
+    /// Some.
+    Medium,
+    /// Much.
+    High,
+    /// As much as the model can.
+    Max,
+}
+
+/// Whether a provider may keep the beginning of a question, so that the next one that begins alike is cheaper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cache {
+    /// No.
+    Off,
+    /// As long as the provider keeps it.
+    On,
+    /// So long, in milliseconds.
+    For(u64),
 }
 
 /// A text with secrets in it, by name: `"Bearer ${secret.KEY}"`.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use flow_ir::plan::{ModelId, ModelKind, ModelRef, ModelSettings, Node, NodeId, NodeKind, Prompt, Step};
 use flow_ir::{Expr, Name, Plan, Type, Value};
-use flow_runtime_api::{Answer, Call, Choice, Failure, FinishReason, Kind, Message, Role, Sampling, Schema};
+use flow_runtime_api::{
+    Answer, Call, Choice, Failure, FinishReason, Kind, Message, Role, Sampling, Schema, ToolChoice,
+};
 use sha2::{Digest, Sha256};
 
 use super::retry::setting;
@@ -108,9 +110,13 @@ impl Run {
             messages,
             schema: schema.as_deref().cloned(),
             tools: Vec::new(),
+            tool_choice: ToolChoice::default(),
             sampling: sampling(plan, state),
+            cache: None,
         };
         let fingerprint = fingerprint(&call);
+        // What a provider keeps changes what a call costs, and not what it asks.
+        call.cache = setting(plan, state, |settings| settings.cache);
         // The model's own limit isn't the program's: a newer table of models must not make a run diverge.
         if call.sampling.max_tokens.is_none() {
             call.sampling.max_tokens = self.facts(Some(model)).and_then(|facts| facts.output_tokens_max);
@@ -240,6 +246,7 @@ fn sampling(plan: &Plan, state: &StepState) -> Sampling {
         max_tokens: setting(plan, state, |settings| settings.max_tokens),
         seed: setting(plan, state, |settings| settings.seed),
         stop: setting(plan, state, stop).unwrap_or_default(),
+        thinking: setting(plan, state, |settings| settings.thinking),
     }
 }
 

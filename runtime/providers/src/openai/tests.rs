@@ -138,7 +138,13 @@ fn usage_is_known_only_when_it_is_said() {
         usage(
             r#"{"prompt_tokens":9,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":2}}"#
         ),
-        Some(Usage { input_tokens: 9, output_tokens: 5, cached_tokens: 4, reasoning_tokens: 2 })
+        Some(Usage {
+            input_tokens: 9,
+            output_tokens: 5,
+            cached_tokens: 4,
+            reasoning_tokens: 2,
+            ..Usage::default()
+        })
     );
 }
 

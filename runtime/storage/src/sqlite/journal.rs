@@ -215,8 +215,8 @@ fn append(
     }
     db.prepare_cached(
         "UPDATE runs SET next_seq = :next, updated_at = :updated, steps = :steps, input_tokens = :input,
-            output_tokens = :output, cached_tokens = :cached, reasoning_tokens = :reasoning,
-            nanodollars = :nanodollars, cost_complete = :complete
+            output_tokens = :output, cached_tokens = :cached, cache_write_tokens = :written,
+            reasoning_tokens = :reasoning, nanodollars = :nanodollars, cost_complete = :complete
          WHERE no = :no",
     )?
     .execute(named_params! {
@@ -226,6 +226,7 @@ fn append(
         ":input": int(usage.input_tokens),
         ":output": int(usage.output_tokens),
         ":cached": int(usage.cached_tokens),
+        ":written": int(usage.cache_write_tokens),
         ":reasoning": int(usage.reasoning_tokens),
         ":nanodollars": int(cost.nanodollars),
         ":complete": cost.complete,
@@ -244,7 +245,7 @@ struct Position {
 }
 
 const LINE: &str = "id, flow, status, started_at, updated_at, steps, input_tokens, output_tokens, cached_tokens, \
-                    reasoning_tokens, nanodollars, cost_complete, simulated, failure, plan";
+                    reasoning_tokens, nanodollars, cost_complete, simulated, failure, plan, cache_write_tokens";
 
 fn position(db: &Connection, run: &RunId) -> rusqlite::Result<Option<Position>> {
     static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
@@ -284,6 +285,7 @@ fn line(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunSummary> {
             input_tokens: count(row.get(6)?),
             output_tokens: count(row.get(7)?),
             cached_tokens: count(row.get(8)?),
+            cache_write_tokens: count(row.get(15)?),
             reasoning_tokens: count(row.get(9)?),
         },
         cost: Cost { nanodollars: count(row.get(10)?), complete: row.get(11)? },
