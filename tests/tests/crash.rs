@@ -2,7 +2,7 @@
 //! that a server saw against the undisturbed run. Every other one that goes on is killed, too. Beside that, a process
 //! ends by itself right before, and right after, each of its commits.
 //!
-//! Fifty instants in every test run, six hundred with `FLOW_LONG=1`; a fixed seed spreads them over five flows.
+//! Sixty instants in every test run, over seven hundred with `FLOW_LONG=1`; a fixed seed spreads them over six flows.
 
 #![allow(
     clippy::disallowed_methods,
@@ -17,11 +17,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use flow_host::{Environment, Host, HostSettings, RunOptions, StoreUrl};
+use flow_host::{Environment, Host, HostError, HostSettings, ResumeOptions, RunOptions, Settle, StoreUrl};
 use flow_runtime_api::{Fence, Journal, Record, RunFilter, RunId, RunSummary, StoreError, Time};
 use flow_storage::{SqliteOptions, Store};
 use flow_tests::program::{Place, finish, wait};
 use flow_tests::server::{Request, Server, respond, respond_json, say};
+use flow_trace::StepStatus;
 use serde_json::{Value as Json, json};
 
 /// How long the server takes for an answer.
@@ -141,6 +142,33 @@ flow main(topic: string) -> string emits string {
 }
 "#;
 
+/// A person and an event are waited for while other branches go on; once they have answered, more follows.
+const PEOPLE: &str = r#"
+human approve(text: string) -> string { message: "publish ${text}?" timeout: 8h }
+
+event paid(order: string) -> {order: string, cents: int} {
+  via: webhook("/bank")
+  match: body.order == order
+  timeout: 3d
+}
+
+flow main(topic: string) -> string {
+  let a = ask("a ${topic}")
+  parallel {
+    let fine = approve(a)
+    let payment = paid("A1")
+    do {
+      let b = page("b")
+      let c = ask("c ${b}")
+    }
+  }
+  let d = ask("d ${fine} ${payment.cents}")
+  let e = write("kept ${d}")
+  let again = approve(e)
+  return ask("f ${again} ${e}")
+}
+"#;
+
 const HEAD: &str = r#"
 allow [net("127.0.0.1")]
 
@@ -156,12 +184,13 @@ struct Flow {
     steps: usize,
 }
 
-const FLOWS: [Flow; 5] = [
+const FLOWS: [Flow; 6] = [
     Flow { name: "sequential", text: SEQUENTIAL, steps: 8 },
     Flow { name: "parallel", text: PARALLEL, steps: 14 },
     Flow { name: "loop", text: LOOP, steps: 15 },
     Flow { name: "writers", text: WRITERS, steps: 6 },
     Flow { name: "forms", text: FORMS, steps: 8 },
+    Flow { name: "people", text: PEOPLE, steps: 6 },
 ];
 
 /// What a writer that may not be repeated answers; its path holds what it was given.
@@ -273,9 +302,15 @@ fn undisturbed(place: &Place) -> (Json, Duration) {
         last = serde_json::from_str(&line.expect("stdout can be read")).expect("an event is JSON");
         took = since.elapsed();
     }
-    assert_eq!(wait(&mut child, Duration::from_secs(10)), Some(Some(0)), "{last}");
-    assert_eq!(last["event"], "run_finished", "{last}");
-    (last["result"].clone(), took)
+    match wait(&mut child, Duration::from_secs(10)) {
+        Some(Some(0)) => {
+            assert_eq!(last["event"], "run_finished", "{last}");
+            (last["result"].clone(), took)
+        }
+        // It waits for somebody: what follows is the work of other processes.
+        Some(Some(4)) => (resumed(place, last["run"].as_str().expect("an event names its run")), took),
+        ended => panic!("{ended:?}: {last}"),
+    }
 }
 
 /// Kills a run, and returns its id and what was in flight at that instant, as its journal tells; `None` if it was over.
@@ -312,26 +347,47 @@ fn in_flight(place: &Place, id: &str) -> Option<usize> {
     Some(open.len())
 }
 
-/// Goes on with a run to its end. Of a writer whose outcome nobody knows, somebody tells that it was done.
+/// Goes on with a run to its end. Of a writer whose outcome nobody knows, somebody tells that it was done; who is asked
+/// answers.
 fn resumed(place: &Place, id: &str) -> Json {
-    for _ in 0..8 {
-        let ran = finish(place.command(["resume", id]), b"");
+    let mut ran = finish(place.command(["resume", id]), b"");
+    for _ in 0..16 {
         if ran.code != Some(4) {
             return ran.expect(0).json();
         }
-        let ran = ran.expect(4).says(&["was sent and not answered"]);
-        let shown = place.run(["runs", "show", id, "--json"]).expect(0).json();
-        let steps = shown["steps"].as_array().expect("a run has steps");
-        let step = steps.iter().find(|step| step["status"] == "uncertain").expect("a step is uncertain");
-        assert_eq!(step["node"], "write", "only a writer may not be repeated: {}", ran.stderr);
-        let name = step["step"].as_str().expect("a step has a name");
-        let answer = json!(written(&path_of(place, id, name))).to_string();
-        let told = finish(place.command(["resume", id, "--answer", &answer, "--step", name]), b"");
-        if told.code != Some(4) {
-            return told.expect(0).json();
-        }
+        let (step, answer) = wanted(place, id).expect("a run that is suspended waits for an answer");
+        ran = finish(place.command(["resume", id, "--answer", &answer, "--step", &step]), b"");
     }
-    panic!("run {id} isn't over after eight writers were told of")
+    panic!("run {id} isn't over after sixteen answers")
+}
+
+/// What a run waits for that no process has: a step, and the answer that it gets here.
+fn wanted(place: &Place, id: &str) -> Option<(String, String)> {
+    let shown = place.run(["runs", "show", id, "--json"]).expect(0).json();
+    let steps = shown["steps"].as_array().expect("a run has steps");
+    let find = |status: &str| steps.iter().find(|step| step["status"] == status);
+    let name = |step: &Json| step["step"].as_str().expect("a step has a name").to_owned();
+    if let Some(step) = find("uncertain") {
+        assert_eq!(step["node"], "write", "only a writer may not be repeated: {step}");
+        let name = name(step);
+        let answer = json!(written(&path_of(place, id, &name))).to_string();
+        return Some((name, answer));
+    }
+    // A timer waits, too, and for nobody.
+    let step = steps.iter().find(|step| {
+        step["status"] == "waiting" && matches!(step["kind"].as_str(), Some("human" | "event"))
+    })?;
+    let answer = told(step["node"].as_str().expect("a step has a node"), &name(step));
+    Some((name(step), answer.to_string()))
+}
+
+/// What is answered where a node waits.
+fn told(node: &str, step: &str) -> Json {
+    match node {
+        "approve" => json!(format!("fine, {step}")),
+        "paid" => json!({"order": "A1", "cents": 7}),
+        other => panic!("nobody answers for {other}"),
+    }
 }
 
 /// The path that a writer of the flow asks for, as the undisturbed run asked it.
@@ -346,6 +402,7 @@ fn path_of(place: &Place, id: &str, step: &str) -> String {
         "main/c/kept" => format!("in three {}", result("main/b")),
         "main/finally/last" => String::from("six"),
         "main/second" => String::from("two"),
+        "main/e" => format!("kept {}", result("main/d")),
         other => panic!("no writer stands at {other}"),
     };
     format!("/writes/{}", given.replace(' ', "%20"))
@@ -424,8 +481,11 @@ fn survives(flow: &Flow) {
         };
         // Every other time the process that goes on is killed, too.
         if instant % 2 == 1 {
+            let answered = wanted(&place, &id);
+            let answered = answered.iter().flat_map(|(step, answer)| ["--answer", answer, "--step", step]);
+            let words: Vec<&str> = ["resume", &id, "--json"].into_iter().chain(answered).collect();
             let mut child = place
-                .command(["resume", &id, "--json"])
+                .command(words)
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null())
@@ -527,7 +587,18 @@ fn run_until(at: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let ended = runtime.block_on(async {
         let handle = host.start((*plan).clone(), inputs, RunOptions::default()).await?;
-        handle.finish().await
+        let run = handle.run().clone();
+        let mut ended = handle.finish().await;
+        while matches!(ended, Err(HostError::Suspended { .. })) {
+            let trace = host.trace(&run).await?;
+            let step = trace.steps.iter().find(|step| step.status == StepStatus::Waiting);
+            let step = step.expect("a run that is suspended waits for somebody");
+            let name = step.step.0.to_string();
+            let settle = Settle::Answer { result: Some(told(&step.node, &name)), step: Some(name) };
+            let options = ResumeOptions { settle: Some(settle), ..ResumeOptions::default() };
+            ended = host.resume(&run.0, options).await?.finish().await;
+        }
+        ended
     });
     ended.expect("a run that isn't ended succeeds");
 }
@@ -592,6 +663,21 @@ fn writers_survive_an_end_at_each_commit() {
 #[test]
 fn forms_survive_an_end_at_each_commit() {
     survives_each_commit(&FLOWS[4], "forms_survive_an_end_at_each_commit");
+}
+
+#[test]
+fn a_loop_survives_an_end_at_each_commit() {
+    survives_each_commit(&FLOWS[2], "a_loop_survives_an_end_at_each_commit");
+}
+
+#[test]
+fn people_survive_an_end_at_each_commit() {
+    survives_each_commit(&FLOWS[5], "people_survive_an_end_at_each_commit");
+}
+
+#[test]
+fn people_survive_being_killed() {
+    survives(&FLOWS[5]);
 }
 
 #[test]
