@@ -1,6 +1,6 @@
-//! The forms of statements that plans have, by a name each.
+//! The forms of statements that plans have, and what their steps call, by a name each.
 
-use flow_ir::plan::{LoopTest, Plan, Statement, Step};
+use flow_ir::plan::{LoopTest, NodeKind, Plan, Statement, Step, Target};
 
 /// Every form; the suite shows each.
 pub const ALL: &[&str] = &[
@@ -11,6 +11,11 @@ pub const ALL: &[&str] = &[
     "step extract",
     "step catch",
     "step undo",
+    "call prompt",
+    "call http",
+    "call human",
+    "call event",
+    "call flow",
     "do",
     "do catch",
     "if",
@@ -64,17 +69,17 @@ pub fn of(plan: &Plan) -> Vec<&'static str> {
         forms.extend(flow.slots.iter().filter_map(|slot| slot.merge.map(|_| "state merge")));
         for block in &flow.blocks {
             forms.extend(block.state.iter().map(|_| "state"));
-            block.body.iter().for_each(|statement| of_statement(statement, &mut forms));
+            block.body.iter().for_each(|statement| of_statement(plan, statement, &mut forms));
         }
     }
     forms
 }
 
-fn of_statement(statement: &Statement, forms: &mut Vec<&'static str>) {
+fn of_statement(plan: &Plan, statement: &Statement, forms: &mut Vec<&'static str>) {
     match statement {
         Statement::Set { .. } => forms.push("set"),
         Statement::Add { .. } => forms.push("add"),
-        Statement::Step(step) => of_step(step, forms),
+        Statement::Step(step) => of_step(plan, step, forms),
         Statement::Do { catch, .. } => {
             forms.push("do");
             forms.extend(catch.as_ref().map(|_| "do catch"));
@@ -127,8 +132,17 @@ fn of_statement(statement: &Statement, forms: &mut Vec<&'static str>) {
     }
 }
 
-fn of_step(step: &Step, forms: &mut Vec<&'static str>) {
+fn of_step(plan: &Plan, step: &Step, forms: &mut Vec<&'static str>) {
     forms.push("step");
+    forms.push(match step.target {
+        Target::Flow(_) => "call flow",
+        Target::Node(node) => match plan.nodes[node as usize].kind {
+            NodeKind::Prompt(_) => "call prompt",
+            NodeKind::Http(_) => "call http",
+            NodeKind::Human(_) => "call human",
+            NodeKind::Event(_) => "call event",
+        },
+    });
     forms.extend((step.with != Default::default()).then_some("step with"));
     forms.extend(step.extract.as_ref().map(|_| "step extract"));
     forms.extend(step.catch.as_ref().map(|_| "step catch"));

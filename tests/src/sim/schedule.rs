@@ -702,6 +702,7 @@ impl Simulation<'_> {
                 Event::StepFinished { step, .. }
                 | Event::StepFailed { step, .. }
                 | Event::AttemptFailed { step, .. }
+                | Event::BudgetRefused { step, .. }
                 | Event::StepCancelled { step, .. } => open.retain(|(open, _)| *open != step),
                 _ => {}
             }

@@ -56,13 +56,14 @@ impl Run {
         }
         let next = turn.map_or(0, |turn| turn + 1);
         task.repath(None);
+        // The test of the header asks about the turn that it lets begin.
+        self.count_turn(task, *counters, next, next + 1 >= max);
         if let LoopTest::While(test) = test
             && !self.test_or_leave(plan, task, test)?
         {
             return leave(task, Outcome::Next);
         }
         if next < max {
-            self.count_turn(task, *counters, next, next == max - 1);
             task.repath(Some(&format!("{segment}[{next}]")));
             set_turn(task, next);
             task.enter(*body);
