@@ -234,10 +234,11 @@ fn once(program: &Program, records: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// What is taken back was registered and not dropped; where there are no branches, the last comes first.
+/// What is taken back was registered and not dropped; where there are no branches, the last comes first. Once something of a
+/// saga is taken back, all of it is, to an end.
 fn undone(program: &Program, records: &[Record]) -> Result<(), String> {
     let mut registered: HashMap<&str, (usize, bool)> = HashMap::new();
-    let mut started = HashSet::new();
+    let (mut started, mut ended) = (HashSet::new(), HashSet::new());
     let mut last = usize::MAX;
     for record in records {
         match &record.event {
@@ -267,10 +268,48 @@ fn undone(program: &Program, records: &[Record]) -> Result<(), String> {
                     Some(_) => {}
                 }
             }
+            Event::StepFinished { step, .. }
+            | Event::StepFailed { step, .. }
+            | Event::StepCancelled { step, .. }
+            | Event::BudgetRefused { step, .. } => {
+                ended.extend(step.0.strip_suffix("/undo"));
+            }
             _ => {}
         }
     }
+    // The steps of a saga stand beside each other, so that one that is entered has a place of its own.
+    let sagas = sagas(&program.plan);
+    let entered = |base: &'_ str| {
+        let (place, name) = base.rsplit_once('/')?;
+        let name = name.split('[').next()?;
+        Some((place.to_owned(), *sagas.get(name)?))
+    };
+    let taken_back: HashSet<_> = started.iter().filter_map(|base| entered(base)).collect();
+    let held = registered.iter().filter(|(_, (_, holds))| *holds).map(|(base, _)| *base);
+    for base in held {
+        if entered(base).is_some_and(|saga| taken_back.contains(&saga)) && !ended.contains(base) {
+            return Err(format!("{base} isn't taken back, and others of its saga are"));
+        }
+    }
     Ok(())
+}
+
+/// The steps that a saga registers, by their names, each with the block of its saga.
+fn sagas(plan: &Plan) -> HashMap<&str, (usize, u32)> {
+    let mut sagas = HashMap::new();
+    for (flow, at) in plan.flows.iter().zip(0..) {
+        for statement in flow.blocks.iter().flat_map(|block| &block.body) {
+            let Statement::Saga { block } = statement else { continue };
+            for statement in &flow.blocks[*block as usize].body {
+                if let Statement::Step(step) = statement
+                    && step.undo.is_some()
+                {
+                    sagas.insert(step.segment.as_str(), (at, *block));
+                }
+            }
+        }
+    }
+    sagas
 }
 
 /// Once a limit is reached nothing starts within it, clean-up aside.
