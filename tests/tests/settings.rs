@@ -60,6 +60,9 @@ fn program(kind: Kind, name: &str, value: &str) -> String {
             let needed = [("via", "webhook(\"/x\")"), ("timeout", "1h")];
             format!("event e(_x: string) -> json {{ {} }}", with(&needed))
         }
+        Kind::Model if name == "api_version" => {
+            format!("model m = \"gemini/gemini-2.5-flash\" {{ {} }}", with(&[]))
+        }
         Kind::Model => format!("model m = \"openai/gpt-4.1\" {{ {} }}", with(&[])),
         Kind::Budget => format!("flow main(x: string) -> string {{ budget {{ {} }} return x }}", with(&[])),
         Kind::Memory if name == "embed" => format!("memory m: string = vector {{ {} }}", with(&[])),
@@ -118,6 +121,7 @@ fn right(kind: Kind, name: &str) -> &'static str {
         "thinking" => "high",
         "cache" => "true",
         "base_url" => "\"http://127.0.0.1:8080/v1\"",
+        "api_version" => "\"v1\"",
         "api_key" => "secret.KEY",
         "headers" | "env" => "{authorization: \"Bearer ${secret.KEY}\"}",
         "query" => "{q: \"x\"}",

@@ -15,6 +15,8 @@ pub struct ResolvedModel {
     pub model: Name,
     /// Another server than the provider's own.
     pub base_url: Option<String>,
+    /// Another version of the provider's API than the usual one: `v1`.
+    pub api_version: Option<String>,
     /// The key, if there is one.
     pub api_key: Option<Secret>,
     /// More headers.

@@ -116,6 +116,7 @@ impl Resolver<'_> {
             provider: Name::new_static(known.name),
             model: Name::new(model),
             base_url: base_url.clone(),
+            api_version: settings.api_version.clone(),
             api_key: None,
             headers: Vec::new(),
         };

@@ -42,7 +42,8 @@ impl Cx<'_> {
     /// Reports the settings that a provider doesn't have.
     fn supported(&mut self, provider: &str, fields: &Fields) {
         for (row, field) in fields.iter() {
-            if UNSUPPORTED.contains(&(provider, row.name)) {
+            let versioned = row.name != "api_version" || provider == "gemini";
+            if UNSUPPORTED.contains(&(provider, row.name)) || !versioned {
                 let diagnostic = self
                     .error(
                         Code::UnsupportedByProvider,
@@ -249,6 +250,7 @@ impl Cx<'_> {
                 "seed" => settings.seed = self.int_setting(expr, row),
                 "stop" => settings.stop = self.texts_setting(expr, row),
                 "base_url" => settings.base_url = self.base_url(expr),
+                "api_version" => settings.api_version = self.api_version(expr),
                 "api_key" => settings.api_key = self.secret_setting(expr, row.name),
                 "thinking" => self.thinking(expr, field.span),
                 "cache" => self.cache(expr, field.span),
@@ -323,6 +325,23 @@ impl Cx<'_> {
         }
         Some(url)
     }
+
+    fn api_version(&mut self, expr: &tree::Expr) -> Option<String> {
+        let version = self.text_setting(expr, "api_version")?;
+        if !is_api_version(&version) {
+            self.bad_setting(expr.span, "api_version", "write a version such as `\"v1\"` or `\"v1beta\"`");
+            return None;
+        }
+        Some(version)
+    }
+}
+
+/// Whether a text is a version of an API: `v1`, `v1beta`, `v1alpha2`.
+fn is_api_version(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('v') else { return false };
+    let word = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = word.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    word.len() < rest.len() && text.len() <= 32 && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_model(item: &tree::Item) -> bool {

@@ -67,6 +67,9 @@ pub struct ModelSettings {
     /// Another server of the same wire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// The version of the provider's API, `v1beta`, if not the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
     /// The key, if not the provider's own environment variable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<SecretText>,
