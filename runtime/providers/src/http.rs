@@ -93,6 +93,9 @@ impl Http {
         let said = body.beginning(ERROR_BYTES_MAX).await;
         let mut failure = peer.status(status.as_u16(), &said, is_html, location.as_deref());
         failure.retry_at = retry_at.filter(|_| failure.built_in().is_some_and(Kind::is_transient));
+        if peer.info.name == crate::gemini::NAME {
+            crate::gemini::refine(peer, status.as_u16(), &said, now(), &mut failure);
+        }
         Err(failure)
     }
 
@@ -170,7 +173,16 @@ fn headers(peer: &Peer<'_>) -> Result<HeaderMap, Failure> {
     };
     if let Some(key) = &peer.model.api_key {
         let whose = format!("the key of {}", peer.info.title);
-        headers.insert(header::AUTHORIZATION, secret(&format!("Bearer {}", key.expose()), &whose)?);
+        match peer.info.name {
+            crate::gemini::NAME => {
+                let name = HeaderName::from_static("x-goog-api-key");
+                headers.insert(name, secret(key.expose(), &whose)?);
+            }
+            _ => {
+                let bearer = format!("Bearer {}", key.expose());
+                headers.insert(header::AUTHORIZATION, secret(&bearer, &whose)?);
+            }
+        }
     }
     for (name, value) in &peer.model.headers {
         let shown = peer.clean(name);
@@ -181,7 +193,7 @@ fn headers(peer: &Peer<'_>) -> Result<HeaderMap, Failure> {
     Ok(headers)
 }
 
-fn now() -> Time {
+pub(crate) fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "it stands outside: servers are asked here")]
 
+mod gemini;
 mod http;
 mod ollama;
 mod openai;
@@ -36,6 +37,7 @@ impl Registry {
         Registry {
             providers: Arc::new([
                 Arc::new(openai::OpenAi::new(http.clone())) as Arc<dyn Provider>,
+                Arc::new(gemini::Gemini::new(http.clone())),
                 Arc::new(ollama::Ollama::new(http)),
             ]),
         }

@@ -50,7 +50,7 @@ impl<'a> Peer<'a> {
     }
 
     /// How a key is given.
-    fn key_names(&self) -> String {
+    pub fn key_names(&self) -> String {
         match self.info.key_variables {
             [] => String::from("the model's `api_key`"),
             names => format!("{} or the model's `api_key`", names.join(", ")),

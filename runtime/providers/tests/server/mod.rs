@@ -27,11 +27,13 @@ impl Server {
     }
 
     /// Says these bytes, then waits for the other side to close.
+    #[allow(dead_code, reason = "not every test that uses this server needs all of it")]
     pub async fn holding(beginning: Vec<u8>) -> Server {
         Server::start(move |_, _| beginning.clone(), Then::Hold).await
     }
 
     /// Answers each request, by its number and text, on connections that stay open; an empty answer closes its own.
+    #[allow(dead_code, reason = "not every test that uses this server needs all of it")]
     pub async fn answering(answer: impl Fn(usize, &str) -> Vec<u8> + Send + Sync + 'static) -> Server {
         Server::start(answer, Then::Next).await
     }
@@ -56,6 +58,7 @@ impl Server {
     }
 
     /// The head and body of each request so far.
+    #[allow(dead_code, reason = "not every test that uses this server needs all of it")]
     pub fn requests(&self) -> Vec<String> {
         self.shared.requests.lock().unwrap().clone()
     }
@@ -78,6 +81,7 @@ impl Server {
     }
 }
 
+#[allow(dead_code, reason = "not every test that uses this server needs all of it")]
 #[derive(Clone, Copy)]
 enum Then {
     Close,
