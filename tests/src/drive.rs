@@ -153,7 +153,7 @@ impl<'a> Driver<'a> {
             }
         }
         let (asked, mut queue) = (HashMap::new(), BTreeMap::new());
-        let is_cancelled = records.iter().any(|record| matches!(record.event, Event::CancelRequested {}));
+        let is_cancelled = records.iter().any(|record| matches!(record.event, Event::CancelRequested { .. }));
         if let Some(after_ms) = script.cancel_after_ms.filter(|_| !is_cancelled) {
             queue.insert((START.after_ms(after_ms), 0), Due::Cancel);
         }
@@ -460,7 +460,7 @@ impl Outcome {
                 }
                 Event::UndoRegistered { step } => lines.push(format!("{step} => undo registered")),
                 Event::UndoDropped { step } => lines.push(format!("{step} => undo dropped")),
-                Event::CancelRequested {} => lines.push(String::from("=> cancel")),
+                Event::CancelRequested { .. } => lines.push(String::from("=> cancel")),
                 Event::RaceWon { step, arm } => lines.push(format!("{step} won by arm {arm}")),
                 Event::Emitted { step, value } => lines.push(format!("{step} emits {value}")),
                 Event::Delivered { node, body } => lines.push(format!("{node} kept {body}")),

@@ -231,7 +231,11 @@ pub enum Event {
         message: String,
     },
     /// The run was asked to stop for good: what was in flight is stopped, clean-up follows.
-    CancelRequested {},
+    CancelRequested {
+        /// Where the request met the program in the middle of a computation: how many statements that had executed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<u64>,
+    },
     /// The run waits for a time, a person or an event; nothing is in flight.
     Suspended {
         /// What it waits for.

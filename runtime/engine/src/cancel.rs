@@ -13,7 +13,8 @@ impl Run {
     /// Stops everything but clean-up; asked again it does nothing.
     pub(crate) fn cancel(&mut self) {
         if !self.is_cancelled {
-            self.emit(Event::CancelRequested {});
+            let after = self.computes().then_some(self.executed);
+            self.emit(Event::CancelRequested { after });
             self.stop_all();
         }
     }

@@ -231,6 +231,10 @@ pub(crate) struct Run {
     pub probe: Option<Box<Probe>>,
     /// Statements left in this slice.
     pub fuel: u32,
+    /// Statements that were executed since everything waited.
+    pub executed: u64,
+    /// How many of them are executed again before the run was asked to stop.
+    pub stops_after: Option<u64>,
     is_started: bool,
     /// How the first flow ended.
     pub end: Option<End>,
@@ -284,6 +288,8 @@ impl Run {
             reel: None,
             probe: None,
             fuel: SLICE,
+            executed: 0,
+            stops_after: None,
             is_started: false,
             end: None,
             is_cancelled: false,
@@ -423,23 +429,41 @@ impl Run {
     pub(crate) fn settle(&mut self, plan: &Plan) {
         while self.end.is_none() {
             if let Some(id) = self.ready.pop_front() {
-                if self.fuel == 0 && self.replay.is_none() {
+                if self.slice_is_over() {
                     self.ready.push_front(id);
-                    self.set_timer(id, TimerUse::Slice, self.now);
+                    if self.replay.is_none() {
+                        self.set_timer(id, TimerUse::Slice, self.now);
+                    }
                     return;
                 }
                 self.run_task(plan, id);
             } else if self.replay.is_some() {
                 return;
             } else if let Some(id) = self.next_start() {
+                self.executed = 0;
                 self.start_attempt(plan, id);
             } else if let Some(input) = self.inbox.pop_front() {
+                self.executed = 0;
                 self.take(plan, input);
             } else {
                 self.release_wait();
                 return;
             }
         }
+    }
+
+    /// Whether what computes has to stop for now: the host is asked to come back, or, while records are read again, this
+    /// is how far it came.
+    pub(crate) fn slice_is_over(&self) -> bool {
+        match self.replay {
+            Some(_) => self.stops_after.is_some_and(|count| self.executed >= count),
+            None => self.fuel == 0,
+        }
+    }
+
+    /// Whether it was stopped in the middle of a computation.
+    pub(crate) fn computes(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// Takes an input when everything waits.

@@ -132,6 +132,29 @@ impl Replay {
     }
 }
 
+/// Finds the record after which a computation was under way when the run was asked to stop, and how many of its statements
+/// had executed by then.
+fn cut_off(records: &[Record]) -> Option<(usize, u64)> {
+    let (at, count) = records.iter().enumerate().find_map(|(at, record)| match record.event {
+        Event::CancelRequested { after } => Some((at, after?)),
+        _ => None,
+    })?;
+    let is_own = |record: &Record| {
+        matches!(
+            record.event,
+            Event::StepFailed { .. }
+                | Event::StepCancelled { .. }
+                | Event::WaitStarted { .. }
+                | Event::UndoRegistered { .. }
+                | Event::UndoDropped { .. }
+                | Event::Emitted { .. }
+                | Event::RaceWon { .. }
+        )
+    };
+    let cause = records[..at].iter().rposition(|record| !is_own(record))?;
+    Some((cause, count))
+}
+
 impl Run {
     /// Reads all records, then goes on where they end.
     pub(crate) fn replay_all(&mut self, plan: &Plan, now: Time) {
@@ -140,8 +163,10 @@ impl Run {
         let mut last = self.settings.started_at;
         self.now = last;
         self.first_task(plan);
+        let cut_off = cut_off(&records);
+        self.stops_after = cut_off.filter(|(cause, _)| *cause == 0).map(|(_, count)| count);
         self.settle(plan);
-        for record in records.into_iter().skip(1) {
+        for (at, record) in records.into_iter().enumerate().skip(1) {
             self.now = record.at;
             if let Event::RunFinished { status, result, failure, usage, cost } = record.event {
                 (self.usage, self.cost) = (usage, cost);
@@ -151,6 +176,9 @@ impl Run {
                 self.now = now;
                 self.emit_live(Event::Resumed {});
                 return self.diverge(Some(&step), format!("`{step}` {what}"));
+            }
+            if let Some((_, count)) = cut_off.filter(|(cause, _)| *cause == at) {
+                (self.executed, self.stops_after) = (0, Some(count));
             }
             self.settle(plan);
             last = record.at;
@@ -324,7 +352,8 @@ impl Run {
                 self.wake(id, Outcome::Fail(Box::new(failure)));
                 Ok(())
             }
-            Event::CancelRequested {} => {
+            Event::CancelRequested { .. } => {
+                self.stops_after = None;
                 self.stop_all();
                 Ok(())
             }

@@ -19,7 +19,7 @@ impl Run {
             if task.stack.is_empty() {
                 return self.task_ended(plan, *task, outcome);
             }
-            if self.fuel == 0 && self.replay.is_none() {
+            if self.slice_is_over() {
                 task.wake = Some(outcome);
                 self.tasks[id as usize] = Some(task);
                 // It goes on first when the host comes back.
@@ -75,6 +75,7 @@ impl Run {
             let index = *next as usize;
             *next += 1;
             self.fuel = self.fuel.saturating_sub(1);
+            self.executed += 1;
             if index == 0 {
                 for (slot, value) in &current.state {
                     let value = match value {
@@ -91,7 +92,7 @@ impl Run {
             if !self.is_simple(plan, task, statement)? {
                 return self.statement(plan, task, statement);
             }
-            if self.fuel == 0 {
+            if self.fuel == 0 || self.stops_after.is_some() && self.slice_is_over() {
                 return Ok(Turn::Go(Outcome::Next));
             }
         }

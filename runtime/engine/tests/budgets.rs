@@ -106,7 +106,7 @@ fn cancelling_cleans_up_and_ends() {
     assert_eq!(played.aborted, 1);
     let asked: Vec<_> = played.asked.iter().map(|asked| asked.step.as_str()).collect();
     assert_eq!(asked, ["f/x[0]/a", "f/x[1]/a", "f/finally/b"]);
-    assert!(played.records.iter().any(|record| matches!(record.event, Event::CancelRequested {})));
+    assert!(played.records.iter().any(|record| matches!(record.event, Event::CancelRequested { .. })));
 }
 
 #[test]

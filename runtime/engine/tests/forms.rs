@@ -173,6 +173,74 @@ fn what_was_not_emitted_before_a_cancel_is_not_emitted_after_a_crash() {
     assert_eq!(emitted(&played.records), before);
 }
 
+/// Where a long computation was when it was cancelled is on record: clean-up that was cut off by a crash goes on from
+/// there, whatever the computation would have come to.
+#[test]
+fn a_computation_that_is_cancelled_in_the_middle_is_read_back_as_far_as_it_came() {
+    let mut f = FlowBuilder::new("f", vec![]);
+    let (a, count, x) = (f.slot("a"), f.slot("count"), f.slot("x"));
+    let turn = f.block(vec![set(count, call("add_int", vec![slot(count), int(1)]))]);
+    let otherwise = f.block(vec![]);
+    let body = f.block(vec![
+        ask("a", 0, text("a"), a),
+        set(count, int(0)),
+        Statement::Loop {
+            segment: "l".into(),
+            max: int(500_000),
+            test: LoopTest::None,
+            body: turn,
+            otherwise: Some(otherwise),
+            counters: Counters::default(),
+        },
+        // Were it read back further than it came, this would stand where the clean-up is on record.
+        ask("after", 0, text("after"), a),
+    ]);
+    let finally = f.block(vec![
+        ask("tidy", 0, joined(vec![text("tidy "), slot(count)]), x),
+        ask("more", 0, joined(vec![text("more "), slot(x)]), x),
+    ]);
+    let done = f.done(vec![Statement::Try { body, catch: None, finally: Some(finally) }, ret(slot(x))]);
+    let plan = Arc::new(plan(vec![done], nodes()));
+    let world = World::new(Plan::clone(&plan));
+    let mut engine = Engine::start(plan, world.settings(), Default::default()).unwrap();
+    let mut records = Vec::new();
+    let mut asked = None;
+    let mut apply = |input: Input| {
+        let commands = engine.apply(input, Time(1_000_000));
+        let timer = commands.iter().find_map(|command| match command {
+            Command::SetTimer(timer, at) if *at == Time(1_000_000) => Some(*timer),
+            _ => None,
+        });
+        asked = commands.iter().find_map(|command| match command {
+            Command::Ask { attempt, .. } => Some(*attempt),
+            _ => None,
+        });
+        keep(&mut records, commands);
+        (timer, asked)
+    };
+    let (_, attempt) = apply(Input::Start);
+    let answer = Answer { text: String::from("a"), ..Answer::default() };
+    let answered =
+        Input::Answered { attempt: attempt.unwrap(), result: Ok(answer), usage: None, duration_ms: 1 };
+    let (timer, _) = apply(answered);
+    apply(Input::Due { timer: timer.expect("the computation takes several slices") });
+    apply(Input::Cancel);
+    assert!(records.iter().any(|record| matches!(record.event, Event::CancelRequested { after: Some(_) })));
+    let fingerprint = |records: &[Record]| {
+        let started = records.iter().rev().find_map(|record| match &record.event {
+            Event::StepStarted { step, fingerprint, .. } if step.0 == "f/finally/tidy" => Some(fingerprint),
+            _ => None,
+        });
+        started.cloned().expect("clean-up asks")
+    };
+    let before = fingerprint(&records);
+    let played = world.go_on(records);
+    assert_eq!(played.status, Some(RunStatus::Cancelled), "{:?}", played.failure);
+    assert_eq!(fingerprint(&played.records), before);
+    let asked: Vec<_> = played.asked.iter().map(|asked| asked.step.as_str()).collect();
+    assert_eq!(asked, ["f/finally/tidy", "f/finally/more"]);
+}
+
 /// Branches that race an answer against another, and a `wait`; each arm emits, and tidies up.
 fn races(branches: i64) -> Plan {
     let mut f = FlowBuilder::new("f", vec![]);

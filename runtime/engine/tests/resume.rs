@@ -339,7 +339,7 @@ fn a_cancelled_run_finishes_its_clean_up_after_a_crash() {
             world.cancel_after = Some(cancel);
             let cancelled = world.play();
             assert!(cancelled.status.is_some(), "{name}, {cancel}");
-            let is_request = |record: &Record| matches!(record.event, Event::CancelRequested {});
+            let is_request = |record: &Record| matches!(record.event, Event::CancelRequested { .. });
             let Some(request) = cancelled.records.iter().position(is_request) else { continue };
             for at in request + 1..cancelled.records.len() {
                 let at = batch_end(&cancelled.records, at);

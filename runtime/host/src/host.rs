@@ -281,7 +281,7 @@ impl Host {
         let local = self.recorded(records.first());
         let models = self.models(&plan, default, &ways, &local.secrets)?;
         let settings = self.run_settings(&run, trace.started_at, trace.simulate, &models, options.jobs);
-        let is_cancelled = records.iter().any(|record| matches!(record.event, Event::CancelRequested {}));
+        let is_cancelled = records.iter().any(|record| matches!(record.event, Event::CancelRequested { .. }));
         let cancels = cancels || !is_cancelled && self.is_asked_to_cancel(&run).await?;
         if is_moved {
             self.change_program(lease, &plan, settings.clone(), &mut records, &mut fold).await?;

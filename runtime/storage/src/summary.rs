@@ -54,7 +54,7 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
             line.failure = failure.as_ref().map(ToString::to_string);
         }
         Event::Unrecorded { .. } => line.status = RunStatus::Unrecorded,
-        Event::CancelRequested {}
+        Event::CancelRequested { .. }
         | Event::StepStarted { .. }
         | Event::RoundRobin { .. }
         | Event::UndoRegistered { .. }
@@ -71,7 +71,7 @@ pub(crate) fn fold(line: &mut RunSummary, record: &Record) {
 
 /// Whether nobody has to be told any more that a run is to be cancelled.
 pub(crate) fn ends_cancel_request(record: &Record) -> bool {
-    matches!(record.event, Event::CancelRequested {} | Event::RunFinished { .. })
+    matches!(record.event, Event::CancelRequested { .. } | Event::RunFinished { .. })
 }
 
 /// Returns the name of a status in the store.

@@ -162,7 +162,7 @@ async fn records_come_back_as_they_were(store: &dyn Store) {
         Event::Interrupted {},
         Event::UndoRegistered { step: step() },
         Event::UndoDropped { step: step() },
-        Event::CancelRequested {},
+        Event::CancelRequested { after: Some(7) },
         Event::Unrecorded { reason: String::from("r") },
         ended(RunStatus::Failed),
     ];
@@ -279,7 +279,11 @@ async fn a_request_to_cancel_lasts_until_it_is_on_record(store: &dyn Store) {
     let lease = store.acquire(&run, &this_process(), Time(3), 15_000).await.unwrap();
     assert_eq!(store.cancel_requests().await, Ok(vec![run.clone()]));
     store
-        .append(&run, lease.fence, vec![record(2, Event::Resumed {}), record(3, Event::CancelRequested {})])
+        .append(
+            &run,
+            lease.fence,
+            vec![record(2, Event::Resumed {}), record(3, Event::CancelRequested { after: None })],
+        )
         .await
         .unwrap();
     assert_eq!(store.cancel_requests().await, Ok(vec![]));

@@ -425,7 +425,7 @@ impl Fold {
                 self.cut_off();
                 self.resumed(at);
             }
-            Event::CancelRequested {} => shown.event = EventKind::Cancelled,
+            Event::CancelRequested { .. } => shown.event = EventKind::Cancelled,
             Event::Unrecorded { reason } => {
                 shown.event = EventKind::Unrecorded;
                 shown.reason = Some(reason.clone());

@@ -155,7 +155,7 @@ fn end(played: &Played) -> Result<(), String> {
     if failure.as_ref().is_some_and(|failure| failure.built_in() == Some(Kind::Diverged)) {
         return Err(format!("the run has lost its way: {failure:?}"));
     }
-    let cancelled = played.records.iter().any(|record| matches!(record.event, Event::CancelRequested {}));
+    let cancelled = played.records.iter().any(|record| matches!(record.event, Event::CancelRequested { .. }));
     // A run that is cancelled and can't take back what it did says so.
     let took_back = failure.as_ref().and_then(|failure| failure.built_in()) != Some(Kind::UndoFailed);
     if cancelled != (*status == RunStatus::Cancelled) && took_back {
