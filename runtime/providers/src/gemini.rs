@@ -75,7 +75,7 @@ impl Provider for Gemini {
         reading.usage = usage;
         let mut answer =
             concluded.and_then(|()| reading.answer(&peer, may_call)).map_err(|failure| (failure, usage))?;
-        answer.opaque.extend(turn.opaque(&model.model, &answer.text));
+        answer.opaque.extend(turn.opaque(&model.model, &answer));
         Ok(answer)
     }
 

@@ -51,7 +51,7 @@ pub const PROVIDERS: &[Provider] = &[
         title: "Gemini",
         key_variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         needs_key: true,
-        host_variable: None,
+        host_variable: Some("GOOGLE_GEMINI_BASE_URL"),
         base_url: "https://generativelanguage.googleapis.com",
         free_on_loopback: false,
         simulated: false,

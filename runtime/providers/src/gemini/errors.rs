@@ -11,23 +11,21 @@ const RETRY_DELAY_MS_MAX: u64 = 24 * 3600 * 1000;
 /// Says what Google means by an error, where its status alone says less or another thing.
 pub(crate) fn refine(peer: &Peer<'_>, status: u16, body: &[u8], now: Time, failure: &mut Failure) {
     let json = serde_json::from_slice::<Value>(body).ok();
-    match json.as_ref().and_then(Told::read) {
-        Some(told) => {
-            let told = Told { code: status, ..told };
-            if let Some(message) = told.about_key(peer) {
-                *failure = Failure::new(Kind::Refused, message);
-            } else if told.status == "RESOURCE_EXHAUSTED" && status != 429 {
-                failure.kind = told.kind().name().into();
-            }
-            told.wait(now, failure);
-        }
-        // A version that isn't there is a page, not an error.
-        None if status == 404 => {
-            let version = peer.clean(super::version(peer.model));
-            failure.message = format!("{}; is there an API version `{version}`?", failure.message);
-        }
-        None => {}
+    let told = json.as_ref().and_then(Told::read);
+    // What isn't there Google names; a version of the API that isn't there is a page.
+    let model = peer.model.model.as_str();
+    let is_named = |told: &Told<'_>| !told.status.is_empty() || told.message.contains(model);
+    if status == 404 && !told.as_ref().is_some_and(is_named) {
+        let version = peer.clean(super::version(peer.model));
+        failure.message = format!("{}; is there an API version `{version}`?", failure.message);
     }
+    let Some(told) = told else { return };
+    if let Some(message) = told.about_key(peer) {
+        *failure = Failure::new(Kind::Refused, message);
+    } else if told.status == "RESOURCE_EXHAUSTED" {
+        failure.kind = told.kind().name().into();
+    }
+    told.wait(now, failure);
 }
 
 /// Reads an error that came inside an answer.
@@ -113,7 +111,8 @@ impl<'a> Told<'a> {
             || self.reason == "CONSUMER_INVALID"
             || self.status == "UNAUTHENTICATED"
             || self.message.contains("API key not valid")
-            || self.message.contains("API key expired");
+            || self.message.contains("API key expired")
+            || self.message.contains("API key was reported");
         match (none, wrong) {
             (true, _) => Some(format!("{name} wants a key: set {keys}: {said}")),
             (false, true) => Some(format!("{name} refuses the key in {keys}: {said}")),

@@ -1,6 +1,6 @@
 //! An answer of Gemini's, in pieces or whole.
 
-use flow_runtime_api::{Deltas, Failure, FinishReason, Kind, Part, Usage};
+use flow_runtime_api::{Answer, Deltas, Failure, FinishReason, Kind, Part, Usage};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
@@ -349,10 +349,12 @@ impl Turn {
     }
 
     /// Returns what must be sent back with this answer as it came.
-    pub(super) fn opaque(self, model: &str, text: &str) -> Option<Part> {
-        if !self.keeps {
+    pub(super) fn opaque(self, model: &str, answer: &Answer) -> Option<Part> {
+        // A refusal stands in the text's place, and nothing follows it.
+        if !self.keeps || answer.finish == FinishReason::Refused {
             return None;
         }
+        let text = answer.text.as_str();
         let mut at = 0;
         let mut parts = Vec::with_capacity(self.said.len());
         for said in self.said {

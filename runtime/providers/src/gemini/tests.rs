@@ -203,7 +203,7 @@ fn answer(events: &[&str]) -> Result<Answer, Failure> {
     reading.usage = turn.usage(&reading);
     turn.conclude(&peer, &mut reading)?;
     let mut answer = reading.answer(&peer, true)?;
-    answer.opaque.extend(turn.opaque("gemini-3.8-flash", &answer.text));
+    answer.opaque.extend(turn.opaque("gemini-3.8-flash", &answer));
     Ok(answer)
 }
 
@@ -264,6 +264,18 @@ fn an_answer_without_a_signature_leaves_nothing_to_send_back() {
     let answer = answer(&[&parts(r#"{"functionCall":{"id":"a1","name":"f"}},{"text":"x"}"#), STOP]).unwrap();
     assert_eq!(answer.opaque, []);
     assert_eq!(answer.tool_calls, [tool_call("a1", "f", "{}")]);
+}
+
+#[test]
+fn a_refusal_leaves_nothing_to_send_back() {
+    let end = r#"{"candidates":[{"finishReason":"SAFETY"}]}"#;
+    let refused = answer(&[&parts(r#"{"text":"We"},{"text":"ll","thoughtSignature":"S1"}"#), end]).unwrap();
+    assert_eq!((refused.finish, refused.opaque.len()), (FinishReason::Refused, 0));
+    let said = answer(&[&parts(r#"{"text":"We"},{"text":"ll","thoughtSignature":"S1"}"#), STOP]).unwrap();
+    let expected = json!({"model": "gemini-3.8-flash", "parts": [
+        {"text": "We"}, {"thoughtSignature": "S1", "text": "ll"},
+    ]});
+    assert_eq!(said.opaque, [Part::Opaque { provider: NAME.into(), json: expected }]);
 }
 
 #[test]
