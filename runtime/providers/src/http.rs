@@ -178,11 +178,18 @@ fn headers(peer: &Peer<'_>) -> Result<HeaderMap, Failure> {
                 let name = HeaderName::from_static("x-goog-api-key");
                 headers.insert(name, secret(key.expose(), &whose)?);
             }
+            crate::anthropic::NAME => {
+                headers.insert(HeaderName::from_static("x-api-key"), secret(key.expose(), &whose)?);
+            }
             _ => {
                 let bearer = format!("Bearer {}", key.expose());
                 headers.insert(header::AUTHORIZATION, secret(&bearer, &whose)?);
             }
         }
+    }
+    if peer.info.name == crate::anthropic::NAME {
+        let version = HeaderValue::from_static(crate::anthropic::VERSION);
+        headers.insert(HeaderName::from_static("anthropic-version"), version);
     }
     for (name, value) in &peer.model.headers {
         let shown = peer.clean(name);

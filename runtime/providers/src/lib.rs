@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "it stands outside: servers are asked here")]
 
+mod anthropic;
 mod gemini;
 mod http;
 mod ollama;
@@ -37,6 +38,7 @@ impl Registry {
         Registry {
             providers: Arc::new([
                 Arc::new(openai::OpenAi::new(http.clone())) as Arc<dyn Provider>,
+                Arc::new(anthropic::Anthropic::new(http.clone())),
                 Arc::new(gemini::Gemini::new(http.clone())),
                 Arc::new(ollama::Ollama::new(http)),
             ]),

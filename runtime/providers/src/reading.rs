@@ -1,6 +1,8 @@
 //! An answer while it is put together: its pieces, bounded, whichever the wire.
 
-use flow_runtime_api::{Answer, Delta, Deltas, Failure, FinishReason, Kind, ToolCall, Usage};
+use flow_runtime_api::{
+    Answer, Call, Delta, Deltas, Failure, FinishReason, Kind, Part, ToolCall, ToolChoice, Usage,
+};
 
 use crate::peer::Peer;
 use crate::stream::Fault;
@@ -40,12 +42,19 @@ impl Broken {
     }
 }
 
+/// Whether calls of tools are an answer to a call.
+pub(crate) fn may_call(call: &Call) -> bool {
+    !call.tools.is_empty() && call.tool_choice == ToolChoice::Auto
+}
+
 /// The pieces so far.
 #[derive(Default)]
 pub(crate) struct Reading {
     pub text: String,
     pub refusal: String,
     pub calls: Vec<ToolCall>,
+    /// What is sent back as it came.
+    pub opaque: Vec<Part>,
     pub finish: Option<FinishReason>,
     pub usage: Option<Usage>,
     /// Whether the server said that all is sent.
@@ -146,7 +155,7 @@ impl Reading {
             finish => finish,
         };
         let text = if self.refusal.is_empty() { self.text } else { self.refusal };
-        Ok(Answer { text, tool_calls: self.calls, opaque: Vec::new(), finish, usage: self.usage })
+        Ok(Answer { text, tool_calls: self.calls, opaque: self.opaque, finish, usage: self.usage })
     }
 
     /// Whether the model says that it was done, and not that something stopped it.

@@ -40,7 +40,7 @@ pub const PROVIDERS: &[Provider] = &[
         title: "Anthropic",
         key_variables: &["ANTHROPIC_API_KEY"],
         needs_key: true,
-        host_variable: None,
+        host_variable: Some("ANTHROPIC_BASE_URL"),
         base_url: "https://api.anthropic.com",
         free_on_loopback: false,
         simulated: false,

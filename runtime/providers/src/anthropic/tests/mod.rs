@@ -1,0 +1,2 @@
+mod incoming;
+mod request;
