@@ -140,9 +140,10 @@ fn encode(text: &str, kept: &str) -> String {
     for byte in text.bytes() {
         let plain =
             byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.as_bytes().contains(&byte);
-        match plain {
-            true => out.push(char::from(byte)),
-            false => drop(write!(out, "%{byte:02X}")),
+        if plain {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out
