@@ -8,6 +8,15 @@ use crate::stream::Fault;
 
 /// Of what a server says, so many characters at most are passed on.
 const SAID_CHARS_MAX: usize = 300;
+/// Errors inside an answer that another attempt meets again, as Anthropic names them.
+const NO_USE_AGAIN: [&str; 6] = [
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "billing_error",
+    "not_found_error",
+    "request_too_large",
+];
 /// A server's wish to wait is believed up to a day.
 const RETRY_AFTER_MS_MAX: u64 = 24 * 3600 * 1000;
 
@@ -190,7 +199,10 @@ impl<'a> Peer<'a> {
         let lower = format!("{code} {said}").to_lowercase();
         let kind = if lower.contains("rate_limit") || lower.contains("rate limit") || code == "429" {
             Kind::RateLimited
-        } else if lower.contains("content_filter") || lower.contains("content_policy") {
+        } else if lower.contains("content_filter")
+            || lower.contains("content_policy")
+            || NO_USE_AGAIN.contains(&code.as_str())
+        {
             Kind::Refused
         } else {
             Kind::Unavailable
@@ -285,6 +297,24 @@ mod tests {
             peer.status(404, b"no user:CANARYpw, no CANARYkey", false, None).message,
         ] {
             assert!(shown.contains("***@127.0.0.1:1/v1?key=***") && !shown.contains("CANARY"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_error_inside_an_answer_says_whether_to_try_again() {
+        let scrubber = Scrubber::default();
+        let model = ResolvedModel::default();
+        let peer = Peer::new(catalogue::provider("anthropic").unwrap(), &model, &scrubber);
+        for (kind, expected) in [
+            ("overloaded_error", "unavailable"),
+            ("api_error", "unavailable"),
+            ("rate_limit_error", "rate_limited"),
+            ("invalid_request_error", "refused"),
+            ("permission_error", "refused"),
+        ] {
+            let failure = peer.streamed(&serde_json::json!({"type": kind, "message": "said"}));
+            assert_eq!(failure.kind, expected, "{kind}");
+            assert!(failure.message.contains("said"), "{}", failure.message);
         }
     }
 
