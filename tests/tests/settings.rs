@@ -1,11 +1,18 @@
 //! Walks the table of settings: each takes a value that it can have, refuses one that it can't, and is reported where it
 //! doesn't belong.
 
+#![allow(clippy::disallowed_methods, reason = "tests start processes")]
+
+#[path = "../../runtime/providers/tests/wire/mod.rs"]
+mod wire;
+
 use flow_check::settings::{Kind, SETTINGS};
 use flow_diagnostics::Code;
 use flow_tests::compile;
+use flow_tests::program::Place;
+use flow_tests::server::Server;
 
-const HEAD: &str = "model default = \"openai/gpt-4.1\"\n\
+const HEAD: &str = "model default = \"openai/gpt-5.1\"\n\
     allow [net(\"example.com\"), secret(\"KEY\"), exec(\"git\"), mcp(\"jira\")]\n";
 
 /// The kinds of declaration that have settings of the table; `with` and `budget` stand in a flow.
@@ -63,7 +70,7 @@ fn program(kind: Kind, name: &str, value: &str) -> String {
         Kind::Model if name == "api_version" => {
             format!("model m = \"gemini/gemini-2.5-flash\" {{ {} }}", with(&[]))
         }
-        Kind::Model => format!("model m = \"openai/gpt-4.1\" {{ {} }}", with(&[])),
+        Kind::Model => format!("model m = \"openai/gpt-5.1\" {{ {} }}", with(&[])),
         Kind::Budget => format!("flow main(x: string) -> string {{ budget {{ {} }} return x }}", with(&[])),
         Kind::Memory if name == "embed" => format!("memory m: string = vector {{ {} }}", with(&[])),
         Kind::Memory => format!("memory m: [string: int] = kv {{ {} }}", with(&[])),
@@ -120,6 +127,7 @@ fn right(kind: Kind, name: &str) -> &'static str {
         "stop" => "[\"END\"]",
         "thinking" => "high",
         "cache" => "true",
+        "api" => "chat",
         "base_url" => "\"http://127.0.0.1:8080/v1\"",
         "api_version" => "\"v1\"",
         "api_key" => "secret.KEY",
@@ -206,6 +214,77 @@ fn every_setting_has_its_kinds() {
             if all.iter().map(|one| one.code).ne([Code::UnknownSetting]) {
                 gaps.push(format!("{text}{}", compile::listed(&all)));
             }
+        }
+    }
+    none(gaps);
+}
+
+/// What is sent to the server of a model when a prompt is asked: the request of the one call, without what is the same
+/// of every request. `others` are settings that stand for those of the same name.
+fn request(provider: &str, of_model: &[(&str, &str)], of_prompt: &[(&str, &str)]) -> String {
+    use std::io::Write as _;
+    let server = Server::start(|request, stream| {
+        let wire = match request.path.as_str() {
+            path if path.ends_with("/responses") => &wire::OPENAI_RESPONSES,
+            path if path.ends_with("/api/chat") => &wire::OLLAMA,
+            path if path.contains("GenerateContent") => &wire::GEMINI,
+            _ => &wire::OPENAI_CHAT,
+        };
+        let body = wire.answer("fine");
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
+            wire.content_type,
+            body.len()
+        );
+        let _ = write!(stream, "{head}Connection: close\r\n\r\n{body}");
+    });
+    let fields = |needed: &[(&str, String)], given: &[(&str, &str)]| {
+        let others = needed.iter().filter(|(name, _)| given.iter().all(|(own, _)| own != name));
+        let others = others.map(|(name, value)| format!("{name}: {value}"));
+        let given = given.iter().map(|(name, value)| format!("{name}: {value}"));
+        others.chain(given).collect::<Vec<_>>().join("  ")
+    };
+    let url = [("base_url", format!("\"{}\"", server.url()))];
+    let of_model = fields(&url, of_model);
+    let of_prompt = fields(&[("user", String::from("\"?\"")), ("model", String::from("m"))], of_prompt);
+    let place = Place::new().set("KEY", "of-the-test");
+    let program = format!(
+        "allow [secret(\"KEY\")]\nmodel m = \"{provider}/m\" {{ {of_model} }}\n\
+         model n = \"{provider}/n\" {{ {of_model} }}\nprompt p() -> string {{ {of_prompt} }}\n\
+         flow main() -> string {{ let y = p() return y }}\n"
+    );
+    place.file("main.flow", program.replace("SERVER", &server.url()));
+    place.run(["run", "main.flow"]).expect(0);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1, "{program}");
+    let mut headers = requests[0].headers.clone();
+    headers.retain(|(name, _)| !matches!(name.as_str(), "host" | "content-length" | "idempotency-key"));
+    headers.sort();
+    format!("{} {headers:?} {}", requests[0].path, String::from_utf8_lossy(&requests[0].body))
+}
+
+/// Of the settings of prompts and models each is in the request, but for those that say what is done with the answer.
+#[test]
+fn every_setting_of_a_model_reaches_its_server() {
+    let mut gaps = Vec::new();
+    let plain = |provider| request(provider, &[], &[]);
+    for (kind, name) in rows().filter(|(kind, _)| matches!(kind, Kind::Prompt | Kind::Model)) {
+        let (provider, value) = match name {
+            "retry" | "repair" | "timeout" => continue,
+            "model" => ("openai", "n"),
+            "api" => ("openai", "responses"),
+            "base_url" => ("openai", "\"SERVER/elsewhere\""),
+            "cache" => ("ollama", "1h"),
+            "api_version" => ("gemini", "\"v1\""),
+            _ => ("openai", right(kind, name)),
+        };
+        let given = [(name, value)];
+        let told = match kind {
+            Kind::Model => request(provider, &given, &[]),
+            _ => request(provider, &[], &given),
+        };
+        if told == plain(provider) {
+            gaps.push(format!("`{name}: {value}` of {} changes nothing:\n{told}", kind.as_str()));
         }
     }
     none(gaps);

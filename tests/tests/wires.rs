@@ -2,10 +2,10 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
 
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
+use flow_ir::plan::{Cache, Effort, Thinking};
 use flow_providers::Registry;
 use flow_runtime_api::{
     Answer, Call, Delta, Failure, FinishReason, Message, Part, Provider, ResolvedModel, Role, Sampling,
@@ -13,7 +13,6 @@ use flow_runtime_api::{
 };
 use flow_tests::peers;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 fn provider(name: &str) -> Arc<dyn Provider> {
     Registry::new(Scrubber::default()).provider(name).unwrap()
@@ -49,125 +48,6 @@ fn text_of(deltas: &[Delta]) -> String {
     deltas.iter().filter_map(text).collect()
 }
 
-/// Serves one recorded body to each request.
-async fn serve(content_type: &'static str, body: Vec<u8>) -> Result<String> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = vec![0; 64 * 1024];
-            let _ = stream.read(&mut request).await;
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
-                body.len()
-            );
-            let _ = stream.write_all(head.as_bytes()).await;
-            let _ = stream.write_all(&body).await;
-            let _ = stream.shutdown().await;
-        }
-    });
-    Ok(url)
-}
-
-/// What a recorded answer holds, read without any of our own code: first choice only.
-#[derive(Default)]
-struct Expected {
-    text: String,
-    refusal: String,
-    calls: Vec<(String, String, String)>,
-    finish: String,
-    usage: Option<(u64, u64)>,
-}
-
-impl Expected {
-    fn add(&mut self, chunk: &Value) {
-        if let Some(usage) = chunk.get("usage").filter(|usage| !usage.is_null()) {
-            self.usage = Some((
-                usage["prompt_tokens"].as_u64().unwrap_or_default(),
-                usage["completion_tokens"].as_u64().unwrap_or_default(),
-            ));
-        }
-        for choice in chunk["choices"].as_array().into_iter().flatten().filter(|choice| choice["index"] == 0)
-        {
-            let piece = choice.get("delta").or_else(|| choice.get("message")).cloned().unwrap_or_default();
-            self.text += piece["content"].as_str().unwrap_or_default();
-            self.refusal += piece["refusal"].as_str().unwrap_or_default();
-            for (position, call) in piece["tool_calls"].as_array().into_iter().flatten().enumerate() {
-                let index = call["index"].as_u64().map_or(position, |index| index as usize);
-                if index >= self.calls.len() {
-                    self.calls.resize(index + 1, Default::default());
-                }
-                let (id, name, arguments) = &mut self.calls[index];
-                *id += call["id"].as_str().unwrap_or_default();
-                *name += call["function"]["name"].as_str().unwrap_or_default();
-                *arguments += call["function"]["arguments"].as_str().unwrap_or_default();
-            }
-            if let Some(reason) = choice["finish_reason"].as_str() {
-                self.finish = reason.to_owned();
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn recorded_answers_of_openai_are_read() -> Result<()> {
-    let Some(shared) = peers::shared() else {
-        peers::skip("recorded answers");
-        return Ok(());
-    };
-    let mut count = 0;
-    for entry in std::fs::read_dir(shared.join("corpus/wire/openai"))? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // Bodies of the responses API belong to another wire.
-        if name.starts_with("test_responses") {
-            continue;
-        }
-        recorded(&path).await.with_context(|| name)?;
-        count += 1;
-    }
-    ensure!(count >= 25, "only {count} recorded answers");
-    Ok(())
-}
-
-async fn recorded(path: &Path) -> Result<()> {
-    let body = std::fs::read(path)?;
-    let streamed = path.extension().is_some_and(|extension| extension == "sse");
-    let mut expected = Expected::default();
-    if streamed {
-        for data in
-            std::str::from_utf8(&body)?.split('\n').filter_map(|line| line.trim_end().strip_prefix("data: "))
-        {
-            if data != "[DONE]" {
-                expected.add(&serde_json::from_str(data)?);
-            }
-        }
-    } else {
-        expected.add(&serde_json::from_slice(&body)?);
-    }
-    let tools = if expected.calls.is_empty() { Vec::new() } else { vec![weather()] };
-    let call = Call { tools, ..question("hi") };
-    let url = serve(if streamed { "text/event-stream" } else { "application/json" }, body).await?;
-    let (asked, deltas) = ask(&*provider("openai"), &model("m", &url), &call).await;
-    let answer = asked.map_err(|(failure, _)| failure)?;
-    let finish = match expected.finish.as_str() {
-        _ if !expected.refusal.is_empty() => FinishReason::Refused,
-        "length" => FinishReason::Length,
-        "tool_calls" => FinishReason::ToolCalls,
-        "stop" if !expected.calls.is_empty() => FinishReason::ToolCalls,
-        "stop" => FinishReason::Stop,
-        other => anyhow::bail!("the test knows no reason `{other}`"),
-    };
-    assert_eq!(answer.finish, finish);
-    assert_eq!(answer.text, if expected.refusal.is_empty() { &*expected.text } else { &*expected.refusal });
-    assert_eq!(text_of(&deltas), expected.text);
-    let calls: Vec<_> =
-        answer.tool_calls.into_iter().map(|call| (call.id, call.name, call.arguments)).collect();
-    assert_eq!(calls, expected.calls);
-    assert_eq!(answer.usage.map(|usage| (usage.input_tokens, usage.output_tokens)), expected.usage);
-    Ok(())
-}
-
 fn weather() -> ToolSpec {
     ToolSpec {
         name: String::from("get_weather"),
@@ -187,16 +67,19 @@ fn title_and_score() -> Schema {
 }
 
 #[tokio::test]
-async fn aimock_speaks_both_wires() -> Result<()> {
+async fn aimock_speaks_these_wires() -> Result<()> {
     let Some(peer) = peers::aimock(None, &[])? else {
         peers::skip("aimock");
         return Ok(());
     };
-    for (wire, base_url, name) in
-        [("openai", format!("{}/v1", peer.url), "gpt-4o-mini"), ("ollama", peer.url.clone(), "llama3.2")]
-    {
+    for (wire, api, base_url, name) in [
+        ("openai", Some("chat"), format!("{}/v1", peer.url), "gpt-4o-mini"),
+        ("openai", Some("responses"), format!("{}/v1", peer.url), "gpt-4o-mini"),
+        ("ollama", None, peer.url.clone(), "llama3.2"),
+    ] {
         let provider = provider(wire);
-        let model = model(name, &base_url);
+        let model = ResolvedModel { api: api.map(Into::into), ..model(name, &base_url) };
+        let wire = api.unwrap_or(wire);
         let ask = async |call: Call| ask(&*provider, &model, &call).await;
 
         let (asked, deltas) = ask(question("hello")).await;
@@ -253,15 +136,26 @@ async fn aimock_speaks_both_wires() -> Result<()> {
         assert!(asked.is_err(), "{wire}");
         assert!(!provider.models(&model).await?.is_empty(), "{wire}");
     }
-    let (asked, _) =
-        ask(&*provider("openai"), &model("gpt-4o-mini", &format!("{}/v1", peer.url)), &question("usage"))
-            .await;
-    let usage = asked.map_err(|(failure, _)| failure)?.usage;
-    assert_eq!(usage, Some(Usage { input_tokens: 11, output_tokens: 7, ..Usage::default() }));
-    let (asked, _) =
-        ask(&*provider("openai"), &model("gpt-4o-mini", &format!("{}/v1", peer.url)), &question("length"))
-            .await;
-    assert_eq!(asked.map_err(|(failure, _)| failure)?.finish, FinishReason::Length);
+    for api in ["chat", "responses"] {
+        let model =
+            ResolvedModel { api: Some(api.into()), ..model("gpt-4o-mini", &format!("{}/v1", peer.url)) };
+        let (asked, _) = ask(&*provider("openai"), &model, &question("usage")).await;
+        let usage = asked.map_err(|(failure, _)| failure)?.usage;
+        assert_eq!(usage, Some(Usage { input_tokens: 11, output_tokens: 7, ..Usage::default() }), "{api}");
+        let (asked, _) = ask(&*provider("openai"), &model, &question("length")).await;
+        assert_eq!(asked.map_err(|(failure, _)| failure)?.finish, FinishReason::Length, "{api}");
+    }
+    // What a model thought goes back, sealed, with what came of its calls.
+    let thinks =
+        ResolvedModel { api: Some("responses".into()), ..model("gpt-5", &format!("{}/v1", peer.url)) };
+    let sampling = Sampling { thinking: Some(Thinking::Effort(Effort::Low)), ..Sampling::default() };
+    let call = Call { sampling, tools: vec![weather()], ..question("weather") };
+    let (asked, _) = ask(&*provider("openai"), &thinks, &call).await;
+    let answer = asked.map_err(|(failure, _)| failure)?;
+    let kept = answer.opaque.first().context("what was thought is kept")?;
+    assert!(
+        matches!(kept, Part::Opaque { provider, json } if provider == "openai" && json["encrypted_content"].is_string())
+    );
     Ok(())
 }
 
@@ -272,11 +166,11 @@ async fn llama_answers_by_schema_and_streams() -> Result<()> {
         return Ok(());
     };
     let provider = provider("openai");
-    let model = model("m", &format!("{}/v1", peer.url));
+    let model = &model("m", &format!("{}/v1", peer.url));
     let sampling = Sampling { max_tokens: Some(300), seed: Some(1), ..Sampling::default() };
 
     let call = Call { schema: Some(title_and_score()), sampling: sampling.clone(), ..question("hi") };
-    let (asked, deltas) = ask(&*provider, &model, &call).await;
+    let (asked, deltas) = ask(&*provider, model, &call).await;
     let answer = asked.map_err(|(failure, _)| failure)?;
     assert_eq!(answer.finish, FinishReason::Stop, "{}", answer.text);
     let review: Value = serde_json::from_str(&answer.text).context(answer.text.clone())?;
@@ -290,16 +184,25 @@ async fn llama_answers_by_schema_and_streams() -> Result<()> {
     let list = json!({"type": "array", "items": {"enum": ["red", "green"]}, "minItems": 2, "maxItems": 3});
     let schema = Some(Schema { name: String::from("Colours"), json: list });
     let (asked, _) =
-        ask(&*provider, &model, &Call { schema, sampling: sampling.clone(), ..question("hi") }).await;
+        ask(&*provider, model, &Call { schema, sampling: sampling.clone(), ..question("hi") }).await;
     let colours: Vec<String> = serde_json::from_str(&asked.map_err(|(failure, _)| failure)?.text)?;
     assert!((2..=3).contains(&colours.len()), "{colours:?}");
 
     let sampling = Sampling { max_tokens: Some(5), ..sampling };
-    let (asked, _) = ask(&*provider, &model, &Call { sampling, ..question("hi") }).await;
+    let (asked, _) = ask(&*provider, model, &Call { sampling, ..question("hi") }).await;
     let answer = asked.map_err(|(failure, _)| failure)?;
     assert_eq!(answer.finish, FinishReason::Length);
     assert_eq!(answer.usage.map(|usage| usage.output_tokens), Some(5));
-    assert!(!provider.models(&model).await?.is_empty());
+
+    // Its responses know no schemas, but stream.
+    let model = &ResolvedModel { api: Some("responses".into()), ..model.clone() };
+    let sampling = Sampling { max_tokens: Some(16), ..Sampling::default() };
+    let (asked, deltas) = ask(&*provider, model, &Call { sampling, ..question("hi") }).await;
+    let answer = asked.map_err(|(failure, _)| failure)?;
+    assert_eq!(text_of(&deltas), answer.text);
+    assert!(deltas.len() > 1, "it came in {} pieces", deltas.len());
+    assert!(answer.usage.is_some_and(|usage| (1..=16).contains(&usage.output_tokens)), "{:?}", answer.usage);
+    assert!(!provider.models(model).await?.is_empty());
     Ok(())
 }
 
@@ -331,16 +234,23 @@ async fn every_request_is_one_that_ollama_describes() -> Result<()> {
             max_tokens: Some(10),
             seed: Some(1),
             stop: vec!["END".into()],
-            thinking: None,
+            thinking: Some(Thinking::Effort(Effort::High)),
         },
+        cache: Some(Cache::For(90_000)),
         ..Call::default()
     };
-    for call in [question("hello"), everything] {
+    let quiet = Sampling { thinking: Some(Thinking::Off), ..Sampling::default() };
+    for call in [question("hello"), everything, Call { sampling: quiet, ..question("hello") }] {
         let (asked, _) = ask(&*provider, &model, &call).await;
         let answer = asked.map_err(|(failure, _)| failure)?;
         assert_eq!(answer.text, "Hello! How can I help you today?");
         assert_eq!(answer.usage.map(|usage| (usage.input_tokens, usage.output_tokens)), Some((11, 18)));
     }
     assert!(!provider.models(&model).await?.is_empty());
+    let vectors = provider.embed(&model, &[String::from("a text")]).await;
+    // Prism answers with the same example whatever is asked; what counts is that the request is one.
+    if let Err(failure) = vectors {
+        assert!(failure.message.contains("vectors for 1 texts"), "{failure}");
+    }
     Ok(())
 }

@@ -302,6 +302,8 @@ pub(crate) struct Cx<'a> {
     pub late_reads: Vec<crate::flow::LateReads>,
     /// Calls that are unsafe if they write.
     pub writer_calls: Vec<WriterCall>,
+    /// Images, recordings and files in the text that is being checked, where a message may hold them.
+    pub media: Option<Vec<(flow_ir::types::Media, Span)>>,
     /// What no version of this runtime can do yet, and where.
     pub not_runnable: Vec<(Span, String)>,
     /// Whether a part of the item could not be read: what it would have used, bound or left isn't known.
@@ -359,6 +361,7 @@ impl<'a> Cx<'a> {
             branch_depth: 0,
             late_reads: Vec::new(),
             writer_calls: Vec::new(),
+            media: None,
             not_runnable: Vec::new(),
             lost: false,
             lost_words: HashSet::default(),

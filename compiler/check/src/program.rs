@@ -128,6 +128,8 @@ pub struct ModelSig {
     pub provider: SmolStr,
     /// The model there; `None` where another server may have another one of this name.
     pub model: Option<SmolStr>,
+    /// Which of the provider's APIs it says.
+    pub api: Option<SmolStr>,
 }
 
 /// What others see of a declaration.

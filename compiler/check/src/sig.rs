@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::types::Size;
-use flow_ir::{Expr, Type, Value, catalogue};
+use flow_ir::{Expr, Type, Value};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, ItemKind, NodeKind};
 use smol_str::SmolStr;
 
 use crate::cx::{Cx, Typed};
 use crate::hash::{HashMap, HashSet};
+use crate::node::model::model_sig;
 use crate::node::settings::{Kind, setting};
-use crate::program::{CallKind, CallSig, Entry, ModelSig, Module, ParamSig, Program, Sig, Symbol};
+use crate::program::{CallKind, CallSig, Entry, Module, ParamSig, Program, Sig, Symbol};
 use crate::suggest::nearest;
 use crate::types::{docs, trust};
 
@@ -86,16 +87,7 @@ fn signature(cx: &mut Cx, item: &tree::Item) -> Option<Sig> {
                 documented,
             }))
         }
-        ItemKind::Model(model) => Sig::Model(match &model.source.kind {
-            ExprKind::Literal(tree::Literal::String(text)) => {
-                let elsewhere = model.fields.iter().any(|field| field.key.text == "base_url");
-                text.split_once('/').map(|(provider, name)| ModelSig {
-                    provider: catalogue::provider(provider).map_or(provider, |known| known.name).into(),
-                    model: (!elsewhere).then(|| name.into()),
-                })
-            }
-            _ => None,
-        }),
+        ItemKind::Model(model) => Sig::Model(model_sig(model)),
         ItemKind::Memory(memory) => {
             let ty = cx.read_type(|reader| reader.refined(&memory.ty));
             match &memory.store.kind {

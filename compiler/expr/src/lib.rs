@@ -16,5 +16,5 @@ pub mod functions;
 pub use env::{Env, Frame, Meter, NoFrame, Slots, VALUE_BYTES_MAX};
 pub use error::{Error, ErrorKind};
 pub use fold::{constant, fold};
-pub use interpreter::eval;
+pub use interpreter::{Said, eval, say};
 pub use rules::WhereRules;

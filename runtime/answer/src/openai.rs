@@ -64,6 +64,47 @@ pub fn unwrap(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Takes out of a tool's arguments the nulls that stand for what is absent: strict mode asks for every field, also for
+/// those that the tool's own schema leaves out. `None` if there are none.
+pub fn drop_absent(arguments: &str, schema: &Value) -> Option<String> {
+    if !arguments.contains("null") {
+        return None;
+    }
+    let mut value: Value = serde_json::from_str(arguments).ok()?;
+    drop_in(&mut value, schema, schema.get("$defs")).then(|| value.to_string())
+}
+
+fn drop_in(value: &mut Value, schema: &Value, defs: Option<&Value>) -> bool {
+    let target = definition(schema, defs);
+    let schema = target.as_ref().unwrap_or(schema);
+    let mut dropped = false;
+    match value {
+        Value::Object(fields) => {
+            let required = schema.get("required").and_then(Value::as_array);
+            let is_required = |name: &str| required.is_some_and(|all| all.iter().any(|own| own == name));
+            let known = schema.get("properties").and_then(Value::as_object);
+            for (name, own) in known.into_iter().flatten() {
+                let own = definition(own, defs).unwrap_or_else(|| own.clone());
+                if fields.get(name).is_some_and(Value::is_null) && !is_required(name) && !is_nullable(&own) {
+                    fields.shift_remove(name);
+                    dropped = true;
+                } else if let Some(field) = fields.get_mut(name) {
+                    dropped |= drop_in(field, &own, defs);
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(own) = schema.get("items") {
+                for item in items {
+                    dropped |= drop_in(item, own, defs);
+                }
+            }
+        }
+        _ => {}
+    }
+    dropped
+}
+
 /// Follows a root that only names a definition.
 fn definition(root: &Value, defs: Option<&Value>) -> Option<Value> {
     let name = root.get("$ref")?.as_str()?.strip_prefix("#/$defs/")?;
@@ -234,6 +275,28 @@ mod tests {
         let named = rewrite(&json!({"$ref": "#/$defs/A", "$defs": defs}), Dialect::Vendor);
         assert!(!named.wrapped && named.strict);
         assert_eq!(named.schema["type"], "object");
+    }
+
+    #[test]
+    fn a_null_that_stands_for_nothing_is_taken_out_of_arguments() {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "city": {"type": "string"},
+                "days": {"type": "integer"},
+                "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+                "at": {"$ref": "#/$defs/Place"},
+                "more": {"type": "array", "items": {"$ref": "#/$defs/Place"}},
+            },
+            "required": ["city", "at"],
+            "$defs": {"Place": {"type": "object", "properties": {"x": {"type": "integer"}}, "required": []}},
+        });
+        let given = r#"{"city":null,"days":null,"note":null,"at":{"x":null},"more":[{"x":null},{"x":1}]}"#;
+        let left = r#"{"city":null,"note":null,"at":{},"more":[{},{"x":1}]}"#;
+        assert_eq!(drop_absent(given, &schema).as_deref(), Some(left));
+        for same in [left, r#"{"city":"a null"}"#, "{\"city\": nul", "null", "[null]"] {
+            assert_eq!(drop_absent(same, &schema), None, "{same}");
+        }
     }
 
     #[test]

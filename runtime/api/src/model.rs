@@ -13,6 +13,8 @@ pub struct ResolvedModel {
     pub provider: Name,
     /// `gpt-4.1-mini`.
     pub model: Name,
+    /// Which of the provider's APIs, `chat`, where the program says so.
+    pub api: Option<Name>,
     /// Another server than the provider's own.
     pub base_url: Option<String>,
     /// Another version of the provider's API than the usual one: `v1`.

@@ -157,16 +157,34 @@ impl Run {
         frame: &dyn flow_expr::Frame,
         expr: &Expr,
     ) -> Result<Value, flow_expr::Error> {
+        self.within(plan, frame, |env| flow_expr::eval(expr, env))
+    }
+
+    /// Renders a message of a user.
+    pub(crate) fn say(
+        &self,
+        plan: &Plan,
+        frame: &dyn flow_expr::Frame,
+        expr: &Expr,
+    ) -> Result<flow_expr::Said, flow_expr::Error> {
+        self.within(plan, frame, |env| flow_expr::say(expr, env))
+    }
+
+    fn within<T>(
+        &self,
+        plan: &Plan,
+        frame: &dyn flow_expr::Frame,
+        compute: impl FnOnce(&flow_expr::Env<'_>) -> T,
+    ) -> T {
         let meter = flow_expr::Meter::default();
-        let env = flow_expr::Env {
+        compute(&flow_expr::Env {
             frame,
             codes: &plan.codes,
             types: &plan.types,
             run_id: &self.settings.run.0,
             started_at: self.started,
             meter: &meter,
-        };
-        flow_expr::eval(expr, &env)
+        })
     }
 
     /// Computes a bool.

@@ -115,6 +115,7 @@ impl Resolver<'_> {
         let mut resolved = ResolvedModel {
             provider: Name::new_static(known.name),
             model: Name::new(model),
+            api: settings.api.clone(),
             base_url: base_url.clone(),
             api_version: settings.api_version.clone(),
             api_key: None,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use flow_ir::catalogue;
+use flow_ir::plan::Cache;
 use flow_runtime_api::{
     Answer, Call, Deltas, Embeddings, Failure, Kind, ModelInfo, Part, Provider, ResolvedModel, ToolChoice,
     Usage,
@@ -95,6 +96,11 @@ impl Provider for Gemini {
 impl Gemini {
     async fn send(&self, peer: &Peer<'_>, call: &Call) -> Result<Body, Failure> {
         peer.check_key()?;
+        if let Some(Cache::For(_)) = call.cache {
+            let message =
+                "Gemini keeps the beginnings of prompts by itself, as long as it likes: write `cache: true`";
+            return Err(Failure::new(Kind::Refused, message));
+        }
         let path = format!("{}:streamGenerateContent?alt=sse", model_path(peer)?);
         let body = request::body(&peer.model.model, call);
         self.http.post(peer, &path, body.to_string().into_bytes()).await

@@ -4,20 +4,25 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use flow_ir::catalogue;
+use flow_ir::plan::{Cache, Effort, Thinking};
 use flow_runtime_api::{
-    Answer, Call, Deltas, Failure, FinishReason, Message, ModelInfo, Part, Provider, ResolvedModel, Role,
-    Usage,
+    Answer, Call, Deltas, Embeddings, Failure, FinishReason, Kind, Message, ModelInfo, Part, Provider,
+    ResolvedModel, Role, Usage,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::http::{Body, Form, Http};
 use crate::peer::Peer;
-use crate::reading::{Broken, Reading};
+use crate::reading::{Broken, Reading, may_call};
 use crate::stream::Lines;
 
 /// Of a list of models.
 const LIST_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Of vectors of texts, written out.
+const VECTORS_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// So many texts go into one request at most.
+const TEXTS_MAX: usize = 512;
 /// Where Ollama listens.
 const PORT: u16 = 11434;
 
@@ -81,7 +86,7 @@ impl Provider for Ollama {
         deltas: &mut dyn Deltas,
     ) -> Result<Answer, (Failure, Option<Usage>)> {
         let peer = Peer::new(self.info, model, &self.http.scrubber);
-        let body = request(&peer, call).to_string().into_bytes();
+        let body = request(&peer, call).map_err(|failure| (failure, None))?.to_string().into_bytes();
         let mut body = self.http.post(&peer, "/api/chat", body).await.map_err(|failure| (failure, None))?;
         let mut reading = Reading::default();
         let read = match body.form(&peer).await {
@@ -93,7 +98,7 @@ impl Provider for Ollama {
             Err(failure) => Err(failure),
         };
         let usage = reading.usage;
-        read.and_then(|()| reading.answer(&peer, !call.tools.is_empty())).map_err(|failure| (failure, usage))
+        read.and_then(|()| reading.answer(&peer, may_call(call))).map_err(|failure| (failure, usage))
     }
 
     async fn models(&self, model: &ResolvedModel) -> Result<Vec<ModelInfo>, Failure> {
@@ -107,6 +112,40 @@ impl Provider for Ollama {
             .map_err(|_| peer.gibberish("sent something else than a list of models"))?;
         Ok(list.models)
     }
+
+    async fn embed(&self, model: &ResolvedModel, texts: &[String]) -> Result<Embeddings, Failure> {
+        let peer = Peer::new(self.info, model, &self.http.scrubber);
+        let mut all = Embeddings::default();
+        for texts in texts.chunks(TEXTS_MAX) {
+            let body = json!({"model": model.model, "input": texts}).to_string().into_bytes();
+            let mut body = self.http.post(&peer, "/api/embed", body).await?;
+            if body.form(&peer).await? == Form::Html {
+                return Err(peer.html(200));
+            }
+            let bytes = body.whole(&peer, VECTORS_BYTES_MAX).await?;
+            let list: Vectors = serde_json::from_slice(&bytes)
+                .map_err(|_| peer.gibberish("sent something else than vectors"))?;
+            if list.embeddings.len() != texts.len() || list.embeddings.iter().any(Vec::is_empty) {
+                return Err(peer.gibberish(format_args!(
+                    "sent {} vectors for {} texts",
+                    list.embeddings.len(),
+                    texts.len()
+                )));
+            }
+            all.vectors.extend(list.embeddings);
+            if let Some(input_tokens) = list.prompt_eval_count {
+                *all.usage.get_or_insert_default() += Usage { input_tokens, ..Usage::default() };
+            }
+        }
+        Ok(all)
+    }
+}
+
+#[derive(Deserialize)]
+struct Vectors {
+    embeddings: Vec<Vec<f32>>,
+    #[serde(default)]
+    prompt_eval_count: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -114,7 +153,7 @@ struct ModelList {
     models: Vec<ModelInfo>,
 }
 
-fn request(peer: &Peer<'_>, call: &Call) -> Value {
+fn request(peer: &Peer<'_>, call: &Call) -> Result<Value, Failure> {
     let mut options = Map::new();
     let mut set = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -126,18 +165,26 @@ fn request(peer: &Peer<'_>, call: &Call) -> Value {
     set("num_predict", call.sampling.max_tokens.map(|count| json!(count)));
     set("seed", call.sampling.seed.map(|seed| json!(seed)));
     set("stop", (!call.sampling.stop.is_empty()).then(|| json!(call.sampling.stop)));
-    let mut body = json!({
-        "model": peer.model.model,
-        "messages": call.messages.iter().flat_map(messages).collect::<Vec<_>>(),
-        "stream": true,
-    });
+    let mut all = Vec::with_capacity(call.messages.len());
+    for message in &call.messages {
+        messages(message, &mut all)?;
+    }
+    let mut body = json!({"model": peer.model.model, "messages": all, "stream": true});
     if !options.is_empty() {
         body["options"] = Value::Object(options);
     }
     if let Some(schema) = &call.schema {
         body["format"] = flow_answer::ollama::rewrite(&schema.json);
     }
-    if !call.tools.is_empty() {
+    if let Some(thinking) = &call.sampling.thinking {
+        body["think"] = think(thinking)?;
+    }
+    // A model stays loaded with what it has read; for how long is all that can be said.
+    if let Some(Cache::For(ms)) = call.cache {
+        body["keep_alive"] = json!(format!("{}s", ms.div_ceil(1000)));
+    }
+    // There is no word for "call none of them", and no need of tools in a conversation that has called some.
+    if may_call(call) {
         let tools = call.tools.iter().map(|tool| {
             json!({
                 "type": "function",
@@ -146,17 +193,44 @@ fn request(peer: &Peer<'_>, call: &Call) -> Value {
         });
         body["tools"] = tools.collect();
     }
-    body
+    Ok(body)
 }
 
-/// Returns a message as the wire has it; each result of a tool is a message of its own.
-fn messages(message: &Message) -> Vec<Value> {
-    let mut out = Vec::new();
+/// Models that think know on and off, some of them how much.
+fn think(thinking: &Thinking) -> Result<Value, Failure> {
+    Ok(match thinking {
+        Thinking::Off => json!(false),
+        Thinking::On => json!(true),
+        Thinking::Effort(Effort::Minimal | Effort::Low) => json!("low"),
+        Thinking::Effort(Effort::Medium) => json!("medium"),
+        Thinking::Effort(Effort::High) => json!("high"),
+        Thinking::Effort(Effort::Max) => json!("max"),
+        Thinking::Tokens(_) => {
+            return Err(Failure::new(
+                Kind::Refused,
+                "Ollama's models think by effort, not by a number of tokens: write `thinking: high`",
+            ));
+        }
+    })
+}
+
+/// Adds a message as the wire has it; each result of a tool is a message of its own.
+fn messages(message: &Message, out: &mut Vec<Value>) -> Result<(), Failure> {
     let (mut text, mut images, mut calls) = (Vec::new(), Vec::new(), Vec::new());
+    let mut thought = None;
     for part in &message.parts {
         match part {
             Part::Text(piece) => text.push(piece.as_str()),
-            Part::Media { data, .. } => images.extend(data.as_deref()),
+            Part::Media { mime, data: Some(data), .. } if mime.starts_with("image/") => {
+                images.push(data.as_str())
+            }
+            Part::Media { mime, .. } => {
+                let message = match mime.starts_with("image/") {
+                    true => String::from("Ollama fetches no images: give their bytes, `{mime, data}`"),
+                    false => format!("Ollama takes images only, not `{mime}`"),
+                };
+                return Err(Failure::new(Kind::Refused, message));
+            }
             Part::ToolCall(call) => {
                 // Arguments are an object here; what isn't one was the model's own fault and is shown as it was.
                 let arguments = serde_json::from_str::<Map<String, Value>>(&call.arguments)
@@ -166,11 +240,12 @@ fn messages(message: &Message) -> Vec<Value> {
             Part::ToolResult { name, content, .. } => {
                 out.push(json!({"role": "tool", "tool_name": name, "content": content}));
             }
+            Part::Opaque { provider, json } if provider == "ollama" => thought = json["thinking"].as_str(),
             Part::Opaque { .. } => {}
         }
     }
     if text.is_empty() && images.is_empty() && calls.is_empty() {
-        return out;
+        return Ok(());
     }
     let role = match message.role {
         Role::System => "system",
@@ -179,6 +254,9 @@ fn messages(message: &Message) -> Vec<Value> {
         Role::Tool => "tool",
     };
     let mut said = json!({"role": role, "content": text.join("\n")});
+    if let Some(thought) = thought {
+        said["thinking"] = json!(thought);
+    }
     if !images.is_empty() {
         said["images"] = json!(images);
     }
@@ -186,7 +264,7 @@ fn messages(message: &Message) -> Vec<Value> {
         said["tool_calls"] = Value::Array(calls);
     }
     out.push(said);
-    out
+    Ok(())
 }
 
 async fn read_lines(
@@ -195,20 +273,25 @@ async fn read_lines(
     reading: &mut Reading,
     deltas: &mut dyn Deltas,
 ) -> Result<(), Failure> {
-    let mut lines = Lines::default();
+    let (mut lines, mut thought) = (Lines::default(), String::new());
     while let Some(bytes) = body.next(peer).await? {
         lines
-            .feed(&bytes, |line| read_line(line, reading, deltas))
+            .feed(&bytes, |line| read_line(line, &mut thought, reading, deltas))
             .map_err(|broken: Broken| broken.failure(peer))?;
         if reading.done {
             body.drain().await;
             return Ok(());
         }
     }
-    lines.finish(|line| read_line(line, reading, deltas)).map_err(|broken| broken.failure(peer))
+    lines.finish(|line| read_line(line, &mut thought, reading, deltas)).map_err(|broken| broken.failure(peer))
 }
 
-fn read_line(line: &str, reading: &mut Reading, deltas: &mut dyn Deltas) -> Result<(), Broken> {
+fn read_line(
+    line: &str,
+    thought: &mut String,
+    reading: &mut Reading,
+    deltas: &mut dyn Deltas,
+) -> Result<(), Broken> {
     if line.trim().is_empty() || reading.done {
         return Ok(());
     }
@@ -218,7 +301,7 @@ fn read_line(line: &str, reading: &mut Reading, deltas: &mut dyn Deltas) -> Resu
         let shown: String = line.chars().take(120).collect();
         Broken::Gibberish(format!("{what} {shown}"))
     })?;
-    chunk.read(reading, deltas)
+    chunk.read(thought, reading, deltas)
 }
 
 #[derive(Deserialize)]
@@ -262,13 +345,21 @@ struct FunctionPiece {
 }
 
 impl Chunk {
-    fn read(self, reading: &mut Reading, deltas: &mut dyn Deltas) -> Result<(), Broken> {
+    /// `thought` is all that the model thought before.
+    fn read(
+        self,
+        thought: &mut String,
+        reading: &mut Reading,
+        deltas: &mut dyn Deltas,
+    ) -> Result<(), Broken> {
         if let Some(error) = self.error.filter(|error| !error.is_null()) {
             return Err(Broken::Reported(json!({ "error": error })));
         }
         if let Some(piece) = self.message {
             reading.begun = true;
-            reading.reasoning(piece.thinking.as_deref().unwrap_or_default(), deltas)?;
+            let thinking = piece.thinking.as_deref().unwrap_or_default();
+            reading.reasoning(thinking, deltas)?;
+            thought.push_str(thinking);
             reading.text(piece.content.as_deref().unwrap_or_default(), deltas)?;
             for piece in piece.tool_calls.into_iter().flatten() {
                 let arguments = match piece.function.arguments {
@@ -284,6 +375,11 @@ impl Chunk {
             }
         }
         if self.done {
+            // What led to calls of tools is shown to the model again with their results.
+            if !reading.calls.is_empty() && !thought.is_empty() {
+                let json = json!({"thinking": std::mem::take(thought)});
+                reading.opaque.push(Part::Opaque { provider: String::from("ollama"), json });
+            }
             reading.done = true;
             reading.finish = Some(match self.done_reason.as_deref() {
                 Some("length") => FinishReason::Length,

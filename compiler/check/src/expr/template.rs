@@ -38,7 +38,7 @@ impl Cx<'_> {
             }
             tree::Piece::Splice(expr) => self.splice(expr),
             tree::Piece::For(walk) => {
-                let over = self.expr(&walk.over, None);
+                let over = self.apart(|cx| cx.expr(&walk.over, None));
                 let (index_type, item_type) = self.walked(&over.ty, walk.over.span, walk.index.is_some());
                 self.scope(|cx| {
                     let index = walk.index.as_ref().map(|name| {
@@ -66,7 +66,7 @@ impl Cx<'_> {
         let mut arms = Vec::with_capacity(branches.len());
         let mut size: Option<Size> = None;
         for (condition, body) in branches {
-            let test = self.condition(condition);
+            let test = self.apart(|cx| cx.condition(condition));
             let before = self.point.facts.len();
             self.assume(condition, true);
             let (then, own) = self.pieces(body);
@@ -91,8 +91,20 @@ impl Cx<'_> {
         (Piece::Text(String::new()), NOTHING)
     }
 
+    /// Checks what is computed within a message's text: texts in it are texts only.
+    fn apart<T>(&mut self, check: impl FnOnce(&mut Self) -> T) -> T {
+        let media = self.media.take();
+        let checked = check(self);
+        self.media = media;
+        checked
+    }
+
     fn splice(&mut self, expr: &tree::Expr) -> (Piece, Size) {
-        let typed = self.expr(expr, None);
+        let typed = self.apart(|cx| cx.expr(expr, None));
+        if let (Type::Media(kind), Some(media)) = (typed.ty.base(), &mut self.media) {
+            media.push((kind, expr.span));
+            return (Piece::Splice { value: typed.expr, ty: typed.ty }, NOTHING);
+        }
         match typed.ty.base() {
             Type::Nullable(_) | Type::Optional(_) | Type::Null => {
                 self.may_be_null(&typed.ty, expr.span, "a text")
@@ -102,6 +114,9 @@ impl Cx<'_> {
                     .error(Code::TypeMismatch, expr.span, format!("`{}` cannot stand in a text", typed.ty))
                     .help(match typed.ty {
                         Type::Bytes => format!("read it as a text: `string({})`", self.shown(expr.span)),
+                        Type::Media(_) => {
+                            "take it out: it stands in the `user` text of a prompt or an agent".to_string()
+                        }
                         _ => "take it out: a text takes texts, numbers, values of enums, records and lists"
                             .to_string(),
                     });

@@ -1,7 +1,7 @@
 //! Agents: a model with tools, in a loop of at most `max_turns`.
 
 use flow_diagnostics::Code;
-use flow_ir::catalogue::{self, Capability};
+use flow_ir::catalogue::Feature;
 use flow_ir::plan::ModelRef;
 use flow_ir::types::{IntRange, Trust, TypeBody};
 use flow_ir::{Expr, Type, TypeName, Value};
@@ -50,16 +50,18 @@ impl<'a> Cx<'a> {
         self.returnable(&returns, &node.returns);
         let fields = self.fields(Kind::Agent, &node.fields);
         let model = self.model_ref(fields.expr("model"), node.name.span);
-        for name in ["system", "user", "assistant", "finish"] {
+        for name in ["system", "assistant", "finish"] {
             if let Some(expr) = fields.expr(name) {
                 self.text_field(expr, name);
             }
         }
+        let (_, media) = fields.expr("user").map(|expr| self.user_field(expr)).unzip();
+        self.takes_media(fields.expr("model"), &media.unwrap_or_default());
         if let Some(expr) = fields.expr("history") {
             self.value(expr, &history_type(), "`history`");
         }
-        self.model_settings(&fields);
-        self.supported_by_model(fields.expr("model"), &fields);
+        let settings = self.model_settings(&fields);
+        self.supported_by_model(fields.expr("model"), &fields, &settings);
         if let Some(expr) = fields.expr("timeout") {
             self.duration_setting(expr, "timeout");
         }
@@ -113,14 +115,9 @@ impl<'a> Cx<'a> {
         let Some(tree::Field { key, value: FieldValue::Tools(tools), .. }) = fields.get("tools") else {
             return;
         };
-        let Some((provider, Some(model))) = self.model_named(fields.expr("model")) else { return };
-        let knows = catalogue::model(&provider, &model);
-        if !tools.is_empty() && knows.is_some_and(|known| !known.can(Capability::Tools)) {
-            let diagnostic = self
-                .error(Code::UnsupportedByProvider, key.span, format!("`{provider}/{model}` calls no tools"))
-                .here("given to a model that can't call them")
-                .help("name a model that calls tools, such as `model: \"openai/gpt-4.1-mini\"`; `flowc models` shows which do");
-            self.report(diagnostic);
+        let Some(sig) = self.model_named(fields.expr("model")) else { return };
+        if !tools.is_empty() {
+            self.lacks(&sig, Feature::Tools, key.span);
         }
     }
 

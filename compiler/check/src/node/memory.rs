@@ -1,7 +1,7 @@
 //! Memory: what is kept between runs, and what a step does with it.
 
 use flow_diagnostics::Code;
-use flow_ir::catalogue;
+use flow_ir::catalogue::{self, Feature};
 use flow_ir::types::Size;
 use flow_ir::{Type, Value};
 use flow_source::Span;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::settings::{Kind, setting};
 use crate::cx::Cx;
 use crate::expr::Param;
-use crate::program::Sig;
+use crate::program::{ModelSig, Sig};
 
 /// The stores, and the fields that only one of them has.
 const STORES: [&str; 2] = ["kv", "vector"];
@@ -108,7 +108,11 @@ impl Cx<'_> {
     /// Reads `embed: "openai/text-embedding-3-small"`.
     fn embeds(&mut self, expr: &tree::Expr) {
         self.model_ref(Some(expr), expr.span);
-        let Some((provider, Some(model))) = self.model_named(Some(expr)) else { return };
+        let Some(sig) = self.model_named(Some(expr)) else { return };
+        if self.lacks(&sig, Feature::Embeddings, expr.span) {
+            return;
+        }
+        let ModelSig { provider, model: Some(model), .. } = sig else { return };
         if catalogue::model(&provider, &model).is_some_and(|known| known.mode != "embedding") {
             let diagnostic = self
                 .error(

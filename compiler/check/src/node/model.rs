@@ -1,18 +1,15 @@
 //! Models: declared ones, and those that a field names.
 
 use flow_diagnostics::{Code, Diagnostic};
-use flow_ir::catalogue;
-use flow_ir::plan::{Model, ModelKind, ModelRef, ModelSettings, SecretText};
+use flow_ir::catalogue::{self, Feature, Lack};
+use flow_ir::plan::{Cache, Effort, Model, ModelKind, ModelRef, ModelSettings, SecretText, Thinking};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, Literal};
 use smol_str::SmolStr;
 
-use super::settings::{Fields, Kind, setting};
+use super::settings::{Accepts, Fields, Kind, Setting, setting};
 use crate::cx::{Cx, Use};
-use crate::program::{Entry, Sig};
-
-/// What a provider's wire has no place for.
-const UNSUPPORTED: &[(&str, &str)] = &[("anthropic", "seed")];
+use crate::program::{Entry, ModelSig, Sig};
 
 impl Cx<'_> {
     /// Checks `model fast = "ollama/llama3.2" { temperature: 0.2 }`.
@@ -33,52 +30,128 @@ impl Cx<'_> {
                 .help("give the settings where each model is declared");
             self.report(diagnostic);
         }
+        let mut settings = settings;
         if let ModelKind::Provider { provider, .. } = &kind {
-            self.supported(provider, &fields);
+            settings.api = fields.expr("api").and_then(|expr| self.api(provider, expr));
+        }
+        if let Some(sig) = model_sig(model) {
+            self.supported(&sig, &fields, &settings);
         }
         Model { name: model.name.text.clone(), kind, settings }
     }
 
-    /// Reports the settings that a provider doesn't have.
-    fn supported(&mut self, provider: &str, fields: &Fields) {
+    /// Reads `api: chat`.
+    fn api(&mut self, provider: &str, expr: &tree::Expr) -> Option<SmolStr> {
+        let apis = catalogue::provider(provider).map_or(&[][..], |known| known.apis);
+        if apis.is_empty() {
+            let diagnostic = self
+                .error(Code::UnsupportedByProvider, expr.span, format!("`{provider}` has one API"))
+                .here("nothing to choose")
+                .help("remove it");
+            self.report(diagnostic);
+            return None;
+        }
+        let written = word(expr)?;
+        if !apis.contains(&written.as_str()) {
+            let listed: Vec<SmolStr> = apis.iter().map(|api| SmolStr::from(*api)).collect();
+            self.bad_setting(expr.span, "api", format!("it is one of {}", crate::expr::list_of(&listed)));
+            return None;
+        }
+        Some(written)
+    }
+
+    /// Reports the settings that a provider's wire, or the model there, doesn't have.
+    fn supported(&mut self, sig: &ModelSig, fields: &Fields, settings: &ModelSettings) {
         for (row, field) in fields.iter() {
-            let versioned = row.name != "api_version" || provider == "gemini";
-            if UNSUPPORTED.contains(&(provider, row.name)) || !versioned {
-                let diagnostic = self
-                    .error(
-                        Code::UnsupportedByProvider,
-                        field.span,
-                        format!("`{provider}` has no `{}`", row.name),
-                    )
-                    .here("would be ignored")
-                    .help("remove it, or choose a model of another provider");
-                self.report(diagnostic);
+            let feature = match row.name {
+                "temperature" => Feature::Temperature,
+                "top_p" => Feature::TopP,
+                "max_tokens" => Feature::MaxTokens,
+                "seed" => Feature::Seed,
+                "stop" => Feature::Stop,
+                "thinking" => match settings.thinking {
+                    Some(Thinking::Tokens(_)) => Feature::ThinkingTokens,
+                    Some(Thinking::On | Thinking::Effort(_)) => Feature::Thinking,
+                    // A model that doesn't think is told nothing.
+                    Some(Thinking::Off) | None => continue,
+                },
+                "cache" => match settings.cache {
+                    Some(Cache::For(_)) => Feature::CacheTime,
+                    Some(Cache::On) => Feature::Cache,
+                    Some(Cache::Off) | None => continue,
+                },
+                "api_version" if sig.provider != "gemini" => {
+                    let diagnostic = self
+                        .error(
+                            Code::UnsupportedByProvider,
+                            field.span,
+                            format!("`{}` has no `api_version`", sig.provider),
+                        )
+                        .here("would be ignored")
+                        .help("remove it");
+                    self.report(diagnostic);
+                    continue;
+                }
+                _ => continue,
+            };
+            self.lacks(sig, feature, field.span);
+        }
+    }
+
+    /// Reports something that is asked of a model and can't be had there; tells whether it did.
+    pub fn lacks(&mut self, sig: &ModelSig, feature: Feature, span: Span) -> bool {
+        let (provider, api) = (sig.provider.as_str(), sig.api.as_deref());
+        let Some(lack) = catalogue::lacks(provider, api, sig.model.as_deref(), feature) else { return false };
+        let what = feature.title();
+        let message = match (lack, api, &sig.model) {
+            (Lack::Model, _, Some(model)) => format!("`{provider}/{model}` has no {what}"),
+            (Lack::Wire, Some(api), _) => format!("the API `{api}` of `{provider}` has no {what}"),
+            _ => format!("`{provider}` has no {what}"),
+        };
+        let help = match (lack, feature) {
+            (_, Feature::ThinkingTokens) => {
+                String::from("say how much it may think in a word: `thinking: high`")
             }
+            (Lack::Model, _) => {
+                String::from("remove it, or choose another model: `flowc models` shows what each can")
+            }
+            (Lack::Wire, _) if api.is_some() && catalogue::lacks(provider, None, None, feature).is_none() => {
+                String::from("remove it, or choose another `api`")
+            }
+            (Lack::Wire, _) => String::from("remove it, or choose a model of another provider"),
+        };
+        let diagnostic =
+            self.error(Code::UnsupportedByProvider, span, message).here("can't be had there").help(help);
+        self.report(diagnostic);
+        true
+    }
+
+    /// Reports the settings of a prompt that the model which it asks doesn't have.
+    pub fn supported_by_model(
+        &mut self,
+        model: Option<&tree::Expr>,
+        fields: &Fields,
+        settings: &ModelSettings,
+    ) {
+        if let Some(sig) = self.model_named(model) {
+            self.supported(&sig, fields, settings);
         }
     }
 
-    /// Reports the settings of a prompt that the provider of its model doesn't have.
-    pub fn supported_by_model(&mut self, model: Option<&tree::Expr>, fields: &Fields) {
-        if let Some((provider, _)) = self.model_named(model) {
-            self.supported(&provider, fields);
-        }
-    }
-
-    /// Returns the provider of what a `model:` field names, without one the file's default, and the model there if it is
-    /// known which one it is.
-    pub fn model_named(&self, model: Option<&tree::Expr>) -> Option<(SmolStr, Option<SmolStr>)> {
+    /// Returns what is known of the model that a `model:` field names, without one of the file's default.
+    pub fn model_named(&self, model: Option<&tree::Expr>) -> Option<ModelSig> {
         let name = match model.map(|expr| &expr.kind) {
             Some(ExprKind::Literal(Literal::String(text))) => {
                 let (provider, model) = text.split_once('/')?;
                 let known = catalogue::provider(provider)?;
-                return Some((SmolStr::from(known.name), Some(SmolStr::from(model))));
+                return Some(ModelSig { provider: known.name.into(), model: Some(model.into()), api: None });
             }
             Some(ExprKind::Name(name)) => name.as_str(),
             Some(_) => return None,
             None => "default",
         };
         match self.sig_of(name) {
-            Some(Sig::Model(Some(sig))) => Some((sig.provider.clone(), sig.model.clone())),
+            Some(Sig::Model(sig)) => sig.clone(),
             _ => None,
         }
     }
@@ -252,8 +325,8 @@ impl Cx<'_> {
                 "base_url" => settings.base_url = self.base_url(expr),
                 "api_version" => settings.api_version = self.api_version(expr),
                 "api_key" => settings.api_key = self.secret_setting(expr, row.name),
-                "thinking" => self.thinking(expr, field.span),
-                "cache" => self.cache(expr, field.span),
+                "thinking" => settings.thinking = self.thinking(expr),
+                "cache" => settings.cache = self.cache(expr),
                 "headers" if setting(Kind::Model, "headers").is_some() && is_model(self.item) => {
                     settings.headers = self.secret_texts(expr, row.name);
                 }
@@ -279,39 +352,57 @@ impl Cx<'_> {
     }
 
     /// Reads `thinking: high`, `thinking: false`, `thinking: 4000` (tokens).
-    fn thinking(&mut self, expr: &tree::Expr, span: Span) {
-        self.not_runnable.push((span, "the setting `thinking`".into()));
-        const WORDS: [&str; 6] = ["off", "minimal", "low", "medium", "high", "max"];
-        let fine = match &expr.kind {
-            ExprKind::Error | ExprKind::Literal(Literal::Bool(_)) => true,
-            ExprKind::Name(name) if self.sig_of(name).is_none() => WORDS.contains(&name.as_str()),
-            ExprKind::Literal(Literal::String(text)) => WORDS.contains(&text.as_str()),
-            ExprKind::Literal(Literal::Int(tokens)) => (1..=1_000_000).contains(tokens),
-            ExprKind::Name(_) => {
-                if let Some(row) = setting(Kind::Model, "max_tokens") {
-                    self.int_setting(expr, &super::settings::Setting { name: "thinking", ..*row });
-                }
-                true
-            }
-            _ => false,
+    fn thinking(&mut self, expr: &tree::Expr) -> Option<Thinking> {
+        const TOKENS_MAX: i64 = 1_000_000;
+        let of_word = |word: &str| {
+            Some(match word {
+                "off" => Thinking::Off,
+                "minimal" => Thinking::Effort(Effort::Minimal),
+                "low" => Thinking::Effort(Effort::Low),
+                "medium" => Thinking::Effort(Effort::Medium),
+                "high" => Thinking::Effort(Effort::High),
+                "max" => Thinking::Effort(Effort::Max),
+                _ => return None,
+            })
         };
-        if !fine {
+        let found = match &expr.kind {
+            ExprKind::Error => return None,
+            ExprKind::Literal(Literal::Bool(false)) => Some(Thinking::Off),
+            ExprKind::Literal(Literal::Bool(true)) => Some(Thinking::On),
+            ExprKind::Literal(Literal::String(text)) => of_word(text),
+            ExprKind::Name(name) if self.sig_of(name).is_none() => of_word(name),
+            ExprKind::Literal(Literal::Int(_)) | ExprKind::Name(_) => {
+                let row = setting(Kind::Model, "max_tokens")?;
+                let row = Setting { name: "thinking", accepts: Accepts::Int(1, TOKENS_MAX), ..*row };
+                return self.int_setting(expr, &row).map(|tokens| Thinking::Tokens(tokens as u64));
+            }
+            _ => None,
+        };
+        if found.is_none() {
             self.bad_setting(
                 expr.span,
                 "thinking",
                 "it is `true`, `false`, `off`, `minimal`, `low`, `medium`, `high`, `max`, or a number of tokens",
             );
         }
+        found
     }
 
     /// Reads `cache: true`, `cache: 1h`.
-    fn cache(&mut self, expr: &tree::Expr, span: Span) {
-        self.not_runnable.push((span, "the setting `cache`".into()));
-        match &expr.kind {
-            ExprKind::Error | ExprKind::Literal(Literal::Bool(_)) => {}
-            ExprKind::Literal(Literal::Duration(nanos)) if *nanos > 0 => {}
-            _ => self.bad_setting(expr.span, "cache", "it is `true`, `false`, or how long: `5m`"),
+    fn cache(&mut self, expr: &tree::Expr) -> Option<Cache> {
+        let found = match &expr.kind {
+            ExprKind::Error => return None,
+            ExprKind::Literal(Literal::Bool(true)) => Some(Cache::On),
+            ExprKind::Literal(Literal::Bool(false)) => Some(Cache::Off),
+            ExprKind::Literal(Literal::Duration(nanos)) if *nanos > 0 => {
+                Some(Cache::For((*nanos as u64).div_ceil(1_000_000)))
+            }
+            _ => None,
+        };
+        if found.is_none() {
+            self.bad_setting(expr.span, "cache", "it is `true`, `false`, or how long: `5m`");
         }
+        found
     }
 
     fn base_url(&mut self, expr: &tree::Expr) -> Option<String> {
@@ -342,6 +433,34 @@ fn is_api_version(text: &str) -> bool {
     let word = rest.trim_start_matches(|c: char| c.is_ascii_digit());
     let number = word.trim_start_matches(|c: char| c.is_ascii_lowercase());
     word.len() < rest.len() && text.len() <= 32 && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What others see of a declared model; `None` if it is made of others.
+pub(crate) fn model_sig(model: &tree::Model) -> Option<ModelSig> {
+    let ExprKind::Literal(Literal::String(text)) = &model.source.kind else { return None };
+    let field = |name: &str| model.fields.iter().find(|field| field.key.text == name);
+    let (provider, name) = text.split_once('/')?;
+    let known = catalogue::provider(provider);
+    let api = match field("api").map(|field| &field.value) {
+        Some(tree::FieldValue::Expr(expr)) => word(expr),
+        _ => None,
+    };
+    Some(ModelSig {
+        provider: known.map_or(provider, |known| known.name).into(),
+        model: field("base_url").is_none().then(|| name.into()),
+        // One that the provider doesn't have is reported with the model.
+        api: api.filter(|api| known.is_some_and(|known| known.apis.contains(&api.as_str()))),
+    })
+}
+
+/// Reads a word, with quotes or without.
+fn word(expr: &tree::Expr) -> Option<SmolStr> {
+    match &expr.kind {
+        ExprKind::Name(name) => Some(name.clone()),
+        ExprKind::Literal(Literal::String(text)) => Some(text.clone()),
+        ExprKind::Error => None,
+        _ => Some(SmolStr::default()),
+    }
 }
 
 fn is_model(item: &tree::Item) -> bool {

@@ -1,10 +1,12 @@
 //! Prompts: one model call.
 
 use flow_diagnostics::Code;
+use flow_ir::catalogue::Feature;
 use flow_ir::plan::{Node, NodeKind, Prompt};
-use flow_ir::types::{Field, Literal, Record};
+use flow_ir::types::{Field, Literal, Media, Record};
 use flow_ir::{Expr, Type};
-use flow_syntax::tree::{self, FieldValue};
+use flow_source::Span;
+use flow_syntax::tree::{self, ExprKind, FieldValue};
 
 use super::settings::{Kind, setting};
 use crate::cx::Cx;
@@ -23,10 +25,11 @@ impl Cx<'_> {
         let model = self.model_ref(fields.expr("model"), node.name.span);
         let system = fields.expr("system").map(|expr| self.text_field(expr, "system"));
         let history = fields.expr("history").map(|expr| self.value(expr, &history_type(), "`history`"));
-        let user = fields.expr("user").map(|expr| self.text_field(expr, "user"));
+        let (user, media) = fields.expr("user").map(|expr| self.user_field(expr)).unzip();
         let assistant = fields.expr("assistant").map(|expr| self.text_field(expr, "assistant"));
         let settings = self.model_settings(&fields);
-        self.supported_by_model(fields.expr("model"), &fields);
+        self.supported_by_model(fields.expr("model"), &fields, &settings);
+        self.takes_media(fields.expr("model"), &media.unwrap_or_default());
         let timeout_ms = fields.expr("timeout").and_then(|expr| self.duration_setting(expr, "timeout"));
         let retry = self.count_field(fields.expr("retry"), "retry");
         let repair = self.count_field(fields.expr("repair"), "repair").unwrap_or(REPAIR);
@@ -70,6 +73,28 @@ impl Cx<'_> {
     pub fn count_field(&mut self, expr: Option<&tree::Expr>, name: &str) -> Option<u32> {
         let row = setting(Kind::Prompt, name)?;
         self.int_setting(expr?, row).map(|number| number as u32)
+    }
+
+    /// Reads the user's message, in which images, recordings and files may stand, and tells which do.
+    pub fn user_field(&mut self, expr: &tree::Expr) -> (Expr, Vec<(Media, Span)>) {
+        if matches!(expr.kind, ExprKind::Template(_)) {
+            self.media = Some(Vec::new());
+        }
+        let text = self.text_field(expr, "user");
+        (text, self.media.take().unwrap_or_default())
+    }
+
+    /// Reports what stands in a message and can't be taken in by the model that is asked.
+    pub fn takes_media(&mut self, model: Option<&tree::Expr>, media: &[(Media, Span)]) {
+        let Some(sig) = self.model_named(model) else { return };
+        for (kind, span) in media {
+            let feature = match kind {
+                Media::Image => Feature::Images,
+                Media::Audio => Feature::Audio,
+                Media::File => Feature::Files,
+            };
+            self.lacks(&sig, feature, *span);
+        }
     }
 
     /// Reads a text with splices.

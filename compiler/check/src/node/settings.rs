@@ -140,6 +140,7 @@ pub static SETTINGS: &[Setting] = &[
     row("stop", &[Prompt, Agent, Kind::Model], Texts, "texts that end the answer"),
     row("thinking", &[Prompt, Agent, Kind::Model], Special, "how much the model may think"),
     row("cache", &[Prompt, Agent, Kind::Model], Special, "whether the provider may cache the beginning"),
+    row("api", &[Kind::Model], Special, "which of the provider's APIs is asked"),
     row("base_url", &[Kind::Model], Text, "another server that speaks the provider's language"),
     row("api_version", &[Kind::Model], Text, "the version of Gemini's API, `v1beta` without it"),
     row("api_key", &[Kind::Model], SecretText, "the key, if not from the provider's own variable"),

@@ -19,6 +19,8 @@ use flow_ir::{TypeName, Value};
 
 use locals::Locals;
 
+pub use template::{Said, say};
+
 use crate::functions::{self, Overload};
 use crate::{Env, Error, values};
 
@@ -53,6 +55,8 @@ pub(crate) struct Machine<'e> {
     /// Where the variables of this body of code begin.
     base: usize,
     depth: usize,
+    /// What isn't text, where a message may hold it.
+    media: Option<Vec<(usize, std::sync::Arc<flow_ir::value::MediaValue>)>>,
 }
 
 /// What a leftmost child was evaluated to, if it has been already.
@@ -60,7 +64,7 @@ type First = Option<Result<Value, Error>>;
 
 impl<'e> Machine<'e> {
     pub(crate) fn new(env: &'e Env<'e>, depth: usize) -> Machine<'e> {
-        Machine { env, locals: Locals::default(), base: 0, depth }
+        Machine { env, locals: Locals::default(), base: 0, depth, media: None }
     }
 
     /// Evaluates an expression at the next depth.

@@ -1,21 +1,72 @@
 //! Templates: `"…${e}…"` and the directives of a block.
 
+use std::sync::Arc;
+
 use flow_ir::expr::Piece;
 use flow_ir::json::encode;
-use flow_ir::{Type, Value};
+use flow_ir::value::{MediaSource, MediaValue};
+use flow_ir::{Expr, Type, Value};
 
 use super::Machine;
 use super::macros::Turns;
 use crate::env::VALUE_BYTES_MAX;
 use crate::functions::scalar_text;
-use crate::{Error, values};
+use crate::{Env, Error, values};
+
+/// What is said to a model: a text, and the images, recordings and files in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Said {
+    /// The text.
+    pub text: String,
+    /// What stands in it, each with the byte of the text that it stands before, in order.
+    pub media: Vec<(usize, Arc<MediaValue>)>,
+}
+
+/// Evaluates a text of a message, in which images, recordings and files may stand: `"What is this? ${photo}"`. The text
+/// is at most 16 MiB, and so is what stands in it.
+pub fn say(expr: &Expr, env: &Env<'_>) -> Result<Said, Error> {
+    let Expr::Template(pieces) = expr else {
+        return match super::eval(expr, env)? {
+            Value::String(text) => Ok(Said { text: text.to_string(), media: Vec::new() }),
+            Value::Null => Ok(Said::default()),
+            other => Err(Error::value(format!("{} is no message", values::kind_name(&other)))),
+        };
+    };
+    let mut machine = Machine::new(env, 0);
+    machine.media = Some(Vec::new());
+    let mut text = String::new();
+    machine.pieces(pieces, &mut text)?;
+    Ok(Said { text, media: machine.media.take().unwrap_or_default() })
+}
 
 impl Machine<'_> {
     #[inline(never)]
     pub(super) fn template(&mut self, pieces: &[Piece]) -> Result<Value, Error> {
         let mut out = String::new();
-        self.pieces(pieces, &mut out)?;
+        // A text within a message's text is a text.
+        let media = self.media.take();
+        let done = self.pieces(pieces, &mut out);
+        self.media = media;
+        done?;
         Ok(Value::String(out.into()))
+    }
+
+    /// Puts something that is no text where the text ends so far.
+    fn put_media(&mut self, value: &Arc<MediaValue>, out: &str) -> Result<(), Error> {
+        let size = |value: &MediaValue| match &value.source {
+            MediaSource::Bytes(bytes) => bytes.len(),
+            MediaSource::Url(url) => url.len(),
+        };
+        let Some(media) = &mut self.media else {
+            return Err(Error::value("media can't stand in a text"));
+        };
+        let sum = media.iter().map(|(_, value)| size(value)).sum::<usize>() + size(value);
+        if sum > VALUE_BYTES_MAX {
+            return Err(crate::env::too_large());
+        }
+        self.env.meter.bytes(size(value))?;
+        media.push((out.len(), value.clone()));
+        Ok(())
     }
 
     fn pieces(&mut self, pieces: &[Piece], out: &mut String) -> Result<(), Error> {
@@ -68,6 +119,7 @@ impl Machine<'_> {
 
     fn splice(&mut self, value: &Value, ty: &Type, out: &mut String) -> Result<(), Error> {
         match value {
+            Value::Media(media) => self.put_media(media, out),
             Value::String(text) => self.put(text, out),
             Value::Optional(Some(value)) => self.splice(value, ty, out),
             Value::Null | Value::Optional(None) => self.put("null", out),

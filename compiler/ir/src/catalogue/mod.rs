@@ -3,11 +3,13 @@
 //! The table is a text in the binary, sorted by name and searched as it stands: nothing is read or parsed at a start.
 
 mod claude;
+mod features;
 mod price;
 mod providers;
 mod table;
 
 pub use claude::{Claude, ClaudeSilence, ClaudeThinking};
+pub use features::{Feature, Lack, Support, WIRES, Wire, always_thinks, lacks, thinks_by_its_name};
 pub use price::{LongPrice, Price};
 pub use providers::{PROVIDERS, Provider, is_loopback, provider};
 pub use table::{Capability, Limits, Model, VERSION, model, models};

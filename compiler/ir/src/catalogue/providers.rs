@@ -15,6 +15,8 @@ pub struct Provider {
     pub host_variable: Option<&'static str>,
     /// Its own server, without a slash at the end.
     pub base_url: &'static str,
+    /// Its APIs, as `api` of a model names them, the one that is taken first; empty where there is nothing to choose.
+    pub apis: &'static [&'static str],
     /// Whether a server on this machine costs nothing.
     pub free_on_loopback: bool,
     /// Whether its answers are made up, and nothing leaves the machine.
@@ -31,6 +33,7 @@ pub const PROVIDERS: &[Provider] = &[
         needs_key: true,
         host_variable: Some("OPENAI_BASE_URL"),
         base_url: "https://api.openai.com/v1",
+        apis: &["responses", "chat"],
         free_on_loopback: false,
         simulated: false,
     },
@@ -42,6 +45,7 @@ pub const PROVIDERS: &[Provider] = &[
         needs_key: true,
         host_variable: Some("ANTHROPIC_BASE_URL"),
         base_url: "https://api.anthropic.com",
+        apis: &[],
         free_on_loopback: false,
         simulated: false,
     },
@@ -53,6 +57,7 @@ pub const PROVIDERS: &[Provider] = &[
         needs_key: true,
         host_variable: Some("GOOGLE_GEMINI_BASE_URL"),
         base_url: "https://generativelanguage.googleapis.com",
+        apis: &[],
         free_on_loopback: false,
         simulated: false,
     },
@@ -64,6 +69,7 @@ pub const PROVIDERS: &[Provider] = &[
         needs_key: false,
         host_variable: Some("OLLAMA_HOST"),
         base_url: "http://127.0.0.1:11434",
+        apis: &[],
         free_on_loopback: true,
         simulated: false,
     },
@@ -75,6 +81,7 @@ pub const PROVIDERS: &[Provider] = &[
         needs_key: false,
         host_variable: None,
         base_url: "http://127.0.0.1",
+        apis: &[],
         free_on_loopback: true,
         simulated: true,
     },

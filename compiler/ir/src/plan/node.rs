@@ -64,6 +64,9 @@ pub struct ModelSettings {
     /// Additional tries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<u32>,
+    /// Which of the provider's APIs, `chat`, where it has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<Name>,
     /// Another server of the same wire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,

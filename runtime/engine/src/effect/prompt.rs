@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use flow_ir::plan::{ModelId, ModelKind, ModelRef, ModelSettings, Node, NodeId, NodeKind, Prompt, Step};
+use flow_ir::types::Media;
+use flow_ir::value::{MediaSource, MediaValue};
 use flow_ir::{Expr, Name, Plan, Type, Value};
 use flow_runtime_api::{
-    Answer, Call, Choice, Failure, FinishReason, Kind, Message, Role, Sampling, Schema, ToolChoice,
+    Answer, Call, Choice, Failure, FinishReason, Kind, Message, Part, Role, Sampling, Schema, ToolChoice,
 };
 use sha2::{Digest, Sha256};
 
@@ -96,7 +100,7 @@ impl Run {
         if let Some(history) = &prompt.history {
             self.history(plan, state, history, &mut messages)?;
         }
-        messages.push(Message::text(Role::User, self.text(plan, state, &prompt.user)?));
+        messages.push(self.said(plan, state, &prompt.user)?);
         for (answer, complaint) in &state.repairs {
             messages.push(Message::text(Role::Assistant, answer.as_str()));
             messages.push(Message::text(Role::User, complaint.as_str()));
@@ -149,15 +153,28 @@ impl Run {
         }
     }
 
+    /// Renders the user's message: its text, and the images, recordings and files in it.
+    pub(super) fn said(&self, plan: &Plan, state: &StepState, expr: &Expr) -> Result<Message, Failure> {
+        let said = self.say(plan, &flow_expr::Slots(&state.args), expr).map_err(of_expression)?;
+        let mut parts = Vec::with_capacity(1 + 2 * said.media.len());
+        let mut from = 0;
+        for (at, media) in &said.media {
+            if let Some(text) = said.text.get(from..*at).filter(|text| !text.is_empty()) {
+                parts.push(Part::Text(text.to_owned()));
+            }
+            parts.push(media_part(media));
+            from = *at;
+        }
+        match said.text.get(from..) {
+            Some(text) if !text.is_empty() || parts.is_empty() => parts.push(Part::Text(text.to_owned())),
+            _ => {}
+        }
+        Ok(Message { role: Role::User, parts })
+    }
+
     /// Computes an expression over a node's parameters.
     pub(super) fn of_params(&self, plan: &Plan, state: &StepState, expr: &Expr) -> Result<Value, Failure> {
-        self.compute(plan, &flow_expr::Slots(&state.args), expr).map_err(|error| Failure {
-            kind: Name::new_static(error.kind.name()),
-            message: error.message,
-            step: None,
-            retry_at: None,
-            missing: false,
-        })
+        self.compute(plan, &flow_expr::Slots(&state.args), expr).map_err(of_expression)
     }
 
     fn history(
@@ -248,6 +265,36 @@ fn sampling(plan: &Plan, state: &StepState) -> Sampling {
         stop: setting(plan, state, stop).unwrap_or_default(),
         thinking: setting(plan, state, |settings| settings.thinking),
     }
+}
+
+fn of_expression(error: flow_expr::Error) -> Failure {
+    Failure {
+        kind: Name::new_static(error.kind.name()),
+        message: error.message,
+        step: None,
+        retry_at: None,
+        missing: false,
+    }
+}
+
+/// Returns a part of a message that is no text.
+fn media_part(media: &MediaValue) -> Part {
+    let (data, url) = match &media.source {
+        MediaSource::Bytes(bytes) => (Some(BASE64_STANDARD.encode(bytes)), None),
+        MediaSource::Url(url) => (None, Some(url.to_string())),
+    };
+    let is_unknown = media.mime == "application/octet-stream";
+    let mime = match (media.kind, &url) {
+        // What stands behind a URL is known to be an image; of which kind, its ending tells.
+        (Media::Image, Some(url)) if is_unknown => {
+            let path = url.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+            let kinds = [(".png", "image/png"), (".gif", "image/gif"), (".webp", "image/webp")];
+            kinds.iter().find(|(ending, _)| path.ends_with(ending)).map_or("image/jpeg", |(_, mime)| mime)
+        }
+        (Media::File, Some(_)) if is_unknown => "application/pdf",
+        _ => media.mime.as_str(),
+    };
+    Part::Media { mime: mime.to_owned(), data, url }
 }
 
 /// Cuts a text visibly.

@@ -1,5 +1,5 @@
 use super::*;
-use flow_runtime_api::{Sampling, Schema, Scrubber, ToolCall};
+use flow_runtime_api::{Sampling, Schema, Scrubber, ToolCall, ToolChoice, ToolSpec};
 
 #[test]
 fn a_call_is_written_as_ollama_has_it() {
@@ -20,7 +20,7 @@ fn a_call_is_written_as_ollama_has_it() {
         ..Call::default()
     };
     assert_eq!(
-        request(&peer, &call),
+        request(&peer, &call).unwrap(),
         json!({
             "model": "llama3.2",
             "messages": [
@@ -35,10 +35,42 @@ fn a_call_is_written_as_ollama_has_it() {
     );
 }
 
+#[test]
+fn what_is_set_has_its_place() {
+    let model = ResolvedModel { model: "gpt-oss".into(), ..ResolvedModel::default() };
+    let scrubber = Scrubber::default();
+    let peer = Peer::new(catalogue::provider("ollama").unwrap(), &model, &scrubber);
+    let tool = ToolSpec { name: "f".into(), description: "d".into(), parameters: json!({"type": "object"}) };
+    let with = |thinking, cache, tool_choice| {
+        let sampling = Sampling { thinking, ..Sampling::default() };
+        request(&peer, &Call { sampling, cache, tool_choice, tools: vec![tool.clone()], ..Call::default() })
+    };
+    let body = with(Some(Thinking::Off), None, ToolChoice::Auto).unwrap();
+    assert_eq!((&body["think"], &body["tools"][0]["function"]["name"]), (&json!(false), &json!("f")));
+    let high = Some(Thinking::Effort(Effort::High));
+    let body = with(high, Some(Cache::For(90_000)), ToolChoice::None).unwrap();
+    assert_eq!((&body["think"], &body["keep_alive"]), (&json!("high"), &json!("90s")));
+    assert_eq!(body.get("tools"), None);
+    let failure = with(Some(Thinking::Tokens(500)), None, ToolChoice::Auto).unwrap_err();
+    assert!(failure.kind == "refused" && failure.message.contains("`thinking: high`"), "{failure}");
+}
+
+#[test]
+fn what_ollama_cannot_take_in_is_refused() {
+    for (part, word) in [
+        (Part::Media { mime: "image/png".into(), data: None, url: Some("https://x/a.png".into()) }, "bytes"),
+        (Part::Media { mime: "audio/wav".into(), data: Some("AA==".into()), url: None }, "audio/wav"),
+    ] {
+        let message = Message { role: Role::User, parts: vec![part] };
+        let failure = messages(&message, &mut Vec::new()).unwrap_err();
+        assert!(failure.kind == "refused" && failure.message.contains(word), "{failure}");
+    }
+}
+
 fn read(lines: &[&str]) -> Result<Reading, Broken> {
-    let mut reading = Reading::default();
+    let (mut thought, mut reading) = (String::new(), Reading::default());
     for line in lines {
-        read_line(line, &mut reading, &mut |_| {})?;
+        read_line(line, &mut thought, &mut reading, &mut |_| {})?;
     }
     Ok(reading)
 }
@@ -54,7 +86,13 @@ fn lines_are_put_together() {
     .unwrap();
     assert_eq!(reading.text, "a\u{2028}b");
     assert_eq!(reading.calls[0].arguments, "{\"x\":1}");
+    let kept = Part::Opaque { provider: "ollama".into(), json: json!({"thinking": "hm"}) };
+    assert_eq!(reading.opaque, [kept.clone()]);
     assert_eq!(reading.finish, Some(FinishReason::Length));
+    let mut sent = Vec::new();
+    let call = Part::ToolCall(reading.calls[0].clone());
+    messages(&Message { role: Role::Assistant, parts: vec![kept, call] }, &mut sent).unwrap();
+    assert_eq!(sent[0]["thinking"], "hm");
     assert_eq!(reading.usage, Some(Usage { input_tokens: 7, output_tokens: 3, ..Usage::default() }));
 }
 

@@ -180,6 +180,10 @@ fn stream_head(content_type: &str) -> Vec<u8> {
 }
 
 fn chunk(out: &mut Vec<u8>, piece: &[u8]) {
+    // An empty one would be the end.
+    if piece.is_empty() {
+        return;
+    }
     out.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
     out.extend_from_slice(piece);
     out.extend_from_slice(b"\r\n");

@@ -2,7 +2,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
 
+#[path = "../server/mod.rs"]
 mod server;
+#[path = "../wire/mod.rs"]
+mod wire;
+
+use std::sync::Arc;
 
 use flow_providers::Registry;
 use flow_runtime_api::{
@@ -10,61 +15,23 @@ use flow_runtime_api::{
     Usage,
 };
 use server::{Server, chunked, http};
+use wire::{OLLAMA, OPENAI_CHAT, WIRES, Wire};
 
 const KEY: &str = "sk-canary-0123456789";
 
-/// The two wires, as the tests need them.
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Wire {
-    OpenAi,
-    Ollama,
+fn provider(wire: &Wire) -> Arc<dyn Provider> {
+    Registry::new(Scrubber::default()).provider(wire.provider).unwrap()
 }
 
-const WIRES: [Wire; 2] = [Wire::OpenAi, Wire::Ollama];
-
-impl Wire {
-    fn provider(self) -> std::sync::Arc<dyn Provider> {
-        let name = if self == Wire::OpenAi { "openai" } else { "ollama" };
-        Registry::new(Scrubber::default()).provider(name).unwrap()
-    }
-
-    fn content_type(self) -> &'static str {
-        if self == Wire::OpenAi { "text/event-stream" } else { "application/x-ndjson" }
-    }
-
-    fn piece(self, text: &str) -> String {
-        let text = serde_json::to_string(text).unwrap();
-        match self {
-            Wire::OpenAi => {
-                format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":{text}}}}}]}}\n\n")
-            }
-            Wire::Ollama => format!("{{\"message\":{{\"content\":{text}}},\"done\":false}}\n"),
-        }
-    }
-
-    fn end(self) -> &'static str {
-        match self {
-            Wire::OpenAi => {
-                "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
-                 data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\n\
-                 data: [DONE]\n\n"
-            }
-            Wire::Ollama => {
-                "{\"message\":{\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\",\
-                 \"prompt_eval_count\":5,\"eval_count\":2}\n"
-            }
-        }
-    }
-
-    fn whole(self, text: &str) -> Vec<u8> {
-        chunked(self.content_type(), &[&self.piece(text), self.end()])
-    }
+fn whole(wire: &Wire, text: &str) -> Vec<u8> {
+    chunked(wire.content_type, &[&wire.answer(text)])
 }
 
-fn model(base_url: &str) -> ResolvedModel {
+fn model(wire: &Wire, url: &str) -> ResolvedModel {
     ResolvedModel {
         model: "m".into(),
-        base_url: Some(base_url.to_owned()),
+        api: wire.api.map(Into::into),
+        base_url: Some(format!("{url}{}", wire.base)),
         api_key: Some(Secret::new(KEY)),
         ..ResolvedModel::default()
     }
@@ -74,14 +41,20 @@ fn call() -> Call {
     Call { messages: vec![Message::text(Role::User, "hi")], ..Call::default() }
 }
 
+impl std::fmt::Display for Wire {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.name)
+    }
+}
+
 type Asked = Result<Answer, (Failure, Option<Usage>)>;
 
-async fn ask(wire: Wire, base_url: &str) -> Asked {
-    wire.provider().ask(&model(base_url), &call(), &mut |_| {}).await
+async fn ask(wire: &Wire, url: &str) -> Asked {
+    provider(wire).ask(&model(wire, url), &call(), &mut |_| {}).await
 }
 
 /// Asks a server that gives this answer, whole, and closes; returns the kind and the message.
-async fn fault(wire: Wire, answer: impl Into<Vec<u8>>) -> (String, String, Failure) {
+async fn fault(wire: &Wire, answer: impl Into<Vec<u8>>) -> (String, String, Failure) {
     let server = Server::once(answer.into()).await;
     let asked = ask(wire, &server.url()).await;
     let (failure, _) = asked.expect_err("this is a fault");
@@ -94,13 +67,12 @@ async fn fault(wire: Wire, answer: impl Into<Vec<u8>>) -> (String, String, Failu
 #[tokio::test]
 async fn an_answer_comes_whole_and_in_pieces() {
     for wire in WIRES {
-        let pieces = [wire.piece("a\u{2028}"), wire.piece("é"), wire.end().to_owned()].concat();
+        let pieces = [wire.piece("a\u{2028}"), (wire.text)("\"é\""), wire.end.to_owned()].concat();
         // A byte at a time: no boundary of the network is one of the wire.
-        let server = Server::once(server::chunked_bytes(wire.content_type(), pieces.as_bytes(), 1)).await;
+        let server = Server::once(server::chunked_bytes(wire.content_type, pieces.as_bytes(), 1)).await;
         let mut deltas = Vec::new();
-        let answer = wire
-            .provider()
-            .ask(&model(&server.url()), &call(), &mut |delta| deltas.push(delta))
+        let answer = provider(wire)
+            .ask(&model(wire, &server.url()), &call(), &mut |delta| deltas.push(delta))
             .await
             .unwrap();
         assert_eq!(answer.text, "a\u{2028}é");
@@ -113,14 +85,14 @@ async fn an_answer_comes_whole_and_in_pieces() {
 #[tokio::test]
 async fn connections_are_used_again() {
     for wire in WIRES {
-        let server = Server::answering(move |_, _| wire.whole("hi")).await;
-        let provider = wire.provider();
+        let server = Server::answering(move |_, _| whole(wire, "hi")).await;
+        let asked = provider(wire);
         for _ in 0..3 {
-            provider.ask(&model(&server.url()), &call(), &mut |_| {}).await.unwrap();
+            asked.ask(&model(wire, &server.url()), &call(), &mut |_| {}).await.unwrap();
         }
-        assert_eq!((server.requests().len(), server.connections()), (3, 1), "{wire:?}");
+        assert_eq!((server.requests().len(), server.connections()), (3, 1), "{wire}");
         let request = &server.requests()[0];
-        assert!(request.contains(&format!("authorization: Bearer {KEY}")), "{request}");
+        assert!(request.contains(KEY), "{request}");
     }
 }
 
@@ -129,12 +101,16 @@ async fn a_connection_that_was_closed_meanwhile_is_not_the_callers_trouble() {
     for wire in WIRES {
         // The second request is lost with its connection, the third comes instead of it.
         let server =
-            Server::answering(move |number, _| if number == 1 { Vec::new() } else { wire.whole("hi") }).await;
-        let provider = wire.provider();
+            Server::answering(move |number, _| if number == 1 { Vec::new() } else { whole(wire, "hi") })
+                .await;
+        let asked = provider(wire);
         for _ in 0..2 {
-            assert_eq!(provider.ask(&model(&server.url()), &call(), &mut |_| {}).await.unwrap().text, "hi");
+            assert_eq!(
+                asked.ask(&model(wire, &server.url()), &call(), &mut |_| {}).await.unwrap().text,
+                "hi"
+            );
         }
-        assert_eq!((server.requests().len(), server.connections()), (3, 2), "{wire:?}");
+        assert_eq!((server.requests().len(), server.connections()), (3, 2), "{wire}");
         // On a connection of its own it is the server's fault, and nothing is sent twice.
         let server = Server::answering(|_, _| Vec::new()).await;
         ask(wire, &server.url()).await.unwrap_err();
@@ -151,16 +127,16 @@ async fn no_server() {
         assert!(failure.message.contains(&url) && failure.message.contains("refused"), "{}", failure.message);
         let (failure, _) = ask(wire, "not a url").await.unwrap_err();
         assert_eq!(failure.kind, "refused");
-        assert!(failure.message.contains("`not a url`"), "{}", failure.message);
+        assert!(failure.message.contains("`not a url"), "{}", failure.message);
     }
-    let (failure, _) = ask(Wire::Ollama, &server::nobody().await).await.unwrap_err();
+    let (failure, _) = ask(&OLLAMA, &server::nobody().await).await.unwrap_err();
     assert!(failure.message.contains("`ollama serve`"), "{}", failure.message);
 }
 
 #[tokio::test]
 async fn a_missing_key_is_named_before_anything_is_sent() {
     let model = ResolvedModel { model: "gpt-4.1".into(), ..ResolvedModel::default() };
-    let (failure, _) = Wire::OpenAi.provider().ask(&model, &call(), &mut |_| {}).await.unwrap_err();
+    let (failure, _) = provider(&OPENAI_CHAT).ask(&model, &call(), &mut |_| {}).await.unwrap_err();
     assert_eq!(failure.message, "OpenAI needs a key: set OPENAI_API_KEY or the model's `api_key`");
 }
 
@@ -181,7 +157,7 @@ async fn statuses_have_their_kinds() {
             let said =
                 format!("{{\"error\":{{\"message\":\"model 'm': {KEY} \\u0007said\",\"code\":\"x\"}}}}");
             let (told, message, failure) = fault(wire, http(status, "application/json", "", &said)).await;
-            assert_eq!(told, kind, "{wire:?} {status}");
+            assert_eq!(told, kind, "{wire} {status}");
             assert!(
                 message.contains(word) && message.contains("said") && message.contains("***"),
                 "{message}"
@@ -222,7 +198,7 @@ async fn a_wish_to_wait_is_passed_on() {
 #[tokio::test]
 async fn what_is_no_answer_is_unavailable() {
     for wire in WIRES {
-        let kind = wire.content_type();
+        let kind = wire.content_type;
         let half = wire.piece("half of it");
         let inside = &half[..half.len() - 10];
         for (answer, word) in [
@@ -238,8 +214,8 @@ async fn what_is_no_answer_is_unavailable() {
             (chunked(kind, &["data: {\"x\": \u{0}\n\n"]), "isn't an answer"),
         ] {
             let (told, message, _) = fault(wire, answer).await;
-            assert_eq!(told, "unavailable", "{wire:?} {message}");
-            assert!(message.contains(word), "{wire:?}: {word}: {message}");
+            assert_eq!(told, "unavailable", "{wire} {message}");
+            assert!(message.contains(word), "{wire}: {word}: {message}");
         }
         let mut cut = chunked(kind, &[&wire.piece("a")]);
         cut.truncate(cut.len() - "0\r\n\r\n".len());
@@ -260,22 +236,13 @@ async fn what_is_no_answer_is_unavailable() {
 #[tokio::test]
 async fn an_answer_that_holds_nothing_is_none() {
     for wire in WIRES {
-        let (told, message, _) = fault(wire, chunked(wire.content_type(), &[wire.end()])).await;
+        let (told, message, _) = fault(wire, chunked(wire.content_type, &[wire.begin, wire.end])).await;
         assert!(told == "unavailable" && message.contains("sent an empty answer"), "{message}");
-        let tool = match wire {
-            Wire::OpenAi => {
-                "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":\
-                 {\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}\n\n"
-            }
-            Wire::Ollama => {
-                "{\"message\":{\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\
-                 \"arguments\":{}}}]},\"done\":false}\n"
-            }
-        };
-        let (told, message, _) = fault(wire, chunked(wire.content_type(), &[tool, wire.end()])).await;
+        let (told, message, _) =
+            fault(wire, chunked(wire.content_type, &[wire.begin, wire.tool, wire.end])).await;
         assert!(told == "unavailable" && message.contains("a tool where it has none"), "{message}");
         // Beside a text they change nothing.
-        let pieces = chunked(wire.content_type(), &[&wire.piece("text"), tool, wire.end()]);
+        let pieces = chunked(wire.content_type, &[&wire.piece("text"), wire.tool, wire.end]);
         let answer = ask(wire, &Server::once(pieces).await.url()).await.unwrap();
         assert_eq!((answer.text.as_str(), answer.finish), ("text", FinishReason::Stop));
         assert!(answer.tool_calls.is_empty());
@@ -284,14 +251,12 @@ async fn an_answer_that_holds_nothing_is_none() {
 
 #[tokio::test]
 async fn an_error_inside_an_answer_is_told() {
-    for (wire, error) in [
-        (Wire::OpenAi, "data: {\"error\":{\"message\":\"engine fell over\",\"code\":500}}\n\n"),
-        (Wire::Ollama, "{\"error\":\"engine fell over\"}\n"),
-    ] {
-        let (kind, message, _) = fault(wire, chunked(wire.content_type(), &[&wire.piece("a"), error])).await;
+    for wire in WIRES {
+        let error = &(wire.error)("engine fell over");
+        let (kind, message, _) = fault(wire, chunked(wire.content_type, &[&wire.piece("a"), error])).await;
         assert!(kind == "unavailable" && message.contains("engine fell over"), "{message}");
-        let error = error.replace("engine fell over", "Rate limit reached");
-        let (kind, ..) = fault(wire, chunked(wire.content_type(), &[&error])).await;
+        let error = (wire.error)("Rate limit reached");
+        let (kind, ..) = fault(wire, chunked(wire.content_type, &[&error])).await;
         assert_eq!(kind, "rate_limited");
     }
 }
@@ -299,25 +264,26 @@ async fn an_error_inside_an_answer_is_told() {
 #[tokio::test]
 async fn a_wrong_content_type_is_no_reason_to_refuse_an_answer() {
     for wire in WIRES {
-        let body = format!("\n{}{}", wire.piece("hi"), wire.end());
+        let body = format!("\n{}{}", wire.piece("hi"), wire.end);
         for kind in ["text/plain", "application/octet-stream", ""] {
             let server = Server::once(http("200 OK", kind, "", &body)).await;
-            assert_eq!(ask(wire, &server.url()).await.unwrap().text, "hi", "{wire:?} {kind}");
+            assert_eq!(ask(wire, &server.url()).await.unwrap().text, "hi", "{wire} {kind}");
         }
     }
     let body = r#"{"choices":[{"message":{"content":"whole"},"finish_reason":"length"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
     let server = Server::once(http("200 OK", "application/json", "", body)).await;
-    let answer = ask(Wire::OpenAi, &server.url()).await.unwrap();
+    let answer = ask(&OPENAI_CHAT, &server.url()).await.unwrap();
     assert_eq!((answer.text.as_str(), answer.finish), ("whole", FinishReason::Length));
 }
 
 #[tokio::test]
 async fn usage_counts_although_the_answer_broke() {
-    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\n";
-    let server = Server::once(chunked("text/event-stream", &[&Wire::OpenAi.piece("a"), usage])).await;
-    let (failure, usage) = ask(Wire::OpenAi, &server.url()).await.unwrap_err();
-    assert_eq!(failure.kind, "unavailable");
-    assert_eq!(usage.unwrap().input_tokens, 5);
+    for wire in WIRES.iter().filter(|wire| !wire.usage.is_empty()) {
+        let server = Server::once(chunked(wire.content_type, &[&wire.piece("a"), wire.usage])).await;
+        let (failure, usage) = ask(wire, &server.url()).await.unwrap_err();
+        assert_eq!(failure.kind, "unavailable", "{wire}");
+        assert_eq!(usage, Some(Usage { input_tokens: 5, output_tokens: 2, ..Usage::default() }), "{wire}");
+    }
 }
 
 #[tokio::test]
@@ -325,10 +291,10 @@ async fn answers_without_end_are_cut_off() {
     for wire in WIRES {
         // One line of 9 MiB without an end; then 17 MiB of text in small pieces.
         let line = "x".repeat(9 * 1024 * 1024);
-        let (kind, message, _) = fault(wire, chunked(wire.content_type(), &[&line])).await;
+        let (kind, message, _) = fault(wire, chunked(wire.content_type, &[&line])).await;
         assert!(kind == "exhausted" && message.contains("8 MiB"), "{message}");
-        let piece = wire.piece(&"x".repeat(1024 * 1024));
-        let (kind, message, _) = fault(wire, chunked(wire.content_type(), &[piece.as_str(); 17])).await;
+        let piece = (wire.text)(&format!("\"{}\"", "x".repeat(1024 * 1024)));
+        let (kind, message, _) = fault(wire, chunked(wire.content_type, &[piece.as_str(); 17])).await;
         assert!(kind == "exhausted" && message.contains("16 MiB"), "{message}");
     }
 }
@@ -336,7 +302,7 @@ async fn answers_without_end_are_cut_off() {
 #[tokio::test]
 async fn a_redirect_carries_no_key_anywhere() {
     for wire in WIRES {
-        let other = Server::answering(move |_, _| wire.whole("stolen")).await;
+        let other = Server::answering(move |_, _| whole(wire, "stolen")).await;
         let location = format!("Location: {}/x\r\n", other.url());
         let (kind, message, _) =
             fault(wire, http("307 Temporary Redirect", "text/plain", &location, "")).await;
@@ -349,7 +315,7 @@ async fn a_redirect_carries_no_key_anywhere() {
 async fn dropping_the_call_closes_the_connection() {
     for wire in WIRES {
         // Before the head of the answer, and inside the answer.
-        let mut open = chunked(wire.content_type(), &[&wire.piece("a")]);
+        let mut open = chunked(wire.content_type, &[&wire.piece("a")]);
         open.truncate(open.len() - "0\r\n\r\n".len());
         for beginning in [Vec::new(), open] {
             let waits_for_text = !beginning.is_empty();
@@ -357,8 +323,9 @@ async fn dropping_the_call_closes_the_connection() {
             let (sent, mut seen) = tokio::sync::mpsc::unbounded_channel();
             let url = server.url();
             let asking = tokio::spawn(async move {
-                let provider = wire.provider();
-                let _ = provider.ask(&model(&url), &call(), &mut |delta| drop(sent.send(delta))).await;
+                let _ = provider(wire)
+                    .ask(&model(wire, &url), &call(), &mut |delta| drop(sent.send(delta)))
+                    .await;
             });
             server.has_request().await;
             if waits_for_text {
@@ -372,26 +339,48 @@ async fn dropping_the_call_closes_the_connection() {
 
 #[tokio::test]
 async fn models_are_listed() {
-    for (wire, path, body) in [
-        (Wire::OpenAi, "GET /models ", r#"{"data":[{"id":"a"},{"id":"b"}]}"#),
-        (Wire::Ollama, "GET /api/tags ", r#"{"models":[{"name":"a","size":1},{"name":"b"}]}"#),
-    ] {
+    for wire in WIRES {
+        let (path, body) = wire.models;
         let server = Server::once(http("200 OK", "application/json", "", body)).await;
-        let models = wire.provider().models(&model(&server.url())).await.unwrap();
+        let models = provider(wire).models(&model(wire, &server.url())).await.unwrap();
         assert_eq!(models.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert!(server.requests()[0].starts_with(path));
         let server = Server::once(http("200 OK", "text/html", "", "<html>")).await;
-        let failure = wire.provider().models(&model(&server.url())).await.unwrap_err();
+        let failure = provider(wire).models(&model(wire, &server.url())).await.unwrap_err();
         assert!(failure.message.contains("HTML page"), "{}", failure.message);
+    }
+}
+
+#[tokio::test]
+async fn vectors_come_in_the_order_of_their_texts() {
+    let openai = r#"{"data":[{"index":1,"embedding":[3,4]},{"index":0,"embedding":[1,2]}],"usage":{"prompt_tokens":4}}"#;
+    let ollama = r#"{"embeddings":[[1,2],[3,4]],"prompt_eval_count":4}"#;
+    let texts = [String::from("a"), String::from("b")];
+    for (wire, path, body, short) in [
+        (&OPENAI_CHAT, "POST /v1/embeddings ", openai, r#"{"data":[{"index":0,"embedding":[1,2]}]}"#),
+        (&OLLAMA, "POST /api/embed ", ollama, r#"{"embeddings":[[1,2]]}"#),
+    ] {
+        let server = Server::once(http("200 OK", "application/json", "", body)).await;
+        let made = provider(wire).embed(&model(wire, &server.url()), &texts).await.unwrap();
+        assert_eq!(made.vectors, [vec![1.0, 2.0], vec![3.0, 4.0]], "{wire}");
+        assert_eq!(made.usage, Some(Usage { input_tokens: 4, ..Usage::default() }), "{wire}");
+        assert!(server.requests()[0].starts_with(path), "{wire}");
+        for (wrong, word) in
+            [(short, "vectors"), ("{}", "something else than vectors"), ("<html>", "something else")]
+        {
+            let server = Server::once(http("200 OK", "application/json", "", wrong)).await;
+            let failure = provider(wire).embed(&model(wire, &server.url()), &texts).await.unwrap_err();
+            assert!(failure.kind == "unavailable" && failure.message.contains(word), "{wire}: {failure}");
+        }
     }
 }
 
 #[tokio::test]
 async fn keys_that_cannot_be_sent_are_refused_without_being_shown() {
     for wire in WIRES {
-        let mut model = model("http://127.0.0.1:9");
+        let mut model = model(wire, "http://127.0.0.1:9");
         model.api_key = Some(Secret::new("sk-line\nbreak"));
-        let (failure, _) = wire.provider().ask(&model, &call(), &mut |_| {}).await.unwrap_err();
+        let (failure, _) = provider(wire).ask(&model, &call(), &mut |_| {}).await.unwrap_err();
         assert_eq!(failure.kind, "refused");
         assert!(failure.message.contains("can't be sent") && !failure.message.contains("sk-line"));
     }
@@ -402,7 +391,7 @@ async fn keys_that_cannot_be_sent_are_refused_without_being_shown() {
 #[ignore = "needs the environment that `proxies_are_for_the_outside` gives it"]
 async fn behind_a_proxy() {
     let url = std::env::var("FLOW_TEST_URL").unwrap();
-    match ask(Wire::OpenAi, &url).await {
+    match ask(&OPENAI_CHAT, &url).await {
         Ok(answer) => assert_eq!(answer.text, std::env::var("FLOW_TEST_TEXT").unwrap()),
         Err((failure, _)) => panic!("{failure}"),
     }
@@ -410,9 +399,9 @@ async fn behind_a_proxy() {
 
 #[tokio::test]
 async fn proxies_are_for_the_outside() {
-    let local = Server::answering(|_, _| Wire::OpenAi.whole("local")).await;
-    let proxy = Server::answering(|_, _| Wire::OpenAi.whole("proxied")).await;
-    for (url, text) in [(local.url(), "local"), (String::from("http://models.example/v1"), "proxied")] {
+    let local = Server::answering(|_, _| whole(&OPENAI_CHAT, "local")).await;
+    let proxy = Server::answering(|_, _| whole(&OPENAI_CHAT, "proxied")).await;
+    for (url, text) in [(local.url(), "local"), (String::from("http://models.example"), "proxied")] {
         let output = tokio::process::Command::new(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "behind_a_proxy"])
             .envs([("HTTP_PROXY", proxy.url()), ("http_proxy", proxy.url()), ("FLOW_TEST_URL", url)])
