@@ -1,6 +1,7 @@
 //! The one table of what can be asked by each wire.
 
 use super::table::{self, Capability};
+use super::{Claude, ClaudeThinking};
 
 /// Something that a call may ask of a wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -167,7 +168,14 @@ pub fn lacks(provider: &str, api: Option<&str>, model: Option<&str>, feature: Fe
     }
     let model = model?;
     let known = table::model(provider, model);
+    let claude = (provider == "anthropic").then(|| Claude::of(model)).flatten();
     let can = match feature {
+        Feature::Temperature | Feature::TopP if claude.is_some_and(Claude::refuses_sampling) => false,
+        Feature::ThinkingTokens
+            if claude.is_some_and(|claude| claude.thinking() == ClaudeThinking::Effort) =>
+        {
+            false
+        }
         Feature::Thinking | Feature::ThinkingTokens => {
             known.is_none_or(|known| known.can(Capability::Reasoning))
         }
@@ -222,6 +230,12 @@ mod tests {
         assert_eq!(asked("brand-new", Feature::Audio), None);
         assert_eq!(lacks("openai", None, None, Feature::Audio), None);
         assert_eq!(lacks("anthropic", None, Some("brand-new"), Feature::Seed), Some(Lack::Wire));
+        let asked = |model: &str, feature| lacks("anthropic", None, Some(model), feature);
+        assert_eq!(asked("claude-opus-5", Feature::Temperature), Some(Lack::Model));
+        assert_eq!(asked("claude-opus-5", Feature::ThinkingTokens), Some(Lack::Model));
+        assert_eq!(asked("claude-opus-5", Feature::Thinking), None);
+        assert_eq!(asked("claude-haiku-4-5", Feature::TopP), None);
+        assert_eq!(asked("claude-haiku-4-5", Feature::ThinkingTokens), None);
         assert_eq!(lacks("simulate", None, Some("x"), Feature::Seed), None);
         assert!(always_thinks("openai", "o4-mini") && always_thinks("openai", "gpt-5-mini"));
         assert!(!always_thinks("openai", "gpt-5.1") && !always_thinks("openai", "gpt-5-chat-latest"));
