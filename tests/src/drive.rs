@@ -12,8 +12,8 @@ use flow_ir::plan::{Decode, ModelKind, NodeKind, Plan};
 use flow_ir::{Name, catalogue};
 use flow_project::bounds::What;
 use flow_runtime_api::{
-    Answer, Call, Coordinate, Event, Failure, FinishReason, HttpAnswer, HttpRequest, Part, Question, Record,
-    Role, RunId, RunStatus, Time, Usage,
+    Answer, Call, Coordinate, Event, Failure, FinishReason, HttpAnswer, HttpRequest, Message, Part, Question,
+    Record, Role, RunId, RunStatus, Time, ToolCall, Usage,
 };
 use serde_json::Value as Json;
 
@@ -113,6 +113,7 @@ pub(crate) fn settings(plan: &Plan) -> RunSettings {
 enum Due {
     Answered(AttemptId, Result<Answer, Failure>, Option<Usage>, u64),
     Fetched(AttemptId, Result<HttpAnswer, Failure>, u64),
+    Drawn(AttemptId, Result<Json, Failure>),
     Timer(TimerId),
     Cancel,
     Answer(Coordinate, Result<Json, Failure>),
@@ -210,6 +211,7 @@ impl<'a> Driver<'a> {
                     Input::Answered { attempt, result, usage, duration_ms }
                 }
                 Due::Fetched(attempt, result, duration_ms) => Input::Fetched { attempt, result, duration_ms },
+                Due::Drawn(attempt, result) => Input::Simulated { attempt, result },
                 Due::Timer(timer) => Input::Due { timer },
                 Due::Cancel => Input::Cancel,
                 Due::Answer(step, answer) => {
@@ -243,6 +245,7 @@ impl<'a> Driver<'a> {
                 }
             }
             Command::Ask { attempt, step, call, timeout_ms, .. } => {
+                ensure!(keeps_thoughts(&call), "{step}: what a model thought isn't sent back");
                 self.asked.insert(step.0.to_string(), question(&call));
                 let reply = self.reply(&step.0)?;
                 let usage = reply.usage.map(|(input_tokens, output_tokens)| Usage {
@@ -261,6 +264,7 @@ impl<'a> Driver<'a> {
                         Ok(answer(text.clone(), usage))
                     }
                     (_, ReplyKind::Value(value)) => Ok(answer(value.to_string(), usage)),
+                    (_, ReplyKind::Calls(calls)) => Ok(asking(calls, &step.0, usage)),
                 };
                 let took = reply.after_ms.min(timeout_ms);
                 self.push(took, Due::Answered(attempt, result, usage, took));
@@ -271,7 +275,7 @@ impl<'a> Driver<'a> {
                 let node = self.plan.nodes.iter().find(|known| known.name == node);
                 let json = node.is_none_or(|node| match &node.kind {
                     NodeKind::Http(http) => http.decode == Decode::Json,
-                    NodeKind::Prompt(_) | NodeKind::Human(_) | NodeKind::Event(_) => true,
+                    _ => true,
                 });
                 let ok = |status, body: String| {
                     let content_type = if json { "application/json" } else { "text/plain" };
@@ -284,9 +288,20 @@ impl<'a> Driver<'a> {
                     (_, ReplyKind::Raw(text)) => ok(200, text.clone()),
                     (_, ReplyKind::Value(Json::String(text))) if !json => ok(200, text.clone()),
                     (_, ReplyKind::Value(value)) => ok(200, value.to_string()),
+                    (_, ReplyKind::Calls(_)) => bail!("a server calls no tools"),
                 };
                 let took = reply.after_ms.min(timeout_ms);
                 self.push(took, Due::Fetched(attempt, result, took));
+            }
+            Command::Draw { attempt, step, what, .. } => {
+                self.asked.insert(step.0.to_string(), what.name().to_owned());
+                let reply = self.reply(&step.0)?;
+                let result = match reply.kind {
+                    ReplyKind::Value(value) => Ok(value),
+                    ReplyKind::Failure(kind, message) => Err(failure(&kind, &message)),
+                    _ => bail!("what every program has is given by `= JSON`"),
+                };
+                self.push(reply.after_ms, Due::Drawn(attempt, result));
             }
             Command::Put { step, .. } => {
                 // A question without an answer in the script stays open.
@@ -306,7 +321,9 @@ impl<'a> Driver<'a> {
                 }
             }
             Command::Abort(gone) => self.queue.retain(|_, due| match due {
-                Due::Answered(attempt, ..) | Due::Fetched(attempt, ..) => *attempt != gone,
+                Due::Answered(attempt, ..) | Due::Fetched(attempt, ..) | Due::Drawn(attempt, _) => {
+                    *attempt != gone
+                }
                 Due::Timer(_) | Due::Cancel | Due::Answer(..) | Due::Deliver(..) => true,
             }),
             Command::SetTimer(timer, at) => {
@@ -354,8 +371,67 @@ fn answer(text: String, usage: Option<Usage>) -> Answer {
     Answer { text, usage, finish: FinishReason::Stop, ..Answer::default() }
 }
 
-/// The last thing that the program says to a model before the model's own words.
+/// An answer that asks for tools, after a thought.
+fn asking(calls: &[(String, String)], step: &str, usage: Option<Usage>) -> Answer {
+    let call = |(at, (name, arguments)): (usize, &(String, String))| ToolCall {
+        id: format!("{step}#{at}"),
+        name: name.clone(),
+        arguments: arguments.clone(),
+    };
+    Answer {
+        tool_calls: calls.iter().enumerate().map(call).collect(),
+        opaque: vec![thought(&calls.len())],
+        finish: FinishReason::ToolCalls,
+        ..answer(String::new(), usage)
+    }
+}
+
+fn thought(calls: &usize) -> Part {
+    Part::Opaque { provider: String::from("test"), json: serde_json::json!({ "thought": calls }) }
+}
+
+/// Whether each message that asks for tools has the thought that led to it, and each call has its result behind it.
+fn keeps_thoughts(call: &Call) -> bool {
+    let calls = |message: &Message| -> Vec<String> {
+        let ids = message.parts.iter().filter_map(|part| match part {
+            Part::ToolCall(call) => Some(call.id.clone()),
+            _ => None,
+        });
+        ids.collect()
+    };
+    let results = |message: &Message| -> Vec<String> {
+        let ids = message.parts.iter().filter_map(|part| match part {
+            Part::ToolResult { id, .. } => Some(id.clone()),
+            _ => None,
+        });
+        ids.collect()
+    };
+    call.messages.iter().enumerate().all(|(at, message)| {
+        let asked = calls(message);
+        asked.is_empty()
+            || message.parts.contains(&thought(&asked.len()))
+                && call.messages.get(at + 1).is_some_and(|next| results(next) == asked)
+    })
+}
+
+/// The last thing that the program says to a model before the model's own words; of a later turn of an agent, what the
+/// model is shown of its calls, and what is said after that.
 fn question(call: &Call) -> String {
+    let last = call.messages.iter().rposition(|message| {
+        message.role == Role::Assistant && message.parts.iter().any(|part| matches!(part, Part::ToolCall(_)))
+    });
+    if let Some(last) = last {
+        let parts = call.messages[last + 1..].iter().flat_map(|message| &message.parts);
+        let shown = parts.map(|part| match part {
+            Part::ToolResult { name, content, failed, .. } => {
+                let sign = if *failed { "!" } else { "=" };
+                format!("{name} {sign} {}", Json::from(in_short(content)))
+            }
+            Part::Text(text) => Json::from(text.as_str()).to_string(),
+            other => format!("{other:?}"),
+        });
+        return shown.collect::<Vec<_>>().join(", ");
+    }
     let asked = call.messages.iter().find(|message| message.role == Role::User);
     let parts = asked.map(|message| message.parts.as_slice()).unwrap_or_default();
     let text: String = parts
@@ -363,6 +439,18 @@ fn question(call: &Call) -> String {
         .filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None })
         .collect();
     Json::from(text).to_string()
+}
+
+/// Leaves out the middle of a long text.
+fn in_short(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    match chars.len() {
+        0..=1_000 => text.to_owned(),
+        count => {
+            let piece = |range: std::ops::Range<usize>| chars[range].iter().collect::<String>();
+            format!("{}[{} characters]{}", piece(0..20), count - 80, piece(count - 60..count))
+        }
+    }
 }
 
 /// What a person reads, and what the form is filled in with; of an event, which one is meant.
@@ -390,16 +478,65 @@ fn seconds(ms: u64) -> String {
     if ms.is_multiple_of(1000) { format!("{}s", ms / 1000) } else { format!("{ms}ms") }
 }
 
+/// The agents of a run.
+pub(crate) struct Agents<'a> {
+    /// The coordinates of those that were asked.
+    steps: HashSet<&'a str>,
+    /// What was begun.
+    made: HashSet<&'a str>,
+}
+
+impl<'a> Agents<'a> {
+    pub(crate) fn of(records: &'a [Record]) -> Agents<'a> {
+        let mut agents = Agents { steps: HashSet::new(), made: HashSet::new() };
+        for record in records {
+            match &record.event {
+                Event::StepStarted { step, kind, .. } => {
+                    agents.made.insert(&step.0);
+                    if *kind == "agent" {
+                        agents.steps.extend(step.0.rsplit_once('/').map(|(agent, _)| agent));
+                    }
+                }
+                Event::Asked { step, .. } => drop(agents.made.insert(&step.0)),
+                _ => {}
+            }
+        }
+        agents
+    }
+
+    /// Whether a coordinate is that of a call, made or not.
+    pub(crate) fn is_call(&self, path: &str) -> bool {
+        let turn = path.rsplit_once('/').filter(|(_, call)| call.starts_with("tool["));
+        turn.and_then(|(turn, _)| turn.rsplit_once('/')).is_some_and(|(agent, _)| self.steps.contains(agent))
+    }
+
+    /// Whether it was begun.
+    pub(crate) fn is_made(&self, path: &str) -> bool {
+        self.made.contains(path)
+    }
+
+    /// Returns the step that a coordinate belongs to: the turns of an agent are one.
+    pub(crate) fn step<'p>(&self, path: &'p str) -> &'p str {
+        match path.rsplit_once('/') {
+            Some((agent, turn)) if turn.starts_with("turn[") && self.steps.contains(agent) => agent,
+            _ => path,
+        }
+    }
+}
+
 impl Outcome {
     /// Counts what its bounds are about, as far as its journal tells: turns without a step leave no record.
     pub fn counts(&self, plan: &Plan) -> Vec<(What, u64)> {
         let (mut model_calls, mut tool_calls, mut people) = (0, 0, 0);
         let (mut steps, mut turns, mut visits) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let agents = Agents::of(&self.records);
         for record in &self.records {
             let step = match &record.event {
                 Event::StepStarted { step, node, .. } => {
                     match plan.nodes.iter().find(|known| known.name == *node).map(|node| &node.kind) {
-                        Some(NodeKind::Prompt(_)) => model_calls += 1,
+                        Some(NodeKind::Prompt(_) | NodeKind::Agent(_)) => model_calls += 1,
+                        // It asks nobody.
+                        Some(NodeKind::Code(_)) => {}
                         _ => tool_calls += 1,
                     }
                     step
@@ -414,8 +551,12 @@ impl Outcome {
                 _ => continue,
             };
             let path: &str = &step.0;
-            steps.insert(path.to_owned());
-            for (end, _) in path.match_indices(']') {
+            // A call that was refused before it was made is none.
+            if agents.is_call(path) && !agents.is_made(path) {
+                continue;
+            }
+            steps.insert(agents.step(path).to_owned());
+            for (end, _) in path.match_indices(']').filter(|(end, _)| !agents.is_call(&path[..end + 1])) {
                 match path[end + 1..].starts_with('.') {
                     true => visits.insert(path[..end].to_owned()),
                     false => turns.insert(path[..end].to_owned()),
@@ -444,6 +585,7 @@ impl Outcome {
                     lines.push(format!("{step}{} => again after {}", asked(&step.0), told(failure)));
                 }
                 Event::StepFinished { step, result, .. } => {
+                    let result = in_short(&said(&step.0, result));
                     lines.push(format!("{step}{} => {result}", asked(&step.0)))
                 }
                 Event::StepFailed { step, failure, .. } => {
@@ -480,6 +622,21 @@ impl Outcome {
             (None, None) => String::from("=>"),
         });
         lines.join("\n") + "\n"
+    }
+}
+
+/// What a turn of an agent came to: the calls, or the answer.
+fn said(step: &str, result: &Json) -> String {
+    let is_turn = step.rsplit_once('/').is_some_and(|(_, last)| last.starts_with("turn["));
+    match (result.get("tool_calls").and_then(Json::as_array), result.get("answer")) {
+        (Some(calls), _) if is_turn => {
+            let text = |call: &Json, key: &str| call[key].as_str().unwrap_or_default().to_owned();
+            let calls =
+                calls.iter().map(|call| format!("{} {}", text(call, "name"), text(call, "arguments")));
+            format!("calls {}", calls.collect::<Vec<_>>().join(", "))
+        }
+        (None, Some(answer)) if is_turn => answer.to_string(),
+        _ => result.to_string(),
     }
 }
 

@@ -1,6 +1,6 @@
-//! The forms of statements that plans have, and what their steps call, by a name each.
+//! The forms of statements and agents that plans have, and what their steps call, by a name each.
 
-use flow_ir::plan::{LoopTest, NodeKind, Plan, Statement, Step, Target};
+use flow_ir::plan::{Agent, LoopTest, NodeKind, Plan, Statement, Step, Target};
 
 /// Every form; the suite shows each.
 pub const ALL: &[&str] = &[
@@ -16,6 +16,7 @@ pub const ALL: &[&str] = &[
     "call human",
     "call event",
     "call flow",
+    "call agent",
     "do",
     "do catch",
     "if",
@@ -58,6 +59,13 @@ pub const ALL: &[&str] = &[
     "state merge",
     "budget",
     "on error",
+    "agent tool",
+    "agent bound",
+    "agent max",
+    "agent finish",
+    "agent on_error",
+    "agent code",
+    "agent built-in",
 ];
 
 /// Returns the forms that a plan has, each as often as it occurs.
@@ -72,7 +80,25 @@ pub fn of(plan: &Plan) -> Vec<&'static str> {
             block.body.iter().for_each(|statement| of_statement(plan, statement, &mut forms));
         }
     }
+    for node in &plan.nodes {
+        match &node.kind {
+            NodeKind::Agent(agent) => of_agent(plan, agent, &mut forms),
+            NodeKind::Code(_) => forms.push("agent code"),
+            NodeKind::BuiltIn(_) => forms.push("agent built-in"),
+            NodeKind::Prompt(_) | NodeKind::Http(_) | NodeKind::Human(_) | NodeKind::Event(_) => {}
+        }
+    }
     forms
+}
+
+fn of_agent(plan: &Plan, agent: &Agent, forms: &mut Vec<&'static str>) {
+    for tool in &agent.tools {
+        forms.push("agent tool");
+        forms.extend((tool.given.len() < tool.params(plan).len()).then_some("agent bound"));
+        forms.extend(tool.max.as_ref().map(|_| "agent max"));
+    }
+    forms.extend(agent.finish.as_ref().map(|_| "agent finish"));
+    forms.extend(agent.fails_with_tools.then_some("agent on_error"));
 }
 
 fn of_statement(plan: &Plan, statement: &Statement, forms: &mut Vec<&'static str>) {
@@ -141,6 +167,10 @@ fn of_step(plan: &Plan, step: &Step, forms: &mut Vec<&'static str>) {
             NodeKind::Http(_) => "call http",
             NodeKind::Human(_) => "call human",
             NodeKind::Event(_) => "call event",
+            NodeKind::Agent(_) => "call agent",
+            // Only a model calls them.
+            NodeKind::Code(_) => "agent code",
+            NodeKind::BuiltIn(_) => "agent built-in",
         },
     });
     forms.extend((step.with != Default::default()).then_some("step with"));

@@ -11,6 +11,7 @@ pub mod cpu;
 pub mod drive;
 pub mod forms;
 pub mod generate;
+pub mod models;
 pub mod peers;
 mod pieces;
 pub mod program;

@@ -40,6 +40,8 @@ pub enum ReplyKind {
     Failure(String, String),
     /// `status 404 "text"`: an answer of a server.
     Status(u16, String),
+    /// `calls search {"query": "x"} now {}`: tools that a model asks for, each with its arguments as it writes them.
+    Calls(Vec<(String, String)>),
 }
 
 impl Script {
@@ -91,7 +93,8 @@ impl Script {
                 let (body, rest) = text(rest)?;
                 (ReplyKind::Status(code.parse()?, body), rest)
             }
-            _ => bail!("`=`, `~`, `!` or `status` after the coordinate"),
+            "calls" => calls(rest).map(|(calls, rest)| (ReplyKind::Calls(calls), rest))?,
+            _ => bail!("`=`, `~`, `!`, `status` or `calls` after the coordinate"),
         };
         let mut reply = Reply { kind, after_ms: 0, usage: None };
         let words: Vec<&str> = rest.split_whitespace().collect();
@@ -129,6 +132,28 @@ fn json(text: &str) -> anyhow::Result<(Json, &str)> {
     Ok((value, &text[stream.byte_offset()..]))
 }
 
+/// Reads names, each with its arguments: a JSON value, or a text that is taken to the letter.
+fn calls(mut rest: &str) -> anyhow::Result<(Vec<(String, String)>, &str)> {
+    let mut calls = Vec::new();
+    loop {
+        let trimmed = rest.trim_start();
+        let Some((name, after)) = trimmed.split_once(' ') else { break };
+        let starts = after.trim_start().chars().next();
+        if !starts.is_some_and(|c| "{[\"".contains(c)) {
+            break;
+        }
+        let (arguments, after) = json(after)?;
+        let arguments = match arguments {
+            Json::String(text) => text,
+            json => json.to_string(),
+        };
+        calls.push((name.to_owned(), arguments));
+        rest = after;
+    }
+    ensure!(!calls.is_empty(), "a tool and its arguments");
+    Ok((calls, rest))
+}
+
 fn text(from: &str) -> anyhow::Result<(String, &str)> {
     let (value, rest) = json(from)?;
     ensure!(value.is_string(), "a text in quotes");
@@ -153,6 +178,13 @@ mod tests {
         );
         assert!(matches!(&script.replies["main/c"][0].kind, ReplyKind::Status(404, _)));
         assert_eq!(script.cancel_after_ms, Some(3_000));
+        let script = Script::parse("main/a/turn[0] calls find {\"q\": 1} now {} find \"{oops\" usage 1 2")
+            .expect("it is of the form");
+        let reply = &script.replies["main/a/turn[0]"][0];
+        let ReplyKind::Calls(calls) = &reply.kind else { panic!("{reply:?}") };
+        let written = calls.iter().map(|(name, arguments)| (name.as_str(), arguments.as_str()));
+        assert_eq!(written.collect::<Vec<_>>(), [("find", "{\"q\":1}"), ("now", "{}"), ("find", "{oops")]);
+        assert_eq!(reply.usage, Some((1, 2)));
         assert!(Script::parse("main/a").is_err() && Script::parse("main/a = {").is_err());
         assert!(Script::parse("main/a = 1 later").is_err());
         let script = Script::parse("deliver paid = {\"id\": 1} after 3d\ndeliver paid = 2")

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
-use flow_ir::plan::{Counters, Merge, Slot};
+use flow_ir::plan::{BuiltIn, Counters, Merge, Slot};
 use flow_ir::types::{Field, Record};
 use flow_ir::value::{EnumShape, EnumValue, Shape};
 use flow_ir::{Expr, Type, TypeName, Value};
@@ -58,6 +58,10 @@ pub enum Use {
     Model(Symbol),
     /// A model named by its provider string.
     Inline(SmolStr),
+    /// Pure code that a model calls; it stands in the list as code, too.
+    CodeTool(Symbol),
+    /// A tool that every program has.
+    BuiltIn(BuiltIn),
 }
 
 /// The references of an item, each once, with the place of its first use.

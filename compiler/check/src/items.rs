@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::expr::Code as CodePlan;
-use flow_ir::plan::{Flow, Grant, Model, ModelRef, Node, NodeKind as PlanKind};
+use flow_ir::plan::{Flow, Grant, Model, ModelRef, Node};
 use flow_source::Span;
 use flow_syntax::tree::{self, ItemKind, NodeKind};
 use smol_str::SmolStr;
@@ -12,7 +12,6 @@ use smol_str::SmolStr;
 use crate::coordinates::Coordinates;
 use crate::cx::{Cx, Use};
 use crate::hash::{HashSet, IndexMap};
-use crate::node::agent::Agent;
 use crate::node::settings::{Kind, setting};
 use crate::program::{Entry, Module, Program, Symbol};
 use crate::suggest::nearest;
@@ -66,8 +65,6 @@ pub enum Body {
     Model(Model),
     /// A flow.
     Flow(Box<Flow>),
-    /// An agent: what is known of its loop.
-    Agent(Box<Agent>),
 }
 
 /// Checks the item of this index.
@@ -127,11 +124,7 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
         cx.use_every_name();
     }
     let asks_default = match &body {
-        Body::Node(node) => matches!(
-            &node.kind,
-            PlanKind::Prompt(prompt) if prompt.model == ModelRef::Default
-        ),
-        Body::Agent(agent) => agent.asks_default,
+        Body::Node(node) => node.kind.ask().is_some_and(|ask| ask.model == ModelRef::Default),
         _ => false,
     };
     // A model that is named and unknown is reported already, and so is a slip in the word `model`.
@@ -175,7 +168,7 @@ fn node_body(cx: &mut Cx, node: &tree::Node) -> Body {
     match node.kind {
         NodeKind::Prompt => planned(cx.prompt(node)),
         NodeKind::Tool => planned(cx.tool(node)),
-        NodeKind::Agent => Body::Agent(Box::new(cx.agent(node))),
+        NodeKind::Agent => planned(cx.agent(node)),
         NodeKind::Human => planned(cx.human(node)),
         NodeKind::Event => planned(cx.event(node)),
     }

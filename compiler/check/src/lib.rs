@@ -58,7 +58,6 @@ pub use coordinates::{Coordinate, Coordinates, Naming};
 pub use cx::{Use, Uses};
 pub use imports::path_to;
 pub use items::{Body, Checked, Items, check_item};
-pub use node::agent::{Agent, AgentTool};
 pub use node::settings;
 pub use program::{
     CallKind, CallSig, Entry, ImportedName, ModelSig, Module, NoModule, ParamSig, Program, Sig, Symbol, Unit,
@@ -66,6 +65,7 @@ pub use program::{
 };
 pub use suggest::nearest;
 pub use test::TestFacts;
+pub use types::docs;
 pub use work::Work;
 pub use writers::{Danger, WriterCall};
 

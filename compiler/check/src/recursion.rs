@@ -27,7 +27,7 @@ pub(crate) fn circles(program: &Program, items: &Items, diagnostics: &mut Vec<Di
                 Use::Node(called) | Use::Flow(called) | Use::Code(called) | Use::Model(called) => {
                     Some((called, *span))
                 }
-                Use::Inline(_) => None,
+                Use::Inline(_) | Use::CodeTool(_) | Use::BuiltIn(_) => None,
             })
             .collect()
     };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::expr::{Code, Entry, MatchArm, Pattern, Piece};
 use crate::plan::{
-    Delivery, Flow, Http, Human, LoopTest, Model, ModelKind, ModelRef, ModelSettings, Node, NodeKind, Param,
-    Prompt, SecretPiece, SecretText, Statement, Step, Target,
+    Agent, Delivery, Flow, Http, Human, LoopTest, Model, ModelKind, ModelRef, ModelSettings, Node, NodeKind,
+    Param, Prompt, SecretPiece, SecretText, Statement, Step, Target,
 };
 use crate::types::{Record, Type, TypeBody, TypeDef, TypeName, Where};
 use crate::value::{EnumShape, EnumValue, Key, RecordValue, Shape};
@@ -50,14 +50,18 @@ pub fn node(node: &mut Node, to: &mut dyn Rewrite) {
     params(&mut node.params, to);
     ty(&mut node.returns, to);
     match &mut node.kind {
-        NodeKind::Prompt(Prompt { model, system, history, user, assistant, repair: _, settings }) => {
-            model_ref(model, to);
-            for text in [system, history, assistant].into_iter().flatten() {
-                expr(text, to);
+        NodeKind::Prompt(prompt) => ask(prompt, to),
+        NodeKind::Agent(agent) => {
+            let Agent { ask, tools, max_turns: _, finish, fails_with_tools: _ } = &mut **agent;
+            self::ask(ask, to);
+            for tool in tools {
+                step(&mut tool.call, to);
+                tool.max.iter_mut().for_each(|max| expr(max, to));
             }
-            expr(user, to);
-            self::settings(settings, to);
+            finish.iter_mut().for_each(|text| expr(text, to));
         }
+        NodeKind::Code(value) => expr(value, to),
+        NodeKind::BuiltIn(_) => {}
         NodeKind::Http(Http { url, query, query_map, headers, body, idempotent, .. }) => {
             secret_text(url, to);
             for (_, text) in query.iter_mut().chain(headers) {
@@ -82,6 +86,16 @@ pub fn node(node: &mut Node, to: &mut dyn Rewrite) {
             }
         }
     }
+}
+
+fn ask(ask: &mut Prompt, to: &mut dyn Rewrite) {
+    let Prompt { model, system, history, user, assistant, repair: _, settings } = ask;
+    model_ref(model, to);
+    for text in [system, history, assistant].into_iter().flatten() {
+        expr(text, to);
+    }
+    expr(user, to);
+    self::settings(settings, to);
 }
 
 /// Rewrites pure code.

@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use flow_check::{Body, Checked, CheckedProgram, Symbol, Use, short};
+use flow_check::{Body, Checked, CheckedProgram, Sig, Symbol, Use, docs, short};
 use flow_diagnostics::{Code, Diagnostic};
-use flow_ir::plan::{Model, ModelKind, ModelSettings, Node, Places, Plan, VERSION};
+use flow_ir::plan::{Model, ModelKind, ModelSettings, Node, NodeKind, Param, Places, Plan, VERSION};
 use flow_ir::rewrite::{self, Rewrite};
 use flow_ir::types::TypeBody;
-use flow_ir::{Name, TypeName};
+use flow_ir::{Expr, Name, TypeName};
 use flow_source::{FileSpan, Span};
 
 /// A plan is stored as JSON, and readers of JSON stop at 128 levels; a part of it stands two levels deep.
@@ -23,7 +23,7 @@ pub(crate) struct Linked {
 
 pub(crate) struct Linker<'a> {
     checked: &'a CheckedProgram,
-    nodes: Vec<Symbol>,
+    nodes: Vec<Use>,
     flows: Vec<Symbol>,
     codes: Vec<Symbol>,
     models: Vec<Use>,
@@ -127,7 +127,7 @@ impl<'a> Linker<'a> {
                         format!("{what} cannot run yet"),
                     )
                     .here(format!("`{}` needs it", entry.name))
-                    .help("this version of `flowc` checks it, and runs prompts, HTTP tools, people, events, code and flows"),
+                    .help("this version of `flowc` checks it, and runs prompts, agents, HTTP tools, people, events, code and flows"),
                 );
             }
             for (coordinate, span) in &checked.steps {
@@ -145,7 +145,11 @@ impl<'a> Linker<'a> {
     /// Reports parts with expressions that are nested too deep to be stored.
     fn too_deep(&self, plan: &Plan) -> Vec<Diagnostic> {
         let flows = self.flows.iter().zip(plan.flows.iter().map(serde_json::to_string));
-        let nodes = self.nodes.iter().zip(plan.nodes.iter().map(serde_json::to_string));
+        let nodes = self.nodes.iter().zip(&plan.nodes).filter_map(|(what, node)| match what {
+            Use::Node(symbol) => Some((symbol, serde_json::to_string(node))),
+            // They hold no expression of the program's.
+            _ => None,
+        });
         let codes = self.codes.iter().zip(plan.codes.iter().map(serde_json::to_string));
         let deep = flows
             .chain(nodes)
@@ -177,7 +181,7 @@ impl<'a> Linker<'a> {
                 continue;
             }
             let id = match &what {
-                Use::Node(symbol) => push(&mut self.nodes, symbol.clone()),
+                Use::Node(_) | Use::CodeTool(_) | Use::BuiltIn(_) => push(&mut self.nodes, what.clone()),
                 Use::Flow(symbol) => push(&mut self.flows, symbol.clone()),
                 Use::Code(symbol) => push(&mut self.codes, symbol.clone()),
                 Use::Model(_) | Use::Inline(_) => push(&mut self.models, what.clone()),
@@ -201,16 +205,16 @@ impl<'a> Linker<'a> {
         for what in self.models.clone() {
             models.push(self.model(&what));
         }
-        let mut nodes = Vec::with_capacity(self.nodes.len());
-        for symbol in self.nodes.clone() {
-            if let Some(Checked { body: Body::Node(body), uses, .. }) =
-                checked.items.get(&symbol).map(Arc::as_ref)
-            {
-                let mut node = Node::clone(body);
-                rewrite::node(&mut node, &mut Own { uses, index: &self.index, types: &mut self.types });
-                node.name = unique(&symbol, &self.nodes);
-                nodes.push(node);
+        let mut nodes: Vec<Node> = Vec::with_capacity(self.nodes.len());
+        let mut names: HashMap<Name, usize> = HashMap::new();
+        for what in self.nodes.clone() {
+            let Some(mut node) = self.node(&what) else { continue };
+            let before = names.entry(node.name.clone()).or_default();
+            *before += 1;
+            if *before > 1 {
+                node.name = Name::from(format!("{}#{before}", node.name));
             }
+            nodes.push(node);
         }
         let mut codes = Vec::with_capacity(self.codes.len());
         for symbol in self.codes.clone() {
@@ -251,6 +255,49 @@ impl<'a> Linker<'a> {
             allow,
             places: Places::default(),
         }
+    }
+
+    fn node(&mut self, what: &Use) -> Option<Node> {
+        let symbol = match what {
+            Use::BuiltIn(built_in) => return Some(built_in.node()),
+            Use::CodeTool(symbol) => return self.code_tool(symbol),
+            Use::Node(symbol) => symbol,
+            _ => return None,
+        };
+        let Checked { body: Body::Node(body), uses, .. } = self.checked.items.get(symbol)?.as_ref() else {
+            return None;
+        };
+        let mut node = Node::clone(body);
+        rewrite::node(&mut node, &mut Own { uses, index: &self.index, types: &mut self.types });
+        node.name = symbol.name.clone();
+        Some(node)
+    }
+
+    /// Pure code as a node that a model may call.
+    fn code_tool(&mut self, symbol: &Symbol) -> Option<Node> {
+        let program = &self.checked.program;
+        let Some(Sig::Call(sig)) = program.sig(symbol) else { return None };
+        let (_, item) = program.item(symbol)?;
+        let params = sig.params.iter().map(|param| Param {
+            name: param.name.clone(),
+            ty: param.ty.clone(),
+            default: param.default.clone(),
+            doc: param.doc.to_string(),
+        });
+        let args = (0..sig.params.len() as u32).map(Expr::Slot).collect();
+        let mut node = Node {
+            name: symbol.name.clone(),
+            doc: docs(&item.docs),
+            params: params.collect(),
+            returns: sig.returns.clone(),
+            timeout_ms: None,
+            retry: None,
+            kind: NodeKind::Code(Expr::Code { code: 0, args }),
+        };
+        // It names its one code by the first place of a list of its own.
+        let uses = [(Use::Code(symbol.clone()), Span::at(0))];
+        rewrite::node(&mut node, &mut Own { uses: &uses, index: &self.index, types: &mut self.types });
+        Some(node)
     }
 
     fn model(&mut self, what: &Use) -> Model {

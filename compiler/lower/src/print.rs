@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use flow_ir::expr::{Entry, Expr, Pattern, Piece, RunValue, SlotId};
 use flow_ir::plan::{
-    Block, BlockId, Catch, Channel, Flow, Form, LoopTest, ModelKind, ModelRef, ModelSettings, Node, NodeKind,
-    Plan, Prompt, SecretPiece, SecretText, Statement, Step, Target,
+    Agent, Block, BlockId, Catch, Channel, Flow, Form, LoopTest, ModelKind, ModelRef, ModelSettings, Node,
+    NodeKind, Plan, Prompt, SecretPiece, SecretText, Statement, Step, Target,
 };
 use flow_ir::value::Key;
 use flow_ir::{Name, Value};
@@ -50,16 +50,26 @@ pub fn print(plan: &Plan) -> String {
                     said(plan, node, node.retry, |settings| settings.retry).unwrap_or(node.kind.retry()),
                     prompt.repair
                 );
-                for (role, text) in [
-                    ("system", &prompt.system),
-                    ("history", &prompt.history),
-                    ("assistant", &prompt.assistant),
-                ] {
-                    if let Some(text) = text {
-                        let _ = writeln!(out, "  {role} {}", printer.expr(text));
-                    }
-                }
-                let _ = writeln!(out, "  user {}", printer.expr(&prompt.user));
+                printer.ask(prompt, &mut out);
+            }
+            NodeKind::Agent(agent) => {
+                let _ = writeln!(
+                    out,
+                    "agent {signature} [model {}, turns {}, timeout {} ms, retry {}, repair {}]",
+                    printer.model(agent.ask.model),
+                    agent.max_turns,
+                    node.timeout_ms.unwrap_or(node.kind.timeout_ms()),
+                    said(plan, node, node.retry, |settings| settings.retry).unwrap_or(node.kind.retry()),
+                    agent.ask.repair
+                );
+                printer.ask(&agent.ask, &mut out);
+                printer.tools(agent, &mut out);
+            }
+            NodeKind::Code(value) => {
+                let _ = writeln!(out, "code {signature} [{}]", printer.expr(value));
+            }
+            NodeKind::BuiltIn(_) => {
+                let _ = writeln!(out, "built-in {signature}");
             }
             NodeKind::Http(http) => {
                 let _ = writeln!(
@@ -126,11 +136,9 @@ pub fn print(plan: &Plan) -> String {
 
 /// What the node says, else the model that it names.
 fn said<T>(plan: &Plan, node: &Node, own: Option<T>, of: impl Fn(&ModelSettings) -> Option<T>) -> Option<T> {
-    own.or_else(|| match &node.kind {
-        NodeKind::Prompt(Prompt { model: ModelRef::Model(id), .. }) => {
-            of(&plan.models.get(*id as usize)?.settings)
-        }
-        _ => None,
+    own.or_else(|| match node.kind.ask()?.model {
+        ModelRef::Model(id) => of(&plan.models.get(id as usize)?.settings),
+        ModelRef::Default => None,
     })
 }
 
@@ -415,6 +423,37 @@ impl Printer<'_> {
         match self.slots.get(slot as usize) {
             Some(name) => name.to_string(),
             None => format!("${slot}"),
+        }
+    }
+
+    /// What a model is asked.
+    fn ask(&self, ask: &Prompt, out: &mut String) {
+        let texts = [("system", &ask.system), ("history", &ask.history), ("assistant", &ask.assistant)];
+        for (role, text) in texts {
+            if let Some(text) = text {
+                let _ = writeln!(out, "  {role} {}", self.expr(text));
+            }
+        }
+        let _ = writeln!(out, "  user {}", self.expr(&ask.user));
+    }
+
+    /// What an agent's model may call, `?` before what it gives, and what follows its last turn.
+    fn tools(&self, agent: &Agent, out: &mut String) {
+        for tool in &agent.tools {
+            let params = tool.params(self.plan);
+            let given = tool.given.iter().filter_map(|at| params.get(*at as usize));
+            let slots = self.slots.iter().cloned();
+            let slots: Vec<Name> =
+                slots.chain(given.map(|param| Name::from(format!("?{}", param.name)))).collect();
+            let call = Printer { plan: self.plan, slots: &slots }.call(&tool.call);
+            let max = tool.max.as_ref().map(|max| format!(" max {}", self.expr(max))).unwrap_or_default();
+            let _ = writeln!(out, "  tool {} {call}{max}", tool.name);
+        }
+        if let Some(text) = &agent.finish {
+            let _ = writeln!(out, "  finish {}", self.expr(text));
+        }
+        if agent.fails_with_tools {
+            let _ = writeln!(out, "  on_error fail");
         }
     }
 

@@ -416,7 +416,11 @@ fn forms_are_planned_or_refused_by_run() {
     );
     check(
         "agent h(t: string) -> bool { model: \"ollama/llama3.2\"  user: t  tools: []  max_turns: 3 }\nflow g(t: string) -> bool { let a = h(t)  return a }",
-        &["E0902@1"],
+        &[],
+    );
+    check(
+        "tool s = mcp(\"x\")\nagent h(t: string) -> bool { model: \"ollama/llama3.2\"  user: t  tools: [s.find]  max_turns: 3 }\nflow g(t: string) -> bool { let a = h(t)  return a }",
+        &["E0902@2"],
     );
     check("flow g(t: string) { graph max 3 { stage a { ask(t)\ngoto b } stage b { break } } }", &[]);
     check(

@@ -51,7 +51,7 @@ pub enum Event {
         step: Coordinate,
         /// The node that is called.
         node: Name,
-        /// `prompt`, `http`.
+        /// `prompt`, `agent` (a turn of one), `http`, `code`, `built_in`.
         kind: Name,
         /// From 0.
         attempt: u32,
@@ -78,7 +78,7 @@ pub enum Event {
         step: Coordinate,
         /// The node that is called.
         node: Name,
-        /// `prompt`, `http`.
+        /// `prompt`, `agent` (a turn of one), `http`, `code`, `built_in`.
         kind: Name,
         /// SHA-256 of what would be asked.
         fingerprint: String,

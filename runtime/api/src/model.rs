@@ -137,6 +137,16 @@ pub struct Answer {
     pub usage: Option<Usage>,
 }
 
+impl Answer {
+    /// Returns its parts, as a message to be sent back has them: what is a provider's own, the text, the calls. Where
+    /// those stood among each other is told by what is the provider's own.
+    pub fn into_parts(self) -> Vec<crate::Part> {
+        let text = (!self.text.is_empty()).then_some(crate::Part::Text(self.text));
+        let calls = self.tool_calls.into_iter().map(crate::Part::ToolCall);
+        self.opaque.into_iter().chain(text).chain(calls).collect()
+    }
+}
+
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use flow_ir::plan::{FlowId, ModelId, NodeId, NodeKind};
 use flow_ir::{Name, Plan, Value};
 use flow_runtime_api::{
     Coordinate, Cost, Event, Failure, Kind, Record, RecordedModel, Resolved, RunStatus, Schema, Simulation,
-    Time, Usage,
+    Time, ToolSpec, Usage,
 };
 use serde_json::Value as Json;
 
@@ -202,6 +202,8 @@ pub(crate) struct Run {
     pub starting: VecDeque<TaskId>,
     /// Tasks whose step was found uncertain. Entries may be stale: the step's own stage tells.
     pub uncertain: Vec<TaskId>,
+    /// Flow steps and agents whose time is over, and that wait for such a step.
+    pub late: Vec<(TaskId, usize, TimerId)>,
     pub attempts: HashMap<AttemptId, TaskId>,
     attempts_made: u64,
     timers: HashMap<TimerId, (TaskId, TimerUse, Time)>,
@@ -217,6 +219,8 @@ pub(crate) struct Run {
     /// How often a `round_robin` was asked to choose.
     pub turns: HashMap<ModelId, u64>,
     pub schemas: HashMap<u32, Option<Arc<Schema>>>,
+    /// What each agent's model is told of its tools.
+    pub tools: HashMap<NodeId, Arc<Vec<ToolSpec>>>,
     /// Deliveries that no step has waited for yet, by event.
     pub kept: Vec<(NodeId, Json)>,
     /// The tasks whose step waits for a person or an event.
@@ -267,6 +271,7 @@ impl Run {
             ready: VecDeque::new(),
             starting: VecDeque::new(),
             uncertain: Vec::new(),
+            late: Vec::new(),
             attempts: HashMap::new(),
             attempts_made: 0,
             timers: HashMap::new(),
@@ -279,6 +284,7 @@ impl Run {
             cost: Cost::ZERO,
             turns: HashMap::new(),
             schemas: HashMap::new(),
+            tools: HashMap::new(),
             kept: Vec::new(),
             asked: BTreeSet::new(),
             events: Vec::new(),
@@ -646,6 +652,10 @@ impl Run {
             TimerUse::Retry => self.retry_due(id),
             TimerUse::Wait => self.wait_due(id),
             TimerUse::Answer => self.answer_due(plan, id),
+            // How an uncertain step in it ended has to be told first.
+            TimerUse::FlowTimeout(depth) if self.is_uncertain_within(id) => {
+                self.late.push((id, depth, timer));
+            }
             TimerUse::FlowTimeout(depth) => self.flow_timed_out(id, depth),
             TimerUse::Slice => {}
         }
@@ -720,6 +730,17 @@ impl Run {
     pub(crate) fn uncertain(&self) -> impl Iterator<Item = &Task> {
         let tasks = self.uncertain.iter().filter_map(|id| self.tasks.get(*id as usize)?.as_deref());
         tasks.filter(|task| task.is_uncertain())
+    }
+
+    /// Whether such a task is this one, or a branch of it.
+    pub(crate) fn is_uncertain_within(&self, id: TaskId) -> bool {
+        self.uncertain().any(|task| {
+            let mut own = Some(task);
+            while let Some(task) = own.filter(|task| task.id != id) {
+                own = task.parent.and_then(|(parent, _)| self.tasks.get(parent as usize)?.as_deref());
+            }
+            own.is_some()
+        })
     }
 
     fn idle(&self, plan: &Plan) -> Command {

@@ -85,6 +85,8 @@ impl Run {
             Request::Ask(call, _) => serde_json::to_value(call),
             Request::Fetch(request, _) => serde_json::to_value(request),
             Request::Put(question) => serde_json::to_value(question),
+            // What there is to be seen are the arguments.
+            Request::Compute | Request::Draw(_) => Ok(Json::Null),
         };
         seen.request.get_or_insert_with(|| request().unwrap_or_default());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flow_ir::Name;
 use flow_ir::catalogue::Price;
-use flow_ir::plan::ModelRef;
+use flow_ir::plan::{BuiltIn, ModelRef};
 use flow_runtime_api::{
     Answer, Call, Coordinate, Event, Failure, HttpAnswer, HttpRequest, Question, RunId, RunStatus,
     Simulation, Time, Usage,
@@ -84,7 +84,7 @@ pub enum Input {
         /// How long it took.
         duration_ms: u64,
     },
-    /// A simulated result of a tool: a JSON document of the node's type.
+    /// A simulated result of a tool, or what every program has: a JSON document of the node's type.
     Simulated {
         /// The effect.
         attempt: AttemptId,
@@ -176,6 +176,20 @@ pub enum Command {
         timeout_ms: u64,
         /// Number of the attempt, for tapes.
         attempt_number: u32,
+        /// SHA-256 of what is asked, for tapes.
+        fingerprint: String,
+    },
+    /// Give what every program has: the time, a random number, a UUID. Answered by [`Input::Simulated`], also where it is
+    /// real.
+    Draw {
+        /// To be fed back.
+        attempt: AttemptId,
+        /// Which step.
+        step: Coordinate,
+        /// The node.
+        node: Name,
+        /// What.
+        what: BuiltIn,
         /// SHA-256 of what is asked, for tapes.
         fingerprint: String,
     },

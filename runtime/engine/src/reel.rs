@@ -164,9 +164,9 @@ impl Run {
             return false;
         }
         let (result, failure, outcome) = match taken.end {
-            Some(Ok(result)) => match self.decode(plan, &result, &node.returns) {
-                Ok(value) => (result, None, Outcome::Return(value)),
-                Err(_) => return false,
+            Some(Ok(result)) => match self.on_record(plan, state, &result) {
+                Some(value) => (result, None, Outcome::Return(value)),
+                None => return false,
             },
             Some(Err(failure)) => (Json::Null, Some(failure.clone()), Outcome::Fail(Box::new(failure))),
             None => return false,

@@ -475,10 +475,9 @@ impl Run {
     ) -> Result<(), Mismatch> {
         let mut task = self.take_sent(&step, usage, cost)?;
         self.use_kept(plan, &task);
-        let node = task.step_mut().map(|state| state.node).unwrap_or_default();
-        let value = self.decode(plan, result, &plan.nodes[node as usize].returns);
-        let is_good = value.is_ok();
-        if let Ok(value) = value {
+        let value = task.step_mut().and_then(|state| self.on_record(plan, state, result));
+        let is_good = value.is_some();
+        if let Some(value) = value {
             task.wake = Some(Outcome::Return(value));
         }
         self.put_back(task);

@@ -56,6 +56,8 @@ impl Run {
             Some(Control::Wait(_)) => self.on_wait(task, outcome),
             Some(Control::Step(_)) => self.on_step(plan, task, outcome),
             Some(Control::Call(_)) => self.on_call(plan, task, outcome),
+            Some(Control::Agent(_)) => self.on_agent(plan, task, outcome),
+            Some(Control::Tool(_)) => self.on_tool(plan, task, outcome),
         }
     }
 
@@ -244,6 +246,7 @@ impl Run {
             Some((parent, branch)) if self.is_racing(parent) => {
                 self.arm_ended(parent, branch, task.frame, outcome)
             }
+            Some((parent, branch)) if self.is_agent(parent) => self.call_ended(plan, parent, branch, outcome),
             Some((parent, branch)) => self.branch_ended(plan, parent, branch, task.frame, outcome),
         }
     }
@@ -287,6 +290,11 @@ impl Run {
                     take_over(&mut leaving, race.leaving.take().unwrap_or(Outcome::Next));
                     race.leaving = Some(leaving);
                 }
+                Some(Control::Agent(agent)) if !children.is_empty() => {
+                    let mut leaving = Outcome::Interrupt(interrupt);
+                    take_over(&mut leaving, agent.leaving_mut().take().unwrap_or(Outcome::Next));
+                    *agent.leaving_mut() = Some(leaving);
+                }
                 _ => {
                     let is_queued = task.wake.replace(Outcome::Interrupt(interrupt)).is_some();
                     if !is_queued {
@@ -304,6 +312,7 @@ impl Run {
         match task.stack.last_mut().map(|scope| &mut scope.control) {
             Some(Control::Fork(fork)) if !fork.catching => fork.live.values().copied().collect(),
             Some(Control::Race(race)) => race.live.values().copied().collect(),
+            Some(Control::Agent(agent)) => agent.live().collect(),
             Some(Control::Wait(timer)) => {
                 let timer = *timer;
                 let step = task.coordinate();
@@ -353,7 +362,12 @@ fn arm_of<'p>(catch: &'p Catch, failure: &Failure) -> Option<&'p CatchArm> {
 
 /// Returns the statement that the innermost scope belongs to.
 pub(crate) fn statement_of<'p>(plan: &'p Plan, task: &Task) -> Option<&'p Statement> {
-    let beneath = task.stack.len().checked_sub(2)?;
+    statement_at(plan, task, task.stack.len().checked_sub(1)?)
+}
+
+/// Returns the statement that a scope belongs to.
+pub(crate) fn statement_at<'p>(plan: &'p Plan, task: &Task, depth: usize) -> Option<&'p Statement> {
+    let beneath = depth.checked_sub(1)?;
     let Control::Block { block, next } = &task.stack[beneath].control else { return None };
     let block = plan.flows.get(task.flow as usize)?.blocks.get(*block as usize)?;
     block.body.get((*next as usize).checked_sub(1)?)

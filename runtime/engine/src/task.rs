@@ -12,6 +12,7 @@ use crate::effect::{Stage, StepState};
 use crate::frame::{Frame, Writes};
 use crate::port::TimerId;
 use crate::spend::MeterId;
+use crate::statement::agent::{AgentState, ToolRun};
 use crate::statement::saga::Saga;
 
 pub(crate) type TaskId = u32;
@@ -88,6 +89,10 @@ pub(crate) enum Control {
     Step(Box<StepState>),
     /// The body of a flow.
     Call(Box<Call>),
+    /// An agent, above the step that calls it and beneath the step of a turn.
+    Agent(Box<AgentState>),
+    /// A call that an agent's model makes, at the bottom of its branch.
+    Tool(Box<ToolRun>),
 }
 
 /// Where a statement with `catch` or `finally` stands.

@@ -3,8 +3,8 @@
 use flow_ir::Plan;
 use flow_ir::expr::SlotId;
 use flow_ir::plan::{
-    BlockId, Branch, Catch, Flow, Form, ModelKind, ModelRef, NodeKind, Statement, Step, Target, VERSION,
-    is_known_version,
+    AgentTool, BlockId, Branch, Catch, Flow, Form, ModelKind, ModelRef, NodeKind, Statement, Step, Target,
+    VERSION, is_known_version,
 };
 use flow_runtime_api::{Failure, Kind};
 
@@ -37,7 +37,12 @@ pub(crate) fn plan(plan: &Plan) -> Result<(), Failure> {
                 }
                 None => true,
             },
-            NodeKind::Http(_) | NodeKind::Event(_) => true,
+            NodeKind::Agent(agent) => {
+                is_model(plan, agent.ask.model)
+                    && agent.max_turns > 0
+                    && agent.tools.iter().all(|tool| is_tool(plan, tool))
+            }
+            NodeKind::Http(_) | NodeKind::Event(_) | NodeKind::Code(_) | NodeKind::BuiltIn(_) => true,
         };
         if !is_right {
             return wrong(format!("node `{}`", node.name));
@@ -50,6 +55,21 @@ pub(crate) fn plan(plan: &Plan) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Whether a tool's call is whole. Nothing of it is a statement's.
+fn is_tool(plan: &Plan, tool: &AgentTool) -> bool {
+    let Step { target, args, into, extract, catch, undo, with, .. } = &tool.call;
+    let known = match target {
+        Target::Node(id) => plan.nodes.get(*id as usize).map(|node| node.params.len()),
+        Target::Flow(id) => plan.flows.get(*id as usize).map(|flow| flow.params.len()),
+    };
+    known.is_some_and(|params| args.len() == params && tool.given.iter().all(|at| (*at as usize) < params))
+        && into.is_none()
+        && extract.is_none()
+        && catch.is_none()
+        && undo.is_none()
+        && with.model.is_none_or(|model| is_model(plan, model))
 }
 
 fn is_model(plan: &Plan, model: ModelRef) -> bool {

@@ -18,6 +18,7 @@ use tokio::task::{AbortHandle, Id, JoinSet};
 
 use crate::HostError;
 use crate::cancel::Watched;
+use crate::draw::Draw;
 use crate::handle::Outcome;
 use crate::lease::Keeper;
 use crate::outside::{Ask, Fetch, Outside, Put};
@@ -206,6 +207,10 @@ impl Executor {
                         fingerprint,
                     };
                     flight.fetch(self.outside.clone(), fetch);
+                }
+                Command::Draw { attempt, step, node, what, fingerprint } => {
+                    let draw = Draw { attempt, step, node, what, fingerprint };
+                    flight.draw(self.outside.clone(), draw, now);
                 }
                 Command::Put { step, node, kind, question, fingerprint } => {
                     self.put(Put { step, node, kind, question, fingerprint });
@@ -458,6 +463,12 @@ impl Flight {
     fn fetch(&mut self, outside: Arc<Outside>, fetch: Fetch) {
         let attempt = fetch.attempt;
         let handle = self.tasks.spawn(async move { outside.fetch(fetch).await });
+        self.keep(attempt, false, handle);
+    }
+
+    fn draw(&mut self, outside: Arc<Outside>, draw: Draw, now: Time) {
+        let attempt = draw.attempt;
+        let handle = self.tasks.spawn(async move { outside.draw(draw, now).await });
         self.keep(attempt, false, handle);
     }
 

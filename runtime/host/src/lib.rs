@@ -10,6 +10,7 @@
 )]
 
 mod cancel;
+mod draw;
 mod due;
 mod environment;
 mod error;

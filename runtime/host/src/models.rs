@@ -3,7 +3,7 @@
 use flow_engine::ModelFacts;
 use flow_ir::Name;
 use flow_ir::catalogue::{self, Price as Rates};
-use flow_ir::plan::{Model, ModelKind, ModelRef, ModelSettings, NodeKind, Plan, Statement};
+use flow_ir::plan::{Model, ModelKind, ModelRef, ModelSettings, Plan, Statement};
 use flow_runtime_api::{ResolvedModel, SecretSource};
 
 use crate::secrets::Secrets;
@@ -179,10 +179,8 @@ impl Price {
 
 /// Whether any prompt of the plan, or step, asks the default model.
 fn asks_default(plan: &Plan) -> bool {
-    let by_node = plan.nodes.iter().any(|node| match &node.kind {
-        NodeKind::Prompt(prompt) => prompt.model == ModelRef::Default,
-        NodeKind::Http(_) | NodeKind::Human(_) | NodeKind::Event(_) => false,
-    });
+    let by_node =
+        plan.nodes.iter().any(|node| node.kind.ask().is_some_and(|ask| ask.model == ModelRef::Default));
     by_node
         || plan.flows.iter().flat_map(|flow| &flow.blocks).flat_map(|block| &block.body).any(|statement| {
             matches!(statement, Statement::Step(step) if step.with.model == Some(ModelRef::Default))

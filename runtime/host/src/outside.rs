@@ -8,8 +8,8 @@ use flow_ir::Name;
 use flow_ir::plan::{ModelRef, Plan};
 use flow_providers::tape::{Entry, Recorder, Response, Tape};
 use flow_runtime_api::{
-    Answer, Call, Coordinate, Delta, Deltas, Failure, HttpAnswer, HttpRequest, Kind, Provider, Question,
-    Scrubber, Simulation, Tool, Usage,
+    Answer, Call, Coordinate, Delta, Deltas, Failure, HttpAnswer, HttpRequest, Kind, Part, Provider,
+    Question, Scrubber, Simulation, Tool, Usage,
 };
 use serde_json::Value as Json;
 use tokio::time::Instant;
@@ -184,7 +184,7 @@ impl Outside {
     }
 
     #[allow(clippy::too_many_arguments, reason = "these are the columns of a tape")]
-    fn record<R: Response>(
+    pub(crate) fn record<R: Response>(
         &self,
         step: &Coordinate,
         tries: (u32, u32),
@@ -206,6 +206,12 @@ impl Outside {
         answer.text = self.scrubber.scrub(&answer.text).into_owned();
         for call in &mut answer.tool_calls {
             call.arguments = self.scrubber.scrub(&call.arguments).into_owned();
+        }
+        // It is sent back as it is on record, else a resumed run would ask something else.
+        for part in &mut answer.opaque {
+            if let Part::Opaque { json, .. } = part {
+                self.scrubber.scrub_json(json);
+            }
         }
         answer
     }

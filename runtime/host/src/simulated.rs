@@ -2,11 +2,12 @@
 
 use flow_expr::WhereRules;
 use flow_ir::Name;
-use flow_ir::plan::{Decode, Node, NodeKind};
-use flow_providers::simulate::{self, Question};
+use flow_ir::plan::{Decode, Node, NodeKind, Plan};
+use flow_providers::simulate::{self, Offered, Question};
 use flow_runtime_api::{Coordinate, Deltas, Failure, HttpAnswer, Kind, Simulation};
 use serde_json::Value as Json;
 
+use crate::draw::Draw;
 use crate::outside::{Ask, Asked, Fetch, Outside, Put};
 
 impl Outside {
@@ -24,6 +25,11 @@ impl Outside {
         self.about(&fetch.node, &fetch.step, how, 0, |question| simulate::tool(question, &fetch.fingerprint))
     }
 
+    /// Gives what every program has, made up.
+    pub(crate) fn simulated_draw(&self, draw: &Draw, how: Simulation) -> Result<Json, Failure> {
+        self.about(&draw.node, &draw.step, how, 0, |question| simulate::tool(question, &draw.fingerprint))
+    }
+
     /// Answers as a person would, or gives what an event would bring.
     pub(crate) fn simulated_reply(&self, put: &Put, how: Simulation) -> Result<Json, Failure> {
         let made =
@@ -35,7 +41,7 @@ impl Outside {
     pub(crate) fn as_page(&self, node: &Name, json: &Json) -> HttpAnswer {
         let decode = self.node(node).and_then(|node| match &node.kind {
             NodeKind::Http(http) => Some(http.decode),
-            NodeKind::Prompt(_) | NodeKind::Human(_) | NodeKind::Event(_) => None,
+            _ => None,
         });
         let (content_type, text) = match (decode, json) {
             (Some(Decode::Text), Json::String(text)) => ("text/plain", text.clone()),
@@ -56,6 +62,7 @@ impl Outside {
         let Some(node) = self.node(node) else {
             return Err(Failure::new(Kind::BadValue, format!("the plan has no node `{node}`")));
         };
+        let tools = offered(plan, node, step);
         make(&Question {
             seed: how.seed,
             step: &step.0,
@@ -64,10 +71,23 @@ impl Outside {
             returns: &node.returns,
             types: &plan.types,
             rules: &WhereRules::new(&plan.types, &plan.codes),
+            tools: &tools,
         })
     }
 
     fn node(&self, name: &Name) -> Option<&Node> {
         self.plan.nodes.iter().find(|node| node.name == *name)
     }
+}
+
+/// Returns what may be called in a turn of an agent; nothing in the last one, since no answer could follow.
+fn offered(plan: &Plan, node: &Node, step: &Coordinate) -> Vec<Offered> {
+    let NodeKind::Agent(agent) = &node.kind else { return Vec::new() };
+    let turn =
+        step.0.rsplit_once("/turn[").and_then(|(_, index)| index.strip_suffix(']')?.parse::<u32>().ok());
+    if agent.finish.is_none() && turn.is_none_or(|turn| turn + 1 >= agent.max_turns) {
+        return Vec::new();
+    }
+    let tools = agent.tools.iter();
+    tools.map(|tool| Offered { name: tool.name.to_string(), fields: tool.fields(plan) }).collect()
 }

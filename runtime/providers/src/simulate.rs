@@ -3,6 +3,10 @@
 //! The same seed, step and question give the same answer; a repair gives another. Who calls marks what comes of it as
 //! simulated; the usage is an estimate, about four bytes to a token.
 
+mod calls;
+
+pub use calls::Offered;
+
 use flow_answer::{generate, takes_text};
 use flow_ir::json::{Rules, encode};
 use flow_ir::types::Size;
@@ -38,11 +42,25 @@ pub struct Question<'a> {
     pub types: &'a TypeDefs,
     /// Evaluates the rules of types.
     pub rules: &'a dyn Rules,
+    /// What may be called before there is an answer.
+    pub tools: &'a [Offered],
 }
 
 /// Answers in a model's place, with an estimate of usage; the pieces go to `deltas`. Fails with `bad_answer` if the type
 /// has no value that can be made up.
 pub fn answer(question: &Question<'_>, call: &Call, deltas: &mut dyn Deltas) -> Result<Answer, Failure> {
+    let tool_calls = calls::calls(question, call);
+    if !tool_calls.is_empty() {
+        let written: u64 = tool_calls.iter().map(|call| tokens(&call.name) + tokens(&call.arguments)).sum();
+        let usage =
+            Usage { input_tokens: input_tokens(call), output_tokens: written.max(1), ..Usage::default() };
+        return Ok(Answer {
+            tool_calls,
+            finish: FinishReason::ToolCalls,
+            usage: Some(usage),
+            ..Answer::default()
+        });
+    }
     let source = words_of(&call.messages);
     let seed = seed(question, &serde_json::to_string(&call.messages).unwrap_or_default());
     let text = match plain_text(question, call, &source, seed) {

@@ -37,7 +37,7 @@ pub struct Entry {
     pub attempt: u32,
     /// From 0.
     pub repair: u32,
-    /// `prompt`, `http`.
+    /// `prompt` (a turn of an agent, too), `http`, `human`, `event`, `built_in`.
     pub kind: String,
     /// SHA-256 of what was asked.
     pub fingerprint: String,

@@ -127,7 +127,7 @@ pub struct StepTrace {
     pub step: Coordinate,
     /// The node that it calls.
     pub node: Name,
-    /// `prompt`, `http`, `human`, `event`, `wait`.
+    /// `prompt`, `agent` (a turn of one), `http`, `human`, `event`, `wait`, `code`, `built_in`.
     pub kind: Name,
     /// `provider/model` of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -118,7 +118,7 @@ pub struct RunEvent {
     /// The node that the step calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<Name>,
-    /// `prompt`, `http`, `human`, `event`, `wait`.
+    /// `prompt`, `agent` (a turn of one), `http`, `human`, `event`, `wait`, `code`, `built_in`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Name>,
     /// `provider/model`.

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::faults::Faults;
 use super::program::{Order, Program};
 use super::schedule::Played;
+use crate::drive::Agents;
 
 /// Holds a run against the rules, and where they say that it ends as it does without faults, against `calm`, a run that no
 /// fault has touched.
@@ -171,13 +172,17 @@ fn end(played: &Played) -> Result<(), String> {
 fn bounds(program: &Program, records: &[Record]) -> Result<(), String> {
     let (mut models, mut tools, mut people) = (HashSet::new(), HashSet::new(), HashSet::new());
     let (mut steps, mut turns, mut visits) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let agents = Agents::of(records);
     for record in records {
         let step = match &record.event {
             Event::StepStarted { step, node, attempt, repair, .. } => {
                 let known = program.plan.nodes.iter().find(|known| known.name == *node);
-                let is_model = known.is_some_and(|node| matches!(node.kind, NodeKind::Prompt(_)));
+                let is_model = known.is_some_and(|node| node.kind.ask().is_some());
                 let calls = if is_model { &mut models } else { &mut tools };
-                calls.insert((step, *attempt, *repair));
+                // Code asks nobody.
+                if known.is_none_or(|node| !matches!(node.kind, NodeKind::Code(_))) {
+                    calls.insert((step, *attempt, *repair));
+                }
                 step
             }
             Event::Asked { step, kind, .. } => {
@@ -192,8 +197,12 @@ fn bounds(program: &Program, records: &[Record]) -> Result<(), String> {
             _ => continue,
         };
         let path: &str = &step.0;
-        steps.insert(path);
-        for (end, _) in path.match_indices(']') {
+        // A call that was refused before it was made is none.
+        if agents.is_call(path) && !agents.is_made(path) {
+            continue;
+        }
+        steps.insert(agents.step(path));
+        for (end, _) in path.match_indices(']').filter(|(end, _)| !agents.is_call(&path[..end + 1])) {
             match path[end + 1..].starts_with('.') {
                 true => visits.insert(&path[..end]),
                 false => turns.insert(&path[..end]),

@@ -54,7 +54,30 @@ event arrived(id: string) -> Delivery {
   match: body.id == id
   timeout: 2d
 }
+/// Doubles a number.
 code twice(n: int) -> int = n + n
+/// Looks a text up twice.
+flow look_twice(text: string) -> string {
+  let first = look(text)
+  let second = look(clip(first))
+  return second
+}
+agent dig(text: string, n: int = 1) -> Review {
+  model: both
+  user: "${text} ${n}"
+  tools: [look, grade(n: n) max 2, twice, look_twice max 1, pay, now, uuid]
+  max_turns: 3
+  finish: "Answer."
+  timeout: 30d
+}
+agent strict(text: string, n: int = 1) -> Review {
+  user: "${text} ${n}"
+  tools: [look, twice, random]
+  max_turns: 2
+  finish: "Answer."
+  on_error: fail
+  timeout: 30d
+}
 code clip(text: string) -> string = text.size() > 12 ? text.substring(0, 12) : text
 "#;
 

@@ -87,6 +87,8 @@ pub fn play(
 enum Reply {
     Answer(Result<Answer, Failure>),
     Http(Result<HttpAnswer, Failure>),
+    /// Of what every program has.
+    Drawn(Json),
 }
 
 /// An effect that is under way at the outside.
@@ -446,6 +448,10 @@ impl Simulation<'_> {
                         self.struck += 1;
                         Ok(world::as_answer(&world::wrong(), is_text, None))
                     }
+                    Ok(_) if !world::calls(&call, &step.0).is_empty() => Ok(Answer {
+                        tool_calls: world::calls(&call, &step.0),
+                        ..world::as_answer(&Json::from(""), true, Some(Usage::default()))
+                    }),
                     Ok(value) => {
                         let length = value.to_string().len() as u64;
                         let usage =
@@ -473,6 +479,11 @@ impl Simulation<'_> {
                 };
                 let key = (!request.repeatable).then_some(request.idempotency_key).flatten();
                 self.send(process, attempt, step, timeout_ms, Reply::Http(reply), key);
+            }
+            Command::Draw { attempt, step, what, .. } => {
+                self.note(|| format!("draws {step}"));
+                let value = world::drawn(what, &step.0);
+                self.send(process, attempt, step, u64::MAX, Reply::Drawn(value), None);
             }
             Command::Abort(attempt) => {
                 self.note(|| format!("aborts {attempt:?}"));
@@ -579,6 +590,7 @@ impl Simulation<'_> {
             (false, reply) => (drawn, reply),
             (true, Reply::Answer(_)) => (timeout_ms, Reply::Answer(Err(world::failure(Kind::Timeout)))),
             (true, Reply::Http(_)) => (timeout_ms, Reply::Http(Err(world::failure(Kind::Timeout)))),
+            (true, reply @ Reply::Drawn(_)) => (timeout_ms, reply),
         };
         let at = self.now + took as i64;
         self.processes[process].effects.push(Effect { attempt, step, at, took, reply, key, counts: true });
@@ -627,6 +639,7 @@ impl Simulation<'_> {
         let input = match reply {
             Reply::Answer(result) => Input::Answered { attempt, result, usage: None, duration_ms: took },
             Reply::Http(result) => Input::Fetched { attempt, result, duration_ms: took },
+            Reply::Drawn(value) => Input::Simulated { attempt, result: Ok(value) },
         };
         self.tell_engine(process, input)
     }

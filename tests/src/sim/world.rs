@@ -1,8 +1,10 @@
 //! What the outside says: the same to the same question at the same place, whatever happened before.
 
 use base64::Engine as _;
+use flow_ir::plan::BuiltIn;
 use flow_runtime_api::{
-    Answer, Call, Failure, FinishReason, HttpAnswer, HttpRequest, Kind, Part, Role, Usage,
+    Answer, Call, Failure, FinishReason, HttpAnswer, HttpRequest, Kind, Message, Part, Role, ToolCall,
+    ToolChoice, Usage,
 };
 use serde_json::{Value as Json, json};
 
@@ -26,7 +28,7 @@ pub fn answer(node: &str, step: &str, question: &str) -> Result<Json, Kind> {
         "count" => json!(hash % 10),
         "send" => json!(hash % 100),
         "sort" => json!(kind),
-        "judge" | "grade" => json!({"score": 1 + hash % 5, "kind": kind, "note": text}),
+        "judge" | "grade" | "dig" | "strict" => json!({"score": 1 + hash % 5, "kind": kind, "note": text}),
         "decide" if hash.is_multiple_of(2) => json!({"type": "Reply", "text": text}),
         "decide" => json!({"type": "Stop", "why": text, "code": hash % 9}),
         "arrived" => json!({"id": question, "place": text}),
@@ -53,6 +55,49 @@ pub fn question_of(call: &Call) -> String {
         .flat_map(|message| &message.parts)
         .filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None })
         .collect()
+}
+
+/// Returns the tools that a model asks for before it answers: of some questions none, of others two at once, and now and
+/// then one that isn't there, or with arguments that aren't right.
+pub fn calls(call: &Call, step: &str) -> Vec<ToolCall> {
+    if call.tools.is_empty() || call.tool_choice == ToolChoice::None {
+        return Vec::new();
+    }
+    // What was wrong with an answer changes nothing.
+    let told = |message: &&Message| message.role == Role::Tool;
+    let asked = call.messages.iter().find(|message| message.role == Role::User);
+    let said: Vec<_> = asked.into_iter().chain(call.messages.iter().filter(told)).collect();
+    let hash = hash(&[step, &serde_json::to_string(&said).unwrap_or_default()]);
+    let count = [0, 1, 1, 2][hash as usize % 4];
+    let one = |at: usize| {
+        let hash = hash >> (4 + 8 * at);
+        let tool = &call.tools[hash as usize % call.tools.len()];
+        let properties = tool.parameters["properties"].as_object().into_iter().flatten();
+        let arguments = properties.map(|(name, schema)| {
+            let value = match schema["type"].as_str() {
+                Some("integer") => json!(hash % 9),
+                _ => json!(format!("a{}", hash % 5)),
+            };
+            (name.clone(), value)
+        });
+        let arguments = Json::Object(arguments.collect()).to_string();
+        let (name, arguments) = match hash % 11 {
+            0 => (String::from("nothing"), arguments),
+            1 => (tool.name.clone(), String::from("{\"odd\":1}")),
+            _ => (tool.name.clone(), arguments),
+        };
+        ToolCall { id: format!("{step}#{at}"), name, arguments }
+    };
+    (0..count).map(one).collect()
+}
+
+/// What every program has: the same at the same place.
+pub fn drawn(what: BuiltIn, step: &str) -> Json {
+    match what {
+        BuiltIn::Now => json!("2026-01-01T00:00:00Z"),
+        BuiltIn::Random => json!((hash(&[step]) % 1_000) as f64 / 1_000.0),
+        BuiltIn::Uuid => json!(format!("{:08x}-0000-4000-8000-000000000000", hash(&[step]) as u32)),
+    }
 }
 
 /// Returns what a request asks.

@@ -484,6 +484,12 @@ impl Writer {
             true => self.catch_of(ty, place),
             false => String::new(),
         };
+        // Not drawn: what is drawn after it stays as it was.
+        let agent = if self.names.is_multiple_of(2) { "dig(" } else { "strict(" };
+        let call = match with.is_empty() && self.names.is_multiple_of(3) {
+            true => call.replacen("judge(", agent, usize::from(call.starts_with("judge("))),
+            false => call,
+        };
         self.bind(ty, &call, &format!("{with}{catch}"));
     }
 

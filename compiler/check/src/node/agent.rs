@@ -2,87 +2,70 @@
 
 use flow_diagnostics::Code;
 use flow_ir::catalogue::Feature;
-use flow_ir::plan::ModelRef;
+use flow_ir::plan::{Agent, AgentTool, BuiltIn, Node, NodeKind, Prompt, Step, Target, With};
 use flow_ir::types::{IntRange, Trust, TypeBody};
 use flow_ir::{Expr, Type, TypeName, Value};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, FieldValue, Literal, ToolUse};
 use smol_str::SmolStr;
 
-use super::prompt::history_type;
+use super::prompt::{REPAIR, history_type};
 use super::settings::{Fields, Kind, setting};
 use crate::cx::{Cx, Use};
 use crate::hash::{HashMap, HashSet};
 use crate::program::{CallKind, CallSig, ParamSig, Program, Sig};
+use crate::types::docs;
 
-/// What is known of an agent's loop.
-#[derive(Clone, Debug, Default)]
-pub struct Agent {
-    /// The most turns, and the most calls of tools together; `None` if it could not be read.
-    pub max_turns: Option<u32>,
-    /// Whether one more turn without tools follows when they run out.
-    pub finish: bool,
-    /// What the model may call, in written order.
-    pub tools: Vec<AgentTool>,
-    /// Whether it names no model.
-    pub asks_default: bool,
+/// The call of a tool, and the parameters that the model gives.
+struct Call {
+    call: Step,
+    given: Vec<u32>,
 }
-
-/// What an agent's model may call.
-#[derive(Clone, Debug)]
-pub struct AgentTool {
-    /// The name that the model calls it by: `search`, `jira.search_issues`.
-    pub name: SmolStr,
-    /// The index of the node or flow in the item's `uses`; `None` for a server's tool and for what is built in.
-    pub called: Option<u32>,
-    /// The most calls of it, if it is limited by itself.
-    pub max: Option<u64>,
-}
-
-/// Tools that every program has.
-const BUILT_IN: [&str; 3] = ["now", "random", "uuid"];
 
 impl<'a> Cx<'a> {
     /// Checks `agent investigate(question: string) -> Finding { user: "…"  tools: […]  max_turns: 6 }`.
-    pub fn agent(&mut self, node: &tree::Node) -> Agent {
-        self.bind_params(&node.name.text, &node.params, false);
+    pub fn agent(&mut self, node: &tree::Node) -> Option<Node> {
+        let params = self.bind_params(&node.name.text, &node.params, false);
         let returns = self.read_type_again(&node.returns);
         self.returnable(&returns, &node.returns);
         let fields = self.fields(Kind::Agent, &node.fields);
         let model = self.model_ref(fields.expr("model"), node.name.span);
-        for name in ["system", "assistant", "finish"] {
-            if let Some(expr) = fields.expr(name) {
-                self.text_field(expr, name);
-            }
-        }
-        let (_, media) = fields.expr("user").map(|expr| self.user_field(expr)).unzip();
+        let mut text = |name: &str| fields.expr(name).map(|expr| self.text_field(expr, name));
+        let [system, assistant, finish] = ["system", "assistant", "finish"].map(&mut text);
+        let (user, media) = fields.expr("user").map(|expr| self.user_field(expr)).unzip();
         self.takes_media(fields.expr("model"), &media.unwrap_or_default());
-        if let Some(expr) = fields.expr("history") {
-            self.value(expr, &history_type(), "`history`");
-        }
+        let history = fields.expr("history").map(|expr| self.value(expr, &history_type(), "`history`"));
         let settings = self.model_settings(&fields);
         self.supported_by_model(fields.expr("model"), &fields, &settings);
-        if let Some(expr) = fields.expr("timeout") {
-            self.duration_setting(expr, "timeout");
-        }
-        for name in ["retry", "repair"] {
-            self.count_field(fields.expr(name), name);
-        }
-        if let (Some(expr), Some(row)) = (fields.expr("on_error"), setting(Kind::Agent, "on_error")) {
-            self.word_setting(expr, row);
-        }
+        let timeout_ms = fields.expr("timeout").and_then(|expr| self.duration_setting(expr, "timeout"));
+        let retry = self.count_field(fields.expr("retry"), "retry");
+        let repair = self.count_field(fields.expr("repair"), "repair").unwrap_or(REPAIR);
+        let on_error = match (fields.expr("on_error"), setting(Kind::Agent, "on_error")) {
+            (Some(expr), Some(row)) => self.word_setting(expr, row),
+            _ => None,
+        };
         if fields.get("user").is_none() {
             self.missing_setting(node.name.span, "an agent", "user", "say what is asked: `user: \"…\"`");
         }
-        let tools = fields.get("tools").map(|field| self.tools(field)).unwrap_or_default();
+        let tools =
+            fields.get("tools").map(|field| self.tools(field, params.len() as u32)).unwrap_or_default();
         self.calls_tools(&fields);
-        self.not_runnable.push((node.name.span, format!("the agent `{}`", node.name.text)));
-        Agent {
-            max_turns: self.max_turns(node, &fields),
-            finish: fields.get("finish").is_some(),
-            tools,
-            asks_default: model == ModelRef::Default && fields.get("model").is_none(),
+        let max_turns = self.max_turns(node, &fields);
+        if matches!(fields.get("user"), Some(tree::Field { value: FieldValue::Error, .. })) {
+            return None;
         }
+        let ask = Prompt { model, system, history, user: user?, assistant, repair, settings };
+        let fails_with_tools = on_error == Some("fail");
+        let agent = Agent { ask, tools, max_turns: max_turns?, finish, fails_with_tools };
+        Some(Node {
+            name: node.name.text.clone(),
+            doc: docs(&self.item.docs),
+            params,
+            returns,
+            timeout_ms,
+            retry,
+            kind: NodeKind::Agent(Box::new(agent)),
+        })
     }
 
     fn max_turns(&mut self, node: &tree::Node, fields: &Fields) -> Option<u32> {
@@ -122,7 +105,7 @@ impl<'a> Cx<'a> {
     }
 
     /// Reads `[search max 4, jira.search_issues, refund(charge_id: known_charge)]`.
-    fn tools(&mut self, field: &tree::Field) -> Vec<AgentTool> {
+    fn tools(&mut self, field: &tree::Field, params: u32) -> Vec<AgentTool> {
         let listed: Vec<ToolUse>;
         let written = match &field.value {
             FieldValue::Tools(written) => written,
@@ -155,7 +138,7 @@ impl<'a> Cx<'a> {
                 continue;
             }
             let max = tool.max.as_ref().and_then(|max| self.tool_max(max));
-            let Some((name, called)) = self.tool_use(tool) else { continue };
+            let Some((name, call)) = self.tool_use(tool, params) else { continue };
             let at = tool.tool.span;
             if let Some(first) = places.get(&name) {
                 let diagnostic = self
@@ -167,13 +150,17 @@ impl<'a> Cx<'a> {
                 continue;
             }
             places.insert(name.clone(), at);
-            tools.push(AgentTool { name, called, max });
+            let Some(Call { call, given }) = call else {
+                self.not_runnable.push((at, format!("the tool `{name}`")));
+                continue;
+            };
+            tools.push(AgentTool { name, call, given, max });
         }
         tools
     }
 
     /// Reads `max 4`: a constant, or a name whose type has an upper bound (S9).
-    fn tool_max(&mut self, expr: &tree::Expr) -> Option<u64> {
+    fn tool_max(&mut self, expr: &tree::Expr) -> Option<Expr> {
         let found = self.diagnostics.len();
         let typed = self.expr(expr, Some(&Type::INT));
         if self.diagnostics.len() > found || matches!(typed.ty, Type::Error) {
@@ -183,8 +170,8 @@ impl<'a> Cx<'a> {
             Expr::Const(value) => Some(value.clone()),
             other => flow_expr::constant(other, &[], &self.program.types).ok(),
         };
-        let (least, most) = match (constant, typed.ty.clone()) {
-            (Some(Value::Int(number)), _) => (Some(number), Some(number)),
+        let (least, most) = match (&constant, typed.ty.clone()) {
+            (Some(Value::Int(number)), _) => (Some(*number), Some(*number)),
             (_, Type::Int(IntRange { min, max })) => (min, max),
             (_, other) => {
                 let diagnostic = self
@@ -213,15 +200,18 @@ impl<'a> Cx<'a> {
         }
         let most = u64::try_from(most).ok()?;
         self.counts.insert(expr.span, most);
-        Some(most)
+        Some(match constant {
+            Some(value) => Expr::Const(value),
+            None => typed.expr,
+        })
     }
 
-    /// Finds what an entry of the list names.
-    fn tool_use(&mut self, tool: &ToolUse) -> Option<(SmolStr, Option<u32>)> {
+    /// Finds what an entry of the list names; no call of what this version can't carry out.
+    fn tool_use(&mut self, tool: &ToolUse, params: u32) -> Option<(SmolStr, Option<Call>)> {
         let expr = &tool.tool;
         match &expr.kind {
-            ExprKind::Name(name) => self.listed(name, expr.span, &[]),
-            ExprKind::Call(call) => self.listed(&call.name.text, call.name.span, &call.args),
+            ExprKind::Name(name) => self.listed(name, expr.span, &[], params),
+            ExprKind::Call(call) => self.listed(&call.name.text, call.name.span, &call.args, params),
             ExprKind::Member(member) => self.server_tool(&member.object, &member.name, &[]),
             ExprKind::Method(method) => self.server_tool(&method.receiver, &method.name, &method.args),
             ExprKind::Error => None,
@@ -251,13 +241,23 @@ impl<'a> Cx<'a> {
         }
     }
 
-    fn listed(&mut self, name: &SmolStr, span: Span, args: &[tree::Arg]) -> Option<(SmolStr, Option<u32>)> {
+    fn listed(
+        &mut self,
+        name: &SmolStr,
+        span: Span,
+        args: &[tree::Arg],
+        params: u32,
+    ) -> Option<(SmolStr, Option<Call>)> {
         let Some((symbol, sig)) = self.callable(name) else {
             for arg in args {
                 self.expr(&arg.value, None);
             }
-            if BUILT_IN.contains(&name.as_str()) && args.is_empty() {
-                return Some((name.clone(), None));
+            if let (Some(built_in), true) = (BuiltIn::find(name), args.is_empty()) {
+                let target = Target::Node(self.uses.add(Use::BuiltIn(built_in), span));
+                return Some((
+                    name.clone(),
+                    Some(Call { call: call(target, Vec::new()), given: Vec::new() }),
+                ));
             }
             if !self.is_broken(name) {
                 self.unknown_tool(name, span);
@@ -265,17 +265,37 @@ impl<'a> Cx<'a> {
             return None;
         };
         let bound = self.bound(&sig, args, name);
-        self.offered(&sig, &bound, name, span);
-        let what = match sig.kind {
-            CallKind::Flow => Use::Flow(symbol),
-            CallKind::Code => Use::Code(symbol),
-            _ => Use::Node(symbol),
+        let positions: Vec<usize> = bound.iter().map(|(position, _)| *position).collect();
+        self.offered(&sig, &positions, name, span);
+        let target = match sig.kind {
+            CallKind::Flow => Target::Flow(self.uses.add(Use::Flow(symbol), span)),
+            CallKind::Code => {
+                self.uses.add(Use::Code(symbol.clone()), span);
+                Target::Node(self.uses.add(Use::CodeTool(symbol), span))
+            }
+            _ => Target::Node(self.uses.add(Use::Node(symbol), span)),
         };
-        Some((name.clone(), Some(self.uses.add(what, span))))
+        let mut given = Vec::new();
+        let mut values = Vec::with_capacity(sig.params.len());
+        for (position, param) in sig.params.iter().enumerate() {
+            let own = bound.iter().find(|(own, _)| *own == position);
+            values.push(match own {
+                Some((_, value)) => value.clone(),
+                // What no model can write may be left out.
+                None if has_media(self.program, &param.ty, &mut HashSet::default()) => {
+                    param.default.clone().unwrap_or(Expr::Const(Value::Null))
+                }
+                None => {
+                    given.push(position as u32);
+                    Expr::Slot(params + given.len() as u32 - 1)
+                }
+            });
+        }
+        Some((name.clone(), Some(Call { call: call(target, values), given })))
     }
 
-    /// Checks bound arguments and returns the positions of the parameters they give.
-    fn bound(&mut self, sig: &CallSig, args: &[tree::Arg], tool: &str) -> Vec<usize> {
+    /// Checks bound arguments and returns the positions of the parameters they give, each with its value.
+    fn bound(&mut self, sig: &CallSig, args: &[tree::Arg], tool: &str) -> Vec<(usize, Expr)> {
         let params = sig.params_of();
         let given: HashSet<&str> =
             args.iter().filter_map(|arg| arg.name.as_ref()).map(|name| name.text.as_str()).collect();
@@ -284,7 +304,8 @@ impl<'a> Cx<'a> {
             .filter(|param| !given.contains(param.name.as_str()))
             .map(|param| param.name.clone())
             .collect();
-        let mut bound: Vec<usize> = Vec::with_capacity(args.len());
+        let nothing = || Expr::Const(Value::Null);
+        let mut bound: Vec<(usize, Expr)> = Vec::with_capacity(args.len());
         for (position, arg) in args.iter().enumerate() {
             let Some(named) = &arg.name else {
                 self.expr(&arg.value, None);
@@ -305,25 +326,25 @@ impl<'a> Cx<'a> {
                         .help(format!("write `{tool}(name: …)`: what is bound is hidden from the model")),
                 };
                 self.report(diagnostic);
-                bound.extend((position < params.len()).then_some(position));
+                bound.extend((position < params.len()).then(|| (position, nothing())));
                 continue;
             };
             let Some(index) = params.iter().position(|param| param.name == named.text) else {
                 self.expr(&arg.value, None);
                 self.unknown_argument(&params, &free, arg, tool, false);
                 // It may have meant any of them.
-                bound.extend(0..params.len());
+                bound.extend((0..params.len()).map(|index| (index, nothing())));
                 continue;
             };
             let what = format!("the argument `{}`", named.text);
-            self.value(&arg.value, &params[index].ty, &what);
-            if bound.contains(&index) {
+            let value = self.value(&arg.value, &params[index].ty, &what);
+            if bound.iter().any(|(known, _)| *known == index) {
                 let diagnostic = self
                     .error(Code::UnknownArgument, named.span, format!("`{}` is given twice", named.text))
                     .help("remove one of the two");
                 self.report(diagnostic);
             }
-            bound.push(index);
+            bound.push((index, value));
         }
         bound
     }
@@ -387,7 +408,7 @@ impl<'a> Cx<'a> {
         server: &tree::Expr,
         tool: &tree::Name,
         args: &[tree::Arg],
-    ) -> Option<(SmolStr, Option<u32>)> {
+    ) -> Option<(SmolStr, Option<Call>)> {
         for arg in args {
             self.value(&arg.value, &Type::Json, "a bound argument");
             if arg.name.is_none() {
@@ -496,6 +517,20 @@ impl<'a> Cx<'a> {
             }
         };
         self.report(diagnostic);
+    }
+}
+
+/// Returns a call without a policy; where it stands is told by the turn.
+fn call(target: Target, args: Vec<Expr>) -> Step {
+    Step {
+        segment: SmolStr::new_static("tool"),
+        target,
+        args,
+        with: With::default(),
+        into: None,
+        extract: None,
+        catch: None,
+        undo: None,
     }
 }
 

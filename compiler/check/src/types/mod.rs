@@ -410,6 +410,6 @@ pub(crate) fn trust(written: &tree::TypeExpr) -> Option<Trust> {
 }
 
 /// Returns the text of a doc comment.
-pub(crate) fn docs(docs: &Option<tree::Docs>) -> String {
+pub fn docs(docs: &Option<tree::Docs>) -> String {
     docs.as_ref().map(|docs| docs.text.to_string()).unwrap_or_default()
 }

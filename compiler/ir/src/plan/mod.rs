@@ -4,6 +4,7 @@
 //! with a slot of its own (numbered in written order, so that what a block declares is a contiguous range). Blocks stand
 //! in an arena and are named by index; what leaves a block goes to the frame that it names.
 
+mod agent;
 mod flow;
 mod node;
 
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::expr::Code;
 use crate::{Name, TypeDefs};
 
+pub use agent::*;
 pub use flow::*;
 pub use node::*;
 

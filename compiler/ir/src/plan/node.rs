@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ModelId;
+use super::{Agent, BuiltIn, ModelId};
 use crate::expr::SlotId;
 use crate::{Expr, Name, Type};
 
@@ -199,24 +199,47 @@ pub enum NodeKind {
     Human(Human),
     /// Something outside that is waited for.
     Event(Delivery),
+    /// A model with tools.
+    Agent(Box<Agent>),
+    /// Pure code that a model calls: a value over the parameters.
+    Code(Expr),
+    /// A tool that every program has.
+    BuiltIn(BuiltIn),
 }
 
 impl NodeKind {
-    /// Returns the time of an attempt, in milliseconds, where neither node nor model says one (C4).
+    /// Returns the time of an attempt, and of an agent as a whole, in milliseconds, where neither node nor model says
+    /// one (C4).
     pub const fn timeout_ms(&self) -> u64 {
         match self {
             NodeKind::Prompt(_) => 120_000,
             NodeKind::Http(_) => 30_000,
             // People and events have to state one; a plan made by hand may not.
             NodeKind::Human(_) | NodeKind::Event(_) => 86_400_000,
+            // Of the whole; a turn has that of a prompt.
+            NodeKind::Agent(_) => 600_000,
+            NodeKind::Code(_) | NodeKind::BuiltIn(_) => 10_000,
+        }
+    }
+
+    /// Returns what a model is asked, where one is.
+    pub fn ask(&self) -> Option<&Prompt> {
+        match self {
+            NodeKind::Prompt(prompt) => Some(prompt),
+            NodeKind::Agent(agent) => Some(&agent.ask),
+            _ => None,
         }
     }
 
     /// Returns the additional tries where neither node nor model says how many.
     pub const fn retry(&self) -> u32 {
         match self {
-            NodeKind::Prompt(_) => 2,
-            NodeKind::Http(_) | NodeKind::Human(_) | NodeKind::Event(_) => 0,
+            NodeKind::Prompt(_) | NodeKind::Agent(_) => 2,
+            NodeKind::Http(_)
+            | NodeKind::Human(_)
+            | NodeKind::Event(_)
+            | NodeKind::Code(_)
+            | NodeKind::BuiltIn(_) => 0,
         }
     }
 }

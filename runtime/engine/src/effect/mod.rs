@@ -2,10 +2,12 @@
 
 mod ask;
 mod http;
+mod place;
 mod prompt;
 mod retry;
+mod turn;
 
-use flow_ir::plan::{ModelRef, NodeId, NodeKind, Statement, Step};
+use flow_ir::plan::{BuiltIn, ModelRef, NodeId, NodeKind, Statement, Step};
 use flow_ir::{Name, Plan, Value};
 use flow_runtime_api::{
     Answer, Call, Choice, Coordinate, Cost, Event, Failure, HttpAnswer, HttpRequest, Kind, Question, Time,
@@ -16,8 +18,11 @@ use serde_json::Value as Json;
 use crate::engine::Run;
 use crate::json::{describe, encode};
 use crate::port::{AttemptId, Command, ModelFacts, TimerId};
-use crate::run::statement_of;
-use crate::task::{Control, Outcome, Scope, Task, TaskId};
+use crate::run::statement_at;
+use crate::task::{Control, Outcome, Task, TaskId};
+
+pub(crate) use prompt::repaired;
+pub(crate) use turn::{Said, TurnState, agent_of};
 
 /// Starts without an end after which a step isn't started again (C6).
 const STARTS_MAX: u32 = 3;
@@ -53,6 +58,8 @@ pub(crate) struct StepState {
     pub timer: Option<TimerId>,
     /// Whether an attempt may have happened that has ended without a result.
     pub in_doubt: bool,
+    /// Of a turn of an agent.
+    pub turn: Option<Box<TurnState>>,
 }
 
 /// Where a step stands.
@@ -96,6 +103,9 @@ pub(crate) enum Request {
     Ask(Box<Call>, ModelRef),
     Fetch(Box<HttpRequest>, Vec<Name>),
     Put(Box<Question>),
+    /// Pure code: computed in place.
+    Compute,
+    Draw(BuiltIn),
 }
 
 /// What an attempt came to.
@@ -124,9 +134,12 @@ impl Run {
         let node = &plan.nodes[state.node as usize];
         match &node.kind {
             NodeKind::Prompt(prompt) => self.prepare_prompt(plan, node, prompt, state),
+            NodeKind::Agent(agent) => self.prepare_prompt(plan, node, &agent.ask, state),
             NodeKind::Http(http) => self.prepare_http(plan, node, http, step, state),
             NodeKind::Human(human) => self.prepare_human(plan, node, human, state),
             NodeKind::Event(event) => self.prepare_event(plan, node, event, state),
+            NodeKind::Code(_) => self.prepare_code(plan, node, state),
+            NodeKind::BuiltIn(built_in) => Ok(place::prepare_draw(*built_in)),
         }
     }
 
@@ -209,6 +222,11 @@ impl Run {
             model: prepared.model,
             repeatable: prepared.repeatable,
         });
+        if let Request::Compute = prepared.request {
+            self.attempts.remove(&attempt);
+            let verdict = task.step_mut().map(|state| self.compute_code(plan, state)).unwrap_or_default();
+            return self.judge(plan, task, step, verdict, Usage::default(), Cost::ZERO, 0);
+        }
         let (step, node, fingerprint) = (coordinate, node.name.clone(), prepared.fingerprint);
         self.command(match prepared.request {
             Request::Ask(call, model) => {
@@ -224,8 +242,9 @@ impl Run {
                 attempt_number: tries.0,
                 fingerprint,
             },
-            // It was put above, and is no attempt.
-            Request::Put(_) => return,
+            Request::Draw(what) => Command::Draw { attempt, step, node, what, fingerprint },
+            // These were done above.
+            Request::Put(_) | Request::Compute => return,
         });
     }
 
@@ -238,7 +257,7 @@ impl Run {
         node: NodeId,
         facts: Option<&ModelFacts>,
     ) -> Option<String> {
-        let is_model = matches!(plan.nodes[node as usize].kind, NodeKind::Prompt(_));
+        let is_model = plan.nodes[node as usize].kind.ask().is_some();
         let price = facts.and_then(|facts| facts.price);
         if is_model && price.is_none() && self.spend.limits_money(meter, exempt) {
             let name = facts.map_or("the model", |facts| facts.name.as_str());
@@ -273,6 +292,7 @@ impl Run {
         };
         let usage = usage.unwrap_or_default();
         let verdict = match (result, task.step_mut()) {
+            (Ok(answer), Some(state)) if state.turn.is_some() => self.read_turn(plan, state, answer),
             (Ok(answer), Some(state)) => self.read_answer(plan, state, answer),
             (Err(failure), _) => Verdict::Failed(failure),
             (_, None) => Verdict::default(),
@@ -321,6 +341,14 @@ impl Run {
         }
     }
 
+    /// Takes a result that is on record; `None` if it isn't of its type now.
+    pub(crate) fn on_record(&self, plan: &Plan, state: &mut StepState, result: &Json) -> Option<Value> {
+        match state.turn {
+            Some(_) => self.turn_on_record(plan, state, result),
+            None => self.decode(plan, result, &plan.nodes[state.node as usize].returns).ok(),
+        }
+    }
+
     /// Records what an attempt came to, and goes on accordingly.
     #[allow(clippy::too_many_arguments)]
     fn judge(
@@ -355,9 +383,13 @@ impl Run {
     /// Whether a node may be called again when the outcome of a call isn't known. What is simulated has none.
     pub(super) fn is_repeatable(&self, plan: &Plan, node: NodeId) -> bool {
         match &plan.nodes[node as usize].kind {
-            NodeKind::Prompt(_) => true,
             NodeKind::Http(http) => http::is_repeatable(http) || self.skips_effects(),
-            NodeKind::Human(_) | NodeKind::Event(_) => true,
+            NodeKind::Prompt(_)
+            | NodeKind::Agent(_)
+            | NodeKind::Human(_)
+            | NodeKind::Event(_)
+            | NodeKind::Code(_)
+            | NodeKind::BuiltIn(_) => true,
         }
     }
 
@@ -470,6 +502,7 @@ impl Run {
             }
         }
         self.put_back(task);
+        self.strike_late();
     }
 
     /// Goes on with the steps that were in flight when the process ended.
@@ -511,15 +544,27 @@ pub(crate) fn kind_name(kind: &NodeKind) -> &'static str {
         NodeKind::Http(_) => "http",
         NodeKind::Human(_) => "human",
         NodeKind::Event(_) => "event",
+        NodeKind::Agent(_) => "agent",
+        NodeKind::Code(_) => "code",
+        NodeKind::BuiltIn(_) => "built_in",
     }
 }
 
 /// Returns the statement of the step that a task waits for.
 pub(crate) fn step_of<'p>(plan: &'p Plan, task: &Task) -> Option<&'p Step> {
-    let [.., beneath, Scope { control: Control::Step(_), .. }] = task.stack.as_slice() else { return None };
-    match (&beneath.control, statement_of(plan, task)) {
-        (Control::Saga(saga), _) => saga.step(plan, task.flow),
-        (_, Some(Statement::Step(step))) => Some(step),
-        _ => None,
+    step_at(plan, task, task.stack.len().checked_sub(1)?)
+}
+
+/// Returns the statement of the step at a depth of the stack. That of an agent's turn is the one that calls the agent.
+fn step_at<'p>(plan: &'p Plan, task: &Task, depth: usize) -> Option<&'p Step> {
+    let Control::Step(_) = task.stack.get(depth)?.control else { return None };
+    match &task.stack.get(depth.checked_sub(1)?)?.control {
+        Control::Saga(saga) => saga.step(plan, task.flow),
+        Control::Tool(run) => run.step(plan),
+        Control::Agent(_) => step_at(plan, task, depth.checked_sub(2)?),
+        _ => match statement_at(plan, task, depth) {
+            Some(Statement::Step(step)) => Some(step),
+            _ => None,
+        },
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use flow_ir::plan::{ModelId, ModelKind, ModelRef, ModelSettings, Node, NodeId, NodeKind, Prompt, Step};
+use flow_ir::plan::{ModelId, ModelKind, ModelRef, ModelSettings, Node, NodeId, Prompt, Step};
 use flow_ir::types::Media;
 use flow_ir::value::{MediaSource, MediaValue};
 use flow_ir::{Expr, Name, Plan, Type, Value};
@@ -40,7 +40,7 @@ impl Run {
         node: NodeId,
         recorded: Option<&[Choice]>,
     ) -> (Vec<ModelRef>, Vec<Choice>) {
-        let NodeKind::Prompt(prompt) = &plan.nodes[node as usize].kind else { return Default::default() };
+        let Some(prompt) = plan.nodes[node as usize].kind.ask() else { return Default::default() };
         let mut found = Candidates { recorded, ..Candidates::default() };
         self.resolve(plan, step.with.model.unwrap_or(prompt.model), MODEL_DEPTH_MAX, &mut found);
         (found.models, found.choices)
@@ -101,9 +101,11 @@ impl Run {
             self.history(plan, state, history, &mut messages)?;
         }
         messages.push(self.said(plan, state, &prompt.user)?);
+        if let Some(turn) = &state.turn {
+            messages.extend(turn.so_far.iter().cloned());
+        }
         for (answer, complaint) in &state.repairs {
-            messages.push(Message::text(Role::Assistant, answer.as_str()));
-            messages.push(Message::text(Role::User, complaint.as_str()));
+            messages.extend(repaired(answer, complaint));
         }
         if let Some(assistant) = &prompt.assistant {
             messages.push(Message::text(Role::Assistant, self.text(plan, state, assistant)?));
@@ -113,8 +115,11 @@ impl Run {
             model: name.clone(),
             messages,
             schema: schema.as_deref().cloned(),
-            tools: Vec::new(),
-            tool_choice: ToolChoice::default(),
+            tools: if state.turn.is_some() { self.tool_specs(plan, state.node).to_vec() } else { Vec::new() },
+            tool_choice: match &state.turn {
+                Some(turn) if turn.is_last => ToolChoice::None,
+                _ => ToolChoice::Auto,
+            },
             sampling: sampling(plan, state),
             cache: None,
         };
@@ -127,6 +132,20 @@ impl Run {
         }
         let request = Request::Ask(Box::new(call), model);
         Ok(Prepared { request, fingerprint, model: Some(name), repeatable: true })
+    }
+
+    /// Returns an answer with the beginning that it was given: some servers go on after it, others repeat it.
+    pub(super) fn with_beginning(
+        &self,
+        plan: &Plan,
+        prompt: &Prompt,
+        state: &StepState,
+        text: String,
+    ) -> String {
+        match prompt.assistant.as_ref().map(|begin| self.text(plan, state, begin)) {
+            Some(Ok(begin)) if !text.starts_with(&begin) => begin + &text,
+            _ => text,
+        }
     }
 
     fn model_name(&self, plan: &Plan, model: ModelRef) -> Result<Name, Failure> {
@@ -222,7 +241,7 @@ impl Run {
     /// Reads an answer as a value of the node's type.
     pub(super) fn read_answer(&self, plan: &Plan, state: &StepState, answer: Answer) -> Verdict {
         let node = &plan.nodes[state.node as usize];
-        let NodeKind::Prompt(prompt) = &node.kind else { return Verdict::default() };
+        let Some(prompt) = node.kind.ask() else { return Verdict::default() };
         if answer.finish == FinishReason::Refused {
             let said: String = answer.text.chars().take(300).collect();
             let colon = if said.is_empty() { "" } else { ": " };
@@ -237,11 +256,7 @@ impl Run {
         if is_cut && flow_answer::takes_text(&node.returns, &plan.types) {
             return Verdict::Failed(truncated());
         }
-        let text = match prompt.assistant.as_ref().map(|begin| self.text(plan, state, begin)) {
-            // Some servers go on after the beginning that they were given, others repeat it.
-            Some(Ok(begin)) if !answer.text.starts_with(&begin) => begin + &answer.text,
-            _ => answer.text,
-        };
+        let text = self.with_beginning(plan, prompt, state, answer.text);
         let read = if is_cut { flow_answer::read_cut } else { flow_answer::read };
         match read(&text, &node.returns, &plan.types, &self.rules(plan)) {
             Ok(value) => good(plan, value, &node.returns),
@@ -252,6 +267,13 @@ impl Run {
             }
         }
     }
+}
+
+/// Returns what is said of an answer that wasn't of the type, after the answer. Of one that was empty there is none: some
+/// servers refuse a message of nothing.
+pub(crate) fn repaired(answer: &str, complaint: &str) -> impl Iterator<Item = Message> {
+    let answer = (!answer.is_empty()).then(|| Message::text(Role::Assistant, answer));
+    answer.into_iter().chain([Message::text(Role::User, complaint)])
 }
 
 /// Returns the sampling as the program sets it.

@@ -1,6 +1,6 @@
 //! What follows a failed attempt: another, another model, a repair, or the end of the step.
 
-use flow_ir::plan::{ModelRef, ModelSettings, NodeKind, Step};
+use flow_ir::plan::{ModelRef, ModelSettings, Step};
 use flow_ir::{Name, Plan};
 use flow_runtime_api::{Cost, Event, Failure, Kind, Time, Usage};
 use sha2::{Digest, Sha256};
@@ -17,6 +17,9 @@ const PAUSE_MS: u64 = 500;
 const PAUSE_MS_MAX: u64 = 30_000;
 /// A server that asks for more patience than a day isn't obeyed further.
 const SERVER_PAUSE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+/// A turn of an agent has as long as a prompt.
+const TURN_MS: u64 = 120_000;
 
 /// What follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,10 +159,8 @@ impl Run {
         duration_ms: u64,
     ) {
         let Some(state) = task.step_mut() else { return };
-        let allowed = match &plan.nodes[state.node as usize].kind {
-            NodeKind::Prompt(prompt) => step.with.repair.unwrap_or(prompt.repair),
-            NodeKind::Http(_) | NodeKind::Human(_) | NodeKind::Event(_) => 0,
-        };
+        let asks = plan.nodes[state.node as usize].kind.ask();
+        let allowed = asks.map_or(0, |ask| step.with.repair.unwrap_or(ask.repair));
         // What people read isn't what the model is told.
         let failure = Failure::new(Kind::BadAnswer, in_short(&complaint));
         if state.repair >= allowed {
@@ -214,6 +215,10 @@ impl Run {
     pub(super) fn timeout(&self, plan: &Plan, step: &Step, state: &StepState) -> u64 {
         let node = &plan.nodes[state.node as usize];
         let of = |settings: &ModelSettings| settings.timeout_ms;
+        // What an agent says of time is of the whole.
+        if state.turn.is_some() {
+            return setting(plan, state, of).unwrap_or(TURN_MS);
+        }
         let own = step.with.timeout_ms.or(node.timeout_ms);
         own.or_else(|| setting(plan, state, of)).unwrap_or(node.kind.timeout_ms())
     }
@@ -225,7 +230,7 @@ pub(super) fn setting<T>(
     state: &StepState,
     of: impl Fn(&ModelSettings) -> Option<T>,
 ) -> Option<T> {
-    let NodeKind::Prompt(prompt) = &plan.nodes[state.node as usize].kind else { return None };
+    let prompt = plan.nodes[state.node as usize].kind.ask()?;
     of(&prompt.settings).or_else(|| match state.candidates.get(state.candidate)? {
         ModelRef::Default => None,
         ModelRef::Model(id) => of(&plan.models.get(*id as usize)?.settings),

@@ -115,6 +115,8 @@ impl Run {
         let timer = state.timer.take();
         let step = state.coordinate.clone();
         let is_stopped = task.stopped;
+        let is_agent =
+            task.stack.get(depth + 1).is_some_and(|scope| matches!(scope.control, Control::Agent(_)));
         if let Some(timer) = timer {
             self.clear_timer(timer);
         }
@@ -124,9 +126,32 @@ impl Run {
         self.emit(Event::TimedOut { step: step.clone() });
         let failure = Failure {
             step: Some(step),
-            ..Failure::new(Kind::Timeout, "the flow didn't end in the time allowed")
+            ..Failure::new(
+                Kind::Timeout,
+                match is_agent {
+                    true => "the agent didn't end in the time allowed",
+                    false => "the flow didn't end in the time allowed",
+                },
+            )
         };
         self.interrupt(id, Interrupt { depth: Some(depth), failure: Box::new(failure) });
+    }
+
+    /// Ends what was over its time while an uncertain step waited to be settled, unless it has ended by then.
+    pub(crate) fn strike_late(&mut self) {
+        for (id, depth, timer) in std::mem::take(&mut self.late) {
+            if self.is_uncertain_within(id) {
+                self.late.push((id, depth, timer));
+                continue;
+            }
+            let task = self.tasks.get(id as usize).and_then(Option::as_ref);
+            let is_it = task.and_then(|task| task.stack.get(depth)).is_some_and(
+                |scope| matches!(&scope.control, Control::Step(state) if state.timer == Some(timer)),
+            );
+            if is_it {
+                self.flow_timed_out(id, depth);
+            }
+        }
     }
 
     /// Sets the timeout of the flow step at the top of the stack.

@@ -1,6 +1,7 @@
 //! The statements, a file per family. Each has an `enter`, called by its block, and an `on`, called with the outcome of
 //! what it entered.
 
+pub(crate) mod agent;
 mod assign;
 mod choose;
 mod emit;

@@ -312,7 +312,10 @@ fn is_known_not_done(task: &Task, step: &Step, outcome: &Outcome) -> bool {
     // What a flow did before it failed isn't known here.
     let Target::Node(_) = step.target else { return false };
     let Some(Control::Step(state)) = task.stack.last().map(|scope| &scope.control) else { return false };
+    // Nor what an agent did.
+    let is_agent = matches!(state.stage, crate::effect::Stage::Calling);
     !state.in_doubt
+        && !is_agent
         && match outcome {
             Outcome::Fail(failure) => says_not_done(failure),
             Outcome::Interrupt(_) => true,

@@ -5,7 +5,7 @@ use flow_ir::{Plan, Value};
 use flow_runtime_api::{Event, Failure, Kind};
 
 use super::flow::leave_step;
-use crate::effect::{Stage, StepState, step_of};
+use crate::effect::{Stage, StepState, agent_of, step_of};
 use crate::engine::Run;
 use crate::json::describe;
 use crate::task::{Control, Outcome, Task, Turn};
@@ -46,6 +46,18 @@ impl Run {
                     self.limit_flow(task, timeout_ms);
                 }
                 self.enter_flow(plan, task, id, args)
+            }
+            Target::Node(node) if agent_of(plan, node).is_some() => {
+                self.register_undo(task, step);
+                self.note_waiting(&coordinate, task.id);
+                set_state(
+                    task,
+                    StepState { stage: Stage::Calling, node, coordinate, ..StepState::default() },
+                );
+                if let Some(timeout_ms) = self.agent_timeout(plan, step, node) {
+                    self.limit_flow(task, timeout_ms);
+                }
+                self.enter_agent(plan, task, step, node, args)
             }
             Target::Node(node) => {
                 let mut state = StepState { node, args, coordinate, ..StepState::default() };
@@ -126,6 +138,18 @@ impl Run {
         else {
             return leave_step(self, task, outcome);
         };
+        if state.turn.is_some() {
+            return self.on_turn(plan, task, outcome);
+        }
+        if depth.checked_sub(1).is_some_and(|at| matches!(task.stack[at].control, Control::Tool(_))) {
+            let outcome = match outcome {
+                Outcome::Interrupt(interrupt) if interrupt.depth == Some(depth) => {
+                    Outcome::Fail(interrupt.failure)
+                }
+                outcome => outcome,
+            };
+            return leave_step(self, task, outcome);
+        }
         let is_catching = matches!(state.stage, Stage::Catching);
         if !is_catching {
             self.drop_undo(task, step, &outcome);
