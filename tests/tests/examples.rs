@@ -9,7 +9,8 @@ use flow_tests::program::{Place, Ran, workspace};
 use flow_tests::server::{Server, respond, respond_json};
 use serde_json::{Value as Json, json};
 
-const EXAMPLES: [&str; 4] = ["hello", "article-writer", "research", "order-saga"];
+const EXAMPLES: [&str; 5] = ["hello", "article-writer", "research", "order-saga", "complaint"];
+const COMPLAINT: [&str; 2] = ["order=A-1042", "complaint=P-900 never came"];
 const ORDER: &str = r#"order={"id":"A-1042","item":"a copper kettle","cents":4200}"#;
 
 fn example(name: &str) -> PathBuf {
@@ -69,26 +70,25 @@ fn they_check_clean() {
     for name in EXAMPLES {
         place.copy(&example(name));
     }
-    let ran = place
-        .run(["check", "--deny", "warnings", "hello", "article-writer", "research", "order-saga"])
-        .expect(0);
+    let ran = place.run(["check", "--deny", "warnings"].iter().chain(&EXAMPLES)).expect(0);
     assert_eq!(ran.stdout, "", "{}", ran.stdout);
 }
 
 #[test]
 fn they_run_simulated_and_alike_each_time() {
-    for (name, inputs) in [
-        ("hello", ""),
-        ("article-writer", "topic=brevity"),
-        ("research", "topic=tides"),
-        ("order-saga", ORDER),
-    ] {
+    let runs: [(&str, &[&str]); 5] = [
+        ("hello", &[]),
+        ("article-writer", &["topic=brevity"]),
+        ("research", &["topic=tides"]),
+        ("order-saga", &[ORDER]),
+        ("complaint", &COMPLAINT),
+    ];
+    for (name, inputs) in runs {
         let results: Vec<Json> = (0..2)
             .map(|_| {
                 let place = Place::new();
                 place.copy(&example(name));
-                let args = ["run", name, inputs, "--simulate", "--seed", "7", "--json"];
-                let ran = place.run(args.into_iter().filter(|arg| !arg.is_empty()));
+                let ran = place.run([&["run", name, "--simulate", "--seed", "7", "--json"], inputs].concat());
                 let events = ran.json_lines();
                 assert!(ran.code == Some(0) || ran.code == Some(3), "{ran:?}");
                 assert_eq!(events[0]["simulated"], true, "{}", events[0]);
@@ -102,21 +102,33 @@ fn they_run_simulated_and_alike_each_time() {
 
 #[test]
 fn no_run_does_more_than_its_bounds() {
-    for (name, inputs) in [("hello", ""), ("article-writer", "topic=brevity"), ("research", "topic=tides")] {
+    let runs: [(&str, &[&str]); 4] = [
+        ("hello", &[]),
+        ("article-writer", &["topic=brevity"]),
+        ("research", &["topic=tides"]),
+        ("complaint", &COMPLAINT),
+    ];
+    for (name, inputs) in runs {
         let place = Place::new();
         place.copy(&example(name));
         let told = place.run(["check", "--bounds", "--format", "json", name]).expect(0).json_lines();
         for seed in ["0", "1", "2", "3"] {
-            let args = ["run", name, inputs, "--simulate", "--seed", seed, "--json"];
-            let events = place.run(args.into_iter().filter(|arg| !arg.is_empty())).json_lines();
+            let events = place
+                .run([&["run", name, "--simulate", "--seed", seed, "--json"], inputs].concat())
+                .json_lines();
             let flow = &events[0]["flow"];
             let bound = told.iter().find(|bound| bound["bounds"] == *flow);
             let bound = bound.unwrap_or_else(|| panic!("no bounds of {flow}"));
             let started: Vec<_> = events.iter().filter(|event| event["event"] == "step_started").collect();
             let model_calls = started.iter().filter(|event| event["model"].is_string()).count() as u64;
             let tool_calls = started.len() as u64 - model_calls;
+            // The turns of an agent are one step.
+            let whole = |step| match str::rsplit_once(step, '/') {
+                Some((agent, turn)) if turn.starts_with("turn[") => agent,
+                _ => step,
+            };
             let steps: std::collections::BTreeSet<_> =
-                started.iter().filter_map(|event| event["step"].as_str()).collect();
+                started.iter().filter_map(|event| event["step"].as_str()).map(whole).collect();
             assert!(model_calls > 0, "{name} {seed}");
             for (what, done) in
                 [("model_calls", model_calls), ("tool_calls", tool_calls), ("steps", steps.len() as u64)]
@@ -157,6 +169,9 @@ fn they_run_from_their_tape() {
     assert_eq!(steps, RESEARCH_STEPS);
     assert_eq!(result["sources"], json!(["Tide", "Tidal force"]));
     assert!(result["missing"][0].as_str().is_some_and(|missing| missing.contains("404")), "{result}");
+    let (steps, result) = run("complaint", &COMPLAINT);
+    assert_eq!(steps.len(), 4, "{steps:?}");
+    assert_eq!(result["needs_person"], true);
     let (steps, result) = run("order-saga", &[ORDER]);
     assert_eq!(steps, ["sell/paid", "sell/parcel", "sell/place/delivery", "sell/reserved"]);
     assert_eq!(result["place"], "the front desk");
