@@ -169,11 +169,16 @@ fn request(peer: &Peer<'_>, call: &Call) -> Result<Value, Failure> {
     for message in &call.messages {
         messages(message, &mut all)?;
     }
+    // A format binds all that the model writes, so that it could call nothing: it is told of the schema instead.
+    let told = call.schema.as_ref().filter(|_| may_call(call));
+    if let Some(schema) = told {
+        all.insert(0, json!({"role": "system", "content": flow_answer::schema_prompt(&schema.json)}));
+    }
     let mut body = json!({"model": peer.model.model, "messages": all, "stream": true});
     if !options.is_empty() {
         body["options"] = Value::Object(options);
     }
-    if let Some(schema) = &call.schema {
+    if let Some(schema) = call.schema.as_ref().filter(|_| told.is_none()) {
         body["format"] = flow_answer::ollama::rewrite(&schema.json);
     }
     if let Some(thinking) = &call.sampling.thinking {

@@ -56,6 +56,25 @@ fn what_is_set_has_its_place() {
 }
 
 #[test]
+fn a_schema_beside_tools_is_told_since_a_format_would_let_none_be_called() {
+    let model = ResolvedModel { model: "llama3.2".into(), ..ResolvedModel::default() };
+    let scrubber = Scrubber::default();
+    let peer = Peer::new(catalogue::provider("ollama").unwrap(), &model, &scrubber);
+    let tool = ToolSpec { name: "f".into(), description: "d".into(), parameters: json!({"type": "object"}) };
+    let with = |tool_choice| {
+        let schema = Some(Schema { name: "T".into(), json: json!({"type": "integer"}) });
+        request(&peer, &Call { schema, tool_choice, tools: vec![tool.clone()], ..Call::default() }).unwrap()
+    };
+    let body = with(ToolChoice::Auto);
+    assert_eq!((body.get("format"), &body["messages"][0]["role"]), (None, &json!("system")));
+    assert!(
+        body["messages"][0]["content"].as_str().is_some_and(|text| text.contains(r#"{"type":"integer"}"#))
+    );
+    let body = with(ToolChoice::None);
+    assert_eq!((&body["format"], body.get("tools")), (&json!({"type": "integer"}), None));
+}
+
+#[test]
 fn what_ollama_cannot_take_in_is_refused() {
     for (part, word) in [
         (Part::Media { mime: "image/png".into(), data: None, url: Some("https://x/a.png".into()) }, "bytes"),
