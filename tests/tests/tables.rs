@@ -191,10 +191,11 @@ fn every_setting_is_read() {
     for (section, keys) in by_section {
         for key in keys {
             // A price is given whole; the key that is probed is not among the others.
-            let others: String = ["input", "output"]
+            let is_needed = ["input", "output", "long_above", "long_input", "long_output"];
+            let others: String = is_needed
                 .iter()
                 .filter(|other| section.starts_with("prices") && **other != key)
-                .map(|other| format!("{other} = 1.0\n"))
+                .map(|other| format!("{other} = 1\n"))
                 .collect();
             // A value of no key's type: it must be refused for its value, not for its name.
             let text = format!("[{section}]\n{others}{key} = [[1]]\n");
@@ -206,8 +207,7 @@ fn every_setting_is_read() {
             let whole = format!("[{section}]\n{others}{key}_ = 1\n");
             let (_, wrong) = Settings::parse(FileId(0), &whole);
             // Without the key itself, a price is also half a price.
-            let half =
-                usize::from(section.starts_with("prices") && ["input", "output"].contains(&key.as_str()));
+            let half = usize::from(section.starts_with("prices") && is_needed.contains(&key.as_str()));
             if wrong.len() != 1 + half || !wrong[0].message.contains("no key") {
                 gaps.push(format!("{section}.{key}_ is taken"));
             }

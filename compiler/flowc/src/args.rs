@@ -43,7 +43,7 @@ pub enum Command {
     Explain(Explain),
     /// Lists the models whose limits and prices are known
     Models(Models),
-    /// Tells what is missing on this machine
+    /// Tells what is missing on this machine, and asks the providers that are set up
     Doctor(Doctor),
 }
 
@@ -376,17 +376,30 @@ pub struct Explain {
     pub code: Option<String>,
 }
 
+/// Prices are US dollars per million tokens; those in flow.toml go before the table's. Servers on this machine are asked
+/// which models they have.
 #[derive(Debug, Args)]
 pub struct Models {
-    /// Only models whose name holds this text
-    pub filter: Option<String>,
-    /// Prints one JSON object a line
+    /// Only models whose name holds all of these texts: `openai/`, `mini`
+    pub filter: Vec<String>,
+    /// Asks every provider with a key, too, which models it has
+    #[arg(long)]
+    pub ask: bool,
+    /// How long servers are waited for; those on this machine have 2s at most
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = text::parse_duration_ms)]
+    pub timeout: u64,
+    /// Prints one JSON object a line, also with the prices of what is cached and of long calls, and what each model can
     #[arg(long)]
     pub json: bool,
 }
 
+/// Looks at the store, the settings, and every provider that is set up: its server is asked for its models. Ends with 5 if
+/// something is missing that is needed or set up.
 #[derive(Debug, Args)]
 pub struct Doctor {
+    /// How long servers are waited for, all at once; those on this machine have 2s at most
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = text::parse_duration_ms)]
+    pub timeout: u64,
     #[command(flatten)]
     pub store: Store,
     /// Prints one JSON object a line

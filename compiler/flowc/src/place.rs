@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use flow_diagnostics::escape;
 use flow_host::{
-    Environment, Host, HostError, HostSettings, OnFailure, OnWait, Price, ProviderLimit, StoreUrl,
-    Synchronous, store_url,
+    Environment, Host, HostError, HostSettings, OnFailure, OnWait, ProviderLimit, StoreUrl, Synchronous,
+    store_url,
 };
 use flow_project::{Settings, World, WorldError, settings};
 use flow_source::Sources;
@@ -106,15 +106,7 @@ impl Place {
             Some(root) => root.join(dir),
             None => PathBuf::from(dir),
         });
-        told.prices = self
-            .settings
-            .prices
-            .iter()
-            .map(|(name, price)| {
-                let settings::Price { input, output, cached_input } = *price;
-                (name.clone(), Price { input, output, cached_input })
-            })
-            .collect();
+        told.prices = self.settings.prices.clone();
         Ok(Host::open(told)?)
     }
 }

@@ -3,6 +3,7 @@
 //! Order: a flag goes before the environment, the environment before `flow.toml`, that before the default.
 
 use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::catalogue::{LongPrice, Price};
 use flow_source::{FileId, FileSpan, Span};
 use indexmap::IndexMap;
 use smol_str::SmolStr;
@@ -34,7 +35,7 @@ pub struct Settings {
     pub clean_up_s: Option<u32>,
     /// `[secrets] dir`: relative to the project's folder.
     pub secrets_dir: Option<String>,
-    /// `[prices."provider/model"]`.
+    /// `[prices."provider/model"]`: these stand instead of what is known of the model.
     pub prices: IndexMap<SmolStr, Price>,
 }
 
@@ -63,17 +64,6 @@ pub enum OnFailure {
     Stop,
     /// It goes on without a record.
     Continue,
-}
-
-/// A price given by the project: nano-dollars per million tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Price {
-    /// What is read.
-    pub input: u64,
-    /// What is written.
-    pub output: u64,
-    /// What comes from the provider's cache; without it as `input`.
-    pub cached_input: Option<u64>,
 }
 
 /// A row of the table of settings.
@@ -121,6 +111,13 @@ impl Given<'_> {
         }
     }
 
+    fn tokens(&self) -> Option<u64> {
+        match self {
+            Given::Number(n) if n.fract() == 0.0 && (1.0..=1e12).contains(n) => Some(*n as u64),
+            _ => None,
+        }
+    }
+
     fn model(&self) -> Option<String> {
         self.text().filter(|text| text.split_once('/').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty()))
     }
@@ -128,6 +125,12 @@ impl Given<'_> {
 
 const TEXT: &str = "a string";
 const DOLLARS: &str = "US dollars per million tokens, a number from 0 to 1,000,000";
+const TOKENS: &str = "a number of tokens, from 1";
+
+/// The rates of long calls of a model that is given a price.
+fn long<'a>(settings: &'a mut Settings, name: &str) -> &'a mut LongPrice {
+    settings.prices.entry(name.into()).or_default().long.get_or_insert_default()
+}
 
 /// The table: every key, where it stands and what it does.
 pub const KEYS: &[Key] = &[
@@ -285,7 +288,107 @@ pub const KEYS: &[Key] = &[
         takes: DOLLARS,
         doc: "Price of what this model reads from the provider's cache; without it as `input`.",
         set: |s, name, v| {
-            s.prices.entry(name.into()).or_default().cached_input = Some(v.dollars()?);
+            s.prices.entry(name.into()).or_default().cached = Some(v.dollars()?);
+            Some(())
+        },
+    },
+    Key {
+        section: "prices.*",
+        key: "cache_write",
+        takes: DOLLARS,
+        doc: "Price of what is written to the provider's cache; without it as `input`.",
+        set: |s, name, v| {
+            s.prices.entry(name.into()).or_default().cache_write = Some(v.dollars()?);
+            Some(())
+        },
+    },
+    Key {
+        section: "prices.*",
+        key: "cache_write_1h",
+        takes: DOLLARS,
+        doc: "Price of what is written to the provider's cache for an hour; without it as `cache_write`.",
+        set: |s, name, v| {
+            s.prices.entry(name.into()).or_default().cache_write_1h = Some(v.dollars()?);
+            Some(())
+        },
+    },
+    Key {
+        section: "prices.*",
+        key: "reasoning",
+        takes: DOLLARS,
+        doc: "Price of what this model writes while it reasons; without it as `output`.",
+        set: |s, name, v| {
+            s.prices.entry(name.into()).or_default().reasoning = Some(v.dollars()?);
+            Some(())
+        },
+    },
+    Key {
+        section: "prices.*",
+        key: "long_above",
+        takes: TOKENS,
+        doc: "A call that reads more tokens than these has the prices `long_input` and `long_output`, for all of its tokens.",
+        set: |s, name, v| {
+            long(s, name).above = v.tokens()?;
+            Some(())
+        },
+    },
+    Key {
+        section: "prices.*",
+        key: "long_input",
+        takes: DOLLARS,
+        doc: "Price of what a long call reads.",
+        set: |s, name, v| {
+            long(s, name).input = v.dollars()?;
+            Some(())
+        },
+    },
+    Key {
+        section: "prices.*",
+        key: "long_cached_input",
+        takes: DOLLARS,
+        doc: "Price of what a long call reads from the provider's cache; without it as `cached_input`.",
+        set: |s, name, v| {
+            long(s, name).cached = Some(v.dollars()?);
+            Some(())
+        },
+    },
+    Key {
+        section: "prices.*",
+        key: "long_cache_write",
+        takes: DOLLARS,
+        doc: "Price of what a long call writes to the provider's cache; without it as `cache_write`.",
+        set: |s, name, v| {
+            long(s, name).cache_write = Some(v.dollars()?);
+            Some(())
+        },
+    },
+    Key {
+        section: "prices.*",
+        key: "long_cache_write_1h",
+        takes: DOLLARS,
+        doc: "Price of what a long call writes to the provider's cache for an hour; without it as `long_cache_write`, else `cache_write_1h`.",
+        set: |s, name, v| {
+            long(s, name).cache_write_1h = Some(v.dollars()?);
+            Some(())
+        },
+    },
+    Key {
+        section: "prices.*",
+        key: "long_output",
+        takes: DOLLARS,
+        doc: "Price of what a long call writes.",
+        set: |s, name, v| {
+            long(s, name).output = v.dollars()?;
+            Some(())
+        },
+    },
+    Key {
+        section: "prices.*",
+        key: "long_reasoning",
+        takes: DOLLARS,
+        doc: "Price of what a long call writes while the model reasons; without it as `long_output`.",
+        set: |s, name, v| {
+            long(s, name).reasoning = Some(v.dollars()?);
             Some(())
         },
     },
@@ -343,6 +446,7 @@ impl Key {
             ("dir", _) => "\"./secrets\"",
             ("entry", _) => "\"main.flow\"",
             (_, DOLLARS) => "0.25",
+            (_, TOKENS) => "200000",
             (_, takes) if takes.starts_with("a whole number") => "8",
             (_, takes) if takes.starts_with("a model") => "\"openai/gpt-4.1-mini\"",
             _ => "\"…\"",
@@ -411,17 +515,21 @@ impl Reader<'_> {
         }
     }
 
-    /// A price of which half is missing would make that half free: it is none.
+    /// A price of which half is missing would make that half free: it is none. So it is with the prices of long calls.
     fn whole_price(&mut self, key: &Spanned<std::borrow::Cow<str>>, table: &DeTable) {
         let name: &str = key.get_ref();
-        if let Some(missing) = ["input", "output"].into_iter().find(|word| !table.contains_key(*word)) {
+        let of_long = table.keys().any(|word| word.get_ref().starts_with("long_"));
+        let needed = ["input", "output"]
+            .into_iter()
+            .chain(of_long.then_some(["long_above", "long_input", "long_output"]).into_iter().flatten());
+        if let Some(missing) = needed.into_iter().find(|word| !table.contains_key(*word)) {
             self.settings.prices.shift_remove(name);
             let message = format!("the price of `{name}` has no `{missing}`");
-            self.problem(
-                key.span(),
-                message,
-                Some(format!("add `{missing} = 0.25`, in {DOLLARS}; 0.0 is free")),
-            );
+            let help = match missing {
+                "long_above" => format!("add `{missing} = 200000`, {TOKENS}"),
+                _ => format!("add `{missing} = 0.25`, in {DOLLARS}; 0.0 is free"),
+            };
+            self.problem(key.span(), message, Some(help));
         } else if !name.contains('/') {
             self.problem(
                 key.span(),
@@ -516,6 +624,7 @@ mod tests {
         match key.takes {
             TEXT => ("\"x\"", "3"),
             DOLLARS => ("0.25", "\"free\""),
+            TOKENS => ("3", "0.5"),
             "\"normal\" or \"full\"" => ("\"full\"", "\"off\""),
             "\"stop\" or \"continue\"" => ("\"continue\"", "\"off\""),
             takes if takes.starts_with("a whole number") => ("3", "0"),
@@ -531,10 +640,10 @@ mod tests {
             let section = key.section.replace('*', "\"openai/m\"");
             let (right, wrong) = samples(key);
             // A price is given whole.
-            let others: String = ["input", "output"]
+            let others: String = ["input", "output", "long_above", "long_input", "long_output"]
                 .into_iter()
                 .filter(|other| key.section == "prices.*" && *other != key.key)
-                .map(|other| format!("{other} = 1.0\n"))
+                .map(|other| format!("{other} = 1\n"))
                 .collect();
             let empty = read(&format!("[{section}]\n{others}")).0;
             let (settings, problems) = read(&format!("[{section}]\n{others}{} = {right}\n", key.key));
@@ -585,6 +694,11 @@ mod tests {
             read("[prices.\"openai/m\"]\ninput = 1.0\n[prices.local]\ninput = 0.0\noutput = 0.0\n");
         assert_eq!(problems, ["the price of `openai/m` has no `output`", "`local` is no model"]);
         assert!(!settings.prices.contains_key("openai/m"));
+        let whole = "[prices.\"openai/m\"]\ninput = 1\noutput = 1\n";
+        let (settings, problems) = read(&format!("{whole}long_reasoning = 2\n"));
+        assert_eq!(problems, ["the price of `openai/m` has no `long_above`"]);
+        assert!(settings.prices.is_empty());
+        assert_eq!(read(whole).0.prices["openai/m"].long, None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use flow_ir::catalogue::Price;
+use flow_ir::catalogue::{Price, Tokens};
 
 /// Tokens of one or several calls, as the provider counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Usage {
     /// Of the input, what was written to the provider's cache.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cache_write_tokens: u64,
+    /// Of what was written to the cache, what is kept there for an hour.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write_1h_tokens: u64,
     /// Of the output, what was reasoning.
     #[serde(default)]
     pub reasoning_tokens: u64,
@@ -25,12 +28,27 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+impl Usage {
+    /// Returns the tokens as prices count them.
+    fn tokens(&self) -> Tokens {
+        Tokens {
+            input: self.input_tokens,
+            cached: self.cached_tokens,
+            cache_write: self.cache_write_tokens,
+            cache_write_1h: self.cache_write_1h_tokens,
+            output: self.output_tokens,
+            reasoning: self.reasoning_tokens,
+        }
+    }
+}
+
 impl std::ops::AddAssign for Usage {
     fn add_assign(&mut self, other: Usage) {
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.cached_tokens = self.cached_tokens.saturating_add(other.cached_tokens);
         self.cache_write_tokens = self.cache_write_tokens.saturating_add(other.cache_write_tokens);
+        self.cache_write_1h_tokens = self.cache_write_1h_tokens.saturating_add(other.cache_write_1h_tokens);
         self.reasoning_tokens = self.reasoning_tokens.saturating_add(other.reasoning_tokens);
     }
 }
@@ -59,15 +77,7 @@ impl Cost {
     /// Returns what tokens cost at a price; unknown without one, except that nothing costs nothing.
     pub fn of(price: Option<&Price>, usage: &Usage) -> Cost {
         match price {
-            Some(price) => Cost {
-                nanodollars: price.nanodollars(
-                    usage.input_tokens,
-                    usage.cached_tokens,
-                    usage.output_tokens,
-                    usage.reasoning_tokens,
-                ),
-                complete: true,
-            },
+            Some(price) => Cost { nanodollars: price.nanodollars(&usage.tokens()), complete: true },
             None if *usage == Usage::default() => Cost::ZERO,
             None => Cost::UNKNOWN,
         }
@@ -101,6 +111,10 @@ mod tests {
         assert_eq!(Cost::of(Some(&Price::FREE), &usage), Cost::ZERO);
         assert_eq!(Cost::of(None, &usage), Cost::UNKNOWN);
         assert_eq!(Cost::of(None, &Usage::default()), Cost::ZERO);
+        let written = Usage { cache_write_tokens: 900, cache_write_1h_tokens: 500, ..usage };
+        let dear = Price { cache_write: Some(2_500_000_000), cache_write_1h: Some(4_000_000_000), ..price };
+        let nanodollars = 100 * 2_000 + 400 * 2_500 + 500 * 4_000 + 100 * 8_000;
+        assert_eq!(Cost::of(Some(&dear), &written), Cost { nanodollars, complete: true });
         let mut sum = known;
         sum += Cost::UNKNOWN;
         assert_eq!((sum.usd(), sum.complete), (Some(0.0028), false));

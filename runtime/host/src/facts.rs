@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use flow_ir::Name;
-use flow_ir::catalogue::{self, Provider};
-use flow_runtime_api::{ResolvedModel, RunFilter, SecretSource, public_url};
+use flow_ir::catalogue::{self, PROVIDERS};
+use flow_ir::plan::{Model, ModelKind, ModelSettings, Plan};
+use flow_runtime_api::{RunFilter, public_url};
 use flow_storage::{SqliteOptions, Store};
 
-use crate::models::host_url;
+use crate::models::Models;
+use crate::servers::{Listed, Server};
 use crate::{Host, HostError};
 
-/// A server on this machine answers at once, or isn't there.
-const LOCAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Runs hold the store for milliseconds; who holds it longer is another program.
 const STORE_BUSY_MS: u64 = 2_000;
 
@@ -38,9 +37,10 @@ pub enum FactStatus {
 }
 
 impl Host {
-    /// Looks at the store, the default model, the providers and the folder of secrets. Asks servers of this machine
-    /// only, and never shows a key.
-    pub async fn doctor(&self) -> Vec<Fact> {
+    /// Looks at the store, the default model, the proxies, each provider, the servers that the program's models name, and
+    /// the folder of secrets. Asks every server that is set up for its models, all at once, for `timeout_ms` at most; never
+    /// shows a key.
+    pub async fn doctor(&self, plan: Option<&Plan>, timeout_ms: u64) -> Vec<Fact> {
         let mut facts = vec![self.store_fact().await];
         let default = self.settings.default_model.as_deref();
         facts.push(match default {
@@ -51,13 +51,9 @@ impl Host {
                 "no default model; programs that name none need `--model` or `[models] default` in flow.toml",
             ),
         });
-        let wanted = default.and_then(|model| model.split_once('/')).map(|(provider, _)| provider);
-        for provider in catalogue::PROVIDERS.iter().filter(|provider| !provider.simulated) {
-            let is_wanted =
-                wanted.is_some_and(|name| name == provider.name || provider.aliases.contains(&name));
-            let missing = if is_wanted { FactStatus::Missing } else { FactStatus::Warn };
-            facts.push(self.provider_fact(provider, missing).await);
-        }
+        facts.extend(self.proxy_fact());
+        let timeout = Duration::from_millis(timeout_ms);
+        facts.extend(self.provider_facts(plan, timeout).await);
         if let Some(dir) = &self.settings.secrets_dir {
             facts.push(match dir.is_dir() {
                 true => fact("secrets", FactStatus::Ok, format!("{}", dir.display())),
@@ -69,6 +65,90 @@ impl Host {
             });
         }
         facts
+    }
+
+    /// Tells through what requests to other machines go.
+    fn proxy_fact(&self) -> Option<Fact> {
+        let variables = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"];
+        let set = variables.iter().filter_map(|name| {
+            let lower = name.to_ascii_lowercase();
+            let value = |name: &str| self.settings.environment.get(name).filter(|value| !value.is_empty());
+            let (name, value) = match value(name) {
+                Some(value) => (*name, value),
+                None => (lower.as_str(), value(&lower)?),
+            };
+            Some(format!("{name} {}", public_url(value)))
+        });
+        let set: Vec<String> = set.collect();
+        let text = format!("{}; servers on this machine are asked directly", set.join(", "));
+        (!set.is_empty()).then(|| fact("proxy", FactStatus::Ok, text))
+    }
+
+    async fn provider_facts(&self, plan: Option<&Plan>, timeout: Duration) -> Vec<Fact> {
+        let default = self.settings.default_model.as_deref().and_then(|model| model.split_once('/'));
+        let of_plan = plan.into_iter().flat_map(|plan| &plan.models).filter_map(|model| match &model.kind {
+            ModelKind::Provider { provider, .. } if model.settings.base_url.is_none() => {
+                Some(provider.as_str())
+            }
+            _ => None,
+        });
+        let wanted: Vec<&str> = default.iter().map(|(provider, _)| *provider).chain(of_plan).collect();
+        let mut facts = Vec::new();
+        let mut asked: Vec<(Server, FactStatus, String)> = Vec::new();
+        for server in self.servers() {
+            let provider = server.provider;
+            let is_wanted =
+                wanted.iter().any(|name| *name == provider.name || provider.aliases.contains(name));
+            let missing = if is_wanted || server.is_set_up { FactStatus::Missing } else { FactStatus::Warn };
+            let name = String::from(provider.name);
+            if server.lacks_key() {
+                let names = provider.key_variables.join(" or ");
+                let status = if is_wanted { FactStatus::Missing } else { FactStatus::Warn };
+                facts.push((provider.name, fact(&name, status, format!("no key; set {names}"))));
+            } else {
+                asked.push((server, missing, name));
+            }
+        }
+        for model in plan.into_iter().flat_map(|plan| plan.models.iter().map(move |model| (plan, model))) {
+            match self.model_server(model.0, model.1) {
+                Some(Ok(server)) => asked.push((server, FactStatus::Missing, model.1.name.to_string())),
+                Some(Err(text)) => facts.push(("", fact(&model.1.name, FactStatus::Missing, text))),
+                None => {}
+            }
+        }
+        let servers: Vec<Server> = asked.iter().map(|(server, ..)| server.clone()).collect();
+        let lists = self.lists(&servers, timeout).await;
+        for ((server, missing, name), listed) in asked.into_iter().zip(lists) {
+            let own = name == server.provider.name;
+            let of_default = default.filter(|(provider, _)| own && *provider == server.provider.name);
+            let wanted = match of_default {
+                Some((_, model)) => Some(model),
+                None => Some(server.model.model.as_str()).filter(|model| !model.is_empty()),
+            };
+            let (status, text) = told(&server, listed, wanted, missing);
+            facts.push((if own { server.provider.name } else { "" }, fact(&name, status, text)));
+        }
+        // As the table has them; those of the program's own models come after.
+        let place = |name: &str| PROVIDERS.iter().position(|provider| provider.name == name);
+        facts.sort_by_key(|(name, _)| place(name).unwrap_or(PROVIDERS.len()));
+        facts.into_iter().map(|(_, fact)| fact).collect()
+    }
+
+    /// Returns the server that a model of a program names, with its own key and headers.
+    fn model_server(&self, plan: &Plan, model: &Model) -> Option<Result<Server, String>> {
+        let ModelKind::Provider { provider, .. } = &model.kind else { return None };
+        let ModelSettings { base_url, api_key, headers, .. } = &model.settings;
+        if base_url.is_none() && api_key.is_none() && headers.is_empty() {
+            return None;
+        }
+        let provider = catalogue::provider(provider).filter(|provider| !provider.simulated)?;
+        match Models::one(plan, model, &self.settings, &self.secrets) {
+            Ok(model) => Some(Ok(Server { provider, model, key_place: None, is_set_up: true })),
+            Err(error) => {
+                let help = error.help().map_or_else(String::new, |help| format!("; {help}"));
+                Some(Err(format!("{error}{help}")))
+            }
+        }
     }
 
     async fn store_fact(&self) -> Fact {
@@ -90,43 +170,32 @@ impl Host {
             }
         }
     }
+}
 
-    async fn provider_fact(&self, provider: &'static Provider, missing: FactStatus) -> Fact {
-        let Some(asks) = (self.parts.providers)(provider.name) else {
-            return fact(provider.name, missing, "this flowc can't ask it");
-        };
-        let key = provider.key_variables.iter().find_map(|name| Some((name, self.secrets.secret(name)?)));
-        let named = host_url(provider, &self.settings.environment);
-        let url = named.unwrap_or_else(|| String::from(provider.base_url));
-        let shown = public_url(&url);
-        if provider.needs_key && provider.is_vendor(&url) {
-            let names = provider.key_variables.join(" or ");
-            return match key {
-                Some((name, _)) => fact(provider.name, FactStatus::Ok, format!("its key is in {name}")),
-                None => fact(provider.name, missing, format!("no key; set {names}")),
-            };
+/// Says what a server has, or what is wrong with it; `wanted` is a model that it should have.
+fn told(server: &Server, listed: Listed, wanted: Option<&str>, missing: FactStatus) -> (FactStatus, String) {
+    let models = match listed {
+        Ok(models) => models,
+        Err(text) => return (missing, text),
+    };
+    let count = models.len();
+    let key = server.key_place.as_ref().map(|place| format!("; its key is in {place}")).unwrap_or_default();
+    let has = format!("{} has {count} model{}", server.address(), if count == 1 { "" } else { "s" });
+    let pull = |model: &str| match server.provider.name {
+        "ollama" => format!("; get it with `ollama pull {model}`"),
+        _ => String::new(),
+    };
+    // Ollama's names end with `:latest` where nothing else is said.
+    let is_there = |model: &str| {
+        models.iter().any(|known| known.name == model || known.name.strip_suffix(":latest") == Some(model))
+    };
+    match wanted {
+        Some(model) if !is_there(model) => {
+            let status = if count == 0 { missing } else { FactStatus::Warn };
+            (status, format!("{has}, and `{model}` isn't among them{}{key}", pull(model)))
         }
-        if !catalogue::is_loopback(&url) {
-            return fact(provider.name, FactStatus::Ok, format!("at {shown}, not asked"));
-        }
-        let model = ResolvedModel {
-            provider: Name::new_static(provider.name),
-            base_url: Some(url.clone()),
-            api_key: key.map(|(_, key)| key),
-            ..ResolvedModel::default()
-        };
-        match tokio::time::timeout(LOCAL_TIMEOUT, asks.models(&model)).await {
-            Ok(Ok(models)) => {
-                let count = models.len();
-                let text = format!("at {shown}, {count} model{}", if count == 1 { "" } else { "s" });
-                match count {
-                    0 => fact(provider.name, missing, format!("{text}; get one with `ollama pull llama3.2`")),
-                    _ => fact(provider.name, FactStatus::Ok, text),
-                }
-            }
-            Ok(Err(failure)) => fact(provider.name, missing, failure.message),
-            Err(_) => fact(provider.name, missing, format!("at {shown}, no answer")),
-        }
+        None if count == 0 => (missing, format!("{has}{}", pull("llama3.2"))),
+        _ => (FactStatus::Ok, format!("{has}{key}")),
     }
 }
 

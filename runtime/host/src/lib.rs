@@ -18,6 +18,7 @@ mod executor;
 mod facts;
 mod handle;
 mod host;
+mod known;
 mod lease;
 mod models;
 mod outside;
@@ -25,6 +26,7 @@ mod queue;
 mod recording;
 mod reply;
 mod secrets;
+mod servers;
 mod settings;
 mod simulated;
 mod time;
@@ -37,7 +39,8 @@ pub use facts::{Fact, FactStatus};
 pub use flow_engine::{DEFAULT_MODEL, Inspection};
 pub use handle::{Interrupter, Outcome, RunHandle};
 pub use host::{Host, RunLine};
+pub use known::{Known, KnownModel, KnownServer, Reach};
 pub use settings::{
-    HostSettings, OnFailure, OnWait, Price, ProviderLimit, ReplayOptions, ResumeOptions, RunOptions, Settle,
+    HostSettings, OnFailure, OnWait, ProviderLimit, ReplayOptions, ResumeOptions, RunOptions, Settle,
     StoreUrl, Synchronous, store_url,
 };

@@ -2,12 +2,12 @@
 
 use flow_engine::ModelFacts;
 use flow_ir::Name;
-use flow_ir::catalogue::{self, Price as Rates};
+use flow_ir::catalogue;
 use flow_ir::plan::{Model, ModelKind, ModelRef, ModelSettings, Plan, Statement};
 use flow_runtime_api::{ResolvedModel, SecretSource};
 
 use crate::secrets::Secrets;
-use crate::{Environment, HostError, HostSettings, Price};
+use crate::{Environment, HostError, HostSettings};
 
 /// What a run may ask, in the plan's order.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,17 @@ impl Models {
             ));
         }
         Ok(Models { declared, default: default.filter(|_| asks_default(plan)) })
+    }
+
+    /// Resolves one model that a plan declares, with key and headers.
+    pub(crate) fn one(
+        plan: &Plan,
+        model: &Model,
+        settings: &HostSettings,
+        secrets: &Secrets,
+    ) -> Result<ResolvedModel, HostError> {
+        let resolver = Resolver { plan, settings, secrets, live: true };
+        Ok(resolver.declared(model)?.map(|resolved| resolved.model).unwrap_or_default())
     }
 
     /// Knows only a default model.
@@ -152,7 +163,7 @@ impl Resolver<'_> {
             .get(name.as_str())
             .or_else(|| self.settings.prices.get(format!("{provider}/{model}").as_str()));
         let facts = ModelFacts {
-            price: catalogue::price_at(known.name, model, base_url.as_deref(), given.map(Price::rates)),
+            price: catalogue::price_at(known.name, model, base_url.as_deref(), given.copied()),
             output_tokens_max: catalogue::limits(known.name, model).output_tokens,
             name: Name::new(name),
         };
@@ -169,12 +180,6 @@ pub(crate) fn host_url(provider: &catalogue::Provider, environment: &Environment
         _ => String::from(host.trim_end_matches('/')),
     };
     (!host.is_empty()).then_some(url)
-}
-
-impl Price {
-    fn rates(&self) -> Rates {
-        Rates { input: self.input, output: self.output, cached: self.cached_input, ..Rates::FREE }
-    }
 }
 
 /// Whether any prompt of the plan, or step, asks the default model.

@@ -205,7 +205,14 @@ impl Outside {
         }
         answer.text = self.scrubber.scrub(&answer.text).into_owned();
         for call in &mut answer.tool_calls {
-            call.arguments = self.scrubber.scrub(&call.arguments).into_owned();
+            for text in [&mut call.id, &mut call.name, &mut call.arguments] {
+                *text = self.scrubber.scrub(text).into_owned();
+            }
+        }
+        for part in &mut answer.opaque {
+            if let Part::Opaque { json, .. } = part {
+                self.scrubber.scrub_json(json);
+            }
         }
         // It is sent back as it is on record, else a resumed run would ask something else.
         for part in &mut answer.opaque {
@@ -220,11 +227,14 @@ impl Outside {
         if self.scrubber.is_empty() {
             return answer;
         }
-        if let Ok(text) = std::str::from_utf8(&answer.body)
-            && let std::borrow::Cow::Owned(clean) = self.scrubber.scrub(text)
-        {
-            answer.body = clean.into_bytes();
+        answer.content_type = self.scrubber.scrub(&answer.content_type).into_owned();
+        let mut clean = Vec::with_capacity(answer.body.len());
+        // What isn't text may have texts in it.
+        for chunk in answer.body.utf8_chunks() {
+            clean.extend_from_slice(self.scrubber.scrub(chunk.valid()).as_bytes());
+            clean.extend_from_slice(chunk.invalid());
         }
+        answer.body = clean;
         answer
     }
 

@@ -31,6 +31,19 @@ impl Secrets {
         Secrets { environment, dir, scrubber }
     }
 
+    /// Masks what is known.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        self.scrubber.scrub(text).into_owned()
+    }
+
+    /// Returns where a secret that is there comes from: the variable's name, or the file.
+    pub(crate) fn place(&self, name: &str) -> String {
+        match (self.variable(name), &self.dir) {
+            (None, Some(dir)) => format!("the file {}", dir.join(name).display()),
+            _ => name.to_owned(),
+        }
+    }
+
     fn variable(&self, name: &str) -> Option<Secret> {
         self.environment.get(name).filter(|value| !value.is_empty()).map(Secret::new)
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
+use flow_ir::catalogue::Price;
 use flow_ir::{Name, Plan};
 use flow_runtime_api::{Simulation, Time};
 pub use flow_storage::{OnWait, StoreUrl, Synchronous};
@@ -81,17 +82,6 @@ pub struct ProviderLimit {
 impl ProviderLimit {
     /// Calls in flight per provider when nothing is set.
     pub const CONCURRENCY_DEFAULT: u32 = 32;
-}
-
-/// A price given by the project: nano-dollars per million tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Price {
-    /// What is read.
-    pub input: u64,
-    /// What is written.
-    pub output: u64,
-    /// What comes from the provider's cache; without it as `input`.
-    pub cached_input: Option<u64>,
 }
 
 /// How one run is started.

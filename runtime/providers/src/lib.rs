@@ -12,6 +12,7 @@ mod http;
 mod ollama;
 mod openai;
 mod peer;
+mod proxy;
 mod reading;
 pub mod simulate;
 mod stream;
@@ -34,6 +35,7 @@ impl Registry {
     /// Returns all providers. What they say of servers' words is scrubbed of every secret that `scrubber` knows, and of
     /// the keys of the call. Makes no connection yet.
     pub fn new(scrubber: Scrubber) -> Registry {
+        proxy::learn(&scrubber);
         let http = Arc::new(http::Http::new(scrubber));
         Registry {
             providers: Arc::new([

@@ -4,6 +4,7 @@ use flow_ir::catalogue;
 use flow_runtime_api::{Failure, Kind, ResolvedModel, Scrubber, Time, public_url, url_secrets};
 use serde_json::Value;
 
+use crate::proxy;
 use crate::stream::Fault;
 
 /// Of what a server says, so many characters at most are passed on.
@@ -98,16 +99,42 @@ impl<'a> Peer<'a> {
         let url = self.address();
         let what =
             if error.is_connect() { "can't be reached" } else { "closed the connection without an answer" };
-        let hint = match (self.info.name, catalogue::is_loopback(&self.base_url)) {
-            ("ollama", true) => "; start it with `ollama serve`, or set OLLAMA_HOST to where it runs",
-            (_, true) => "; is the server running there?",
-            _ if self.is_vendor() => "; is this machine online, and does it need HTTPS_PROXY?",
-            _ => "; is `base_url` right?",
-        };
+        let hint = self.hint(&cause);
         let message = format!("{} at {url} {what}: {cause}{hint}", self.info.title);
         match error.is_connect() {
             true => Failure::missing(message),
             false => Failure::new(Kind::Unavailable, message),
+        }
+    }
+
+    /// Says what to look at when there is no connection.
+    fn hint(&self, cause: &str) -> String {
+        // What rustls and hyper say is all there is to tell these by; where they say something else, less is told.
+        let is_of = |words: &[&str]| words.iter().any(|word| cause.contains(word));
+        if is_of(&["certificate"]) {
+            return String::from(
+                "; if it is a server or a proxy of your own, name the certificate to trust in SSL_CERT_FILE",
+            );
+        }
+        if is_of(&["InvalidContentType", "corrupt message"]) {
+            return String::from("; it doesn't speak TLS: is it `http://` rather than `https://`?");
+        }
+        if is_of(&["invalid HTTP version"]) && self.base_url.starts_with("http:") {
+            return String::from("; it doesn't speak plain HTTP: is it `https://` rather than `http://`?");
+        }
+        if let Some(proxy) = proxy::through(&self.base_url) {
+            let proxy = self.clean(&proxy);
+            return format!(
+                "; it is asked through the proxy {proxy}: is that right, and is it running? NO_PROXY leaves servers out"
+            );
+        }
+        match (self.info.name, catalogue::is_loopback(&self.base_url)) {
+            ("ollama", true) => {
+                String::from("; start it with `ollama serve`, or set OLLAMA_HOST to where it runs")
+            }
+            (_, true) => String::from("; is the server running there?"),
+            _ if self.is_vendor() => String::from("; is this machine online, and does it need HTTPS_PROXY?"),
+            _ => String::from("; is `base_url` right?"),
         }
     }
 
@@ -168,20 +195,38 @@ impl<'a> Peer<'a> {
             }
             401 => (Kind::Refused, format!("{name} refuses the key in {}{colon}{said}", self.key_names())),
             403 => (Kind::Refused, format!("{name} forbids this call (status 403){colon}{said}")),
-            404 if code.as_deref() == Some("model_not_found") || said.contains(model.as_str()) => {
+            404 if !model.is_empty()
+                && (code.as_deref() == Some("model_not_found") || said.contains(model.as_str())) =>
+            {
                 let hint = match self.info.name {
                     "ollama" => format!("; `ollama pull {model}` fetches it"),
                     _ => String::new(),
                 };
                 (Kind::Refused, format!("{name} has no model `{model}`{colon}{said}{hint}"))
             }
-            404 => (
-                Kind::Refused,
-                format!(
-                    "{name} knows nothing at {} (status 404); is `base_url` right, and is there a model `{model}`?{colon}{said}",
-                    self.address()
-                ),
-            ),
+            404 => {
+                let and_model = match model.is_empty() {
+                    true => String::new(),
+                    false => format!(", and is there a model `{model}`"),
+                };
+                let url = self.address();
+                (
+                    Kind::Refused,
+                    format!(
+                        "{name} knows nothing at {url} (status 404); is `base_url` right{and_model}?{colon}{said}"
+                    ),
+                )
+            }
+            407 => {
+                let proxy =
+                    proxy::through(&self.base_url).map(|proxy| self.clean(&proxy)).unwrap_or_default();
+                (
+                    Kind::Refused,
+                    format!(
+                        "the proxy {proxy} wants a user and a password (status 407): write them as `http://USER:PASSWORD@…` in its variable"
+                    ),
+                )
+            }
             429 => (Kind::RateLimited, format!("{name} asks to come back later (status 429){colon}{said}")),
             408 | 409 | 425 | 500.. => {
                 (Kind::Unavailable, format!("{name} has an error of its own (status {status}){colon}{said}"))

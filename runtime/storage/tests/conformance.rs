@@ -82,6 +82,7 @@ fn finished(step: &str, result: serde_json::Value) -> Event {
             output_tokens: 5,
             cached_tokens: 2,
             cache_write_tokens: 3,
+            cache_write_1h_tokens: 2,
             reasoning_tokens: 1,
         },
         cost: Cost { nanodollars: 7, complete: true },
@@ -322,6 +323,7 @@ async fn the_line_of_a_run_is_the_fold_of_its_records(store: &dyn Store) {
             output_tokens: 10,
             cached_tokens: 4,
             cache_write_tokens: 6,
+            cache_write_1h_tokens: 4,
             reasoning_tokens: 2
         }
     );

@@ -1,18 +1,24 @@
 //! `flowc doctor`: what is missing on this machine, a line each.
 
+use flow_diagnostics::escape;
 use flow_host::{Fact, FactStatus};
+use flow_ir::plan::Plan;
 use serde_json::json;
 
 use crate::args::Doctor;
 use crate::exit::{Code, Outcome};
 use crate::place::{self, Place};
 use crate::terminal::{self, GREEN, RED, Stream, YELLOW};
-use flow_diagnostics::escape;
+use crate::{problems, program};
 
 pub fn run(args: &Doctor) -> Outcome {
     let place = Place::here()?;
     let host = place.host(&args.store)?;
-    let facts = place::runtime()?.block_on(host.doctor());
+    let plan = plan(&place);
+    let runtime = place::runtime()?;
+    let facts = runtime.block_on(host.doctor(plan.as_ref(), args.timeout));
+    // A name that is still being looked up keeps nobody waiting.
+    runtime.shutdown_background();
     for fact in &facts {
         terminal::out(if args.json { object(fact) } else { line(fact, terminal::unicode()) })?;
     }
@@ -24,6 +30,13 @@ pub fn run(args: &Doctor) -> Outcome {
         });
     }
     Ok(if missing { Code::Environment } else { Code::Done })
+}
+
+/// Returns the plan of the project around; of one with problems, or with several flows to choose from, there is none.
+fn plan(place: &Place) -> Option<Plan> {
+    let project = program::open(place.root.as_deref()?, place.settings.default_model.is_some()).ok()?;
+    let problems = project.check().to_vec();
+    (!problems::has_errors(&problems)).then(|| project.plan(None).ok())?
 }
 
 fn line(fact: &Fact, unicode: bool) -> String {

@@ -240,6 +240,9 @@ pub fn summary(ended: &str, trace: &Trace, unicode: bool) -> String {
     parts.push(match trace.simulate {
         None => text::cost(&trace.cost),
         Some(_) if trace.cost == Cost::ZERO => "simulated, nothing spent".into(),
+        Some(_) if trace.cost.usd().is_none() => {
+            String::from("simulated, nothing spent (what it would cost is unknown)")
+        }
         Some(_) => format!("simulated, nothing spent (it would cost about {})", text::cost(&trace.cost)),
     });
     parts.join(if unicode { " · " } else { ", " })

@@ -10,7 +10,7 @@ mod table;
 
 pub use claude::{Claude, ClaudeSilence, ClaudeThinking};
 pub use features::{Feature, Lack, Support, WIRES, Wire, always_thinks, lacks, thinks_by_its_name};
-pub use price::{LongPrice, Price};
+pub use price::{LongPrice, Price, Tokens};
 pub use providers::{PROVIDERS, Provider, is_loopback, provider};
 pub use table::{Capability, Limits, Model, VERSION, model, models};
 

@@ -4,10 +4,7 @@ use super::{LongPrice, Price};
 const TABLE: &str = include_str!("prices.csv");
 
 /// The version of the table: runs record it.
-pub const VERSION: &str = "litellm-1.106.2";
-
-/// A call that reads more tokens than these has the table's rates for long calls.
-const LONG_ABOVE_TOKENS: u64 = 200_000;
+pub const VERSION: &str = "litellm-1.106.2+1";
 
 /// What the table knows of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,17 +125,27 @@ fn read(line: &'static str) -> Option<Model> {
     let (provider, name) = next().split_once('/')?;
     let mode = next();
     let limits = Limits { input_tokens: next().parse().ok(), output_tokens: next().parse().ok() };
-    let [input, cached, cache_write, output, reasoning, long_input, long_output] =
+    let [input, cached, cache_write, cache_write_1h, output, reasoning] =
         std::array::from_fn(|_| nanodollars(next()));
-    let long = long_input.zip(long_output).map(|(input, output)| LongPrice {
-        above: LONG_ABOVE_TOKENS,
-        input,
-        output,
-    });
+    let above = next().parse().ok();
+    let [long_input, long_cached, long_cache_write, long_cache_write_1h, long_output] =
+        std::array::from_fn(|_| nanodollars(next()));
+    let long = (|| {
+        Some(LongPrice {
+            above: above?,
+            input: long_input?,
+            cached: long_cached,
+            cache_write: long_cache_write,
+            cache_write_1h: long_cache_write_1h,
+            output: long_output?,
+            reasoning: None,
+        })
+    })();
     let price = input.zip(output).map(|(input, output)| Price {
         input,
         cached,
         cache_write,
+        cache_write_1h,
         output,
         reasoning,
         long,
@@ -198,6 +205,14 @@ mod tests {
         );
         let long = price.long.unwrap();
         assert_eq!((long.above, long.input, long.output), (200_000, 2_500_000_000, 15_000_000_000));
+        assert_eq!((long.cached, long.cache_write, long.reasoning), (Some(250_000_000), None, None));
+        let haiku = model("anthropic", "claude-haiku-5-5").unwrap().price.unwrap();
+        assert_eq!((haiku.cache_write, haiku.cache_write_1h), (Some(125_000_000), Some(200_000_000)));
+        let long = haiku.long.unwrap();
+        assert_eq!(
+            (long.above, long.cache_write_1h, long.output),
+            (100_000, Some(1_000_000_000), 2_500_000_000)
+        );
         assert!(found.can(Capability::Audio) && !model("openai", "o3").unwrap().can(Capability::Audio));
     }
 

@@ -374,7 +374,7 @@ async fn a_store_that_can_not_be_used_is_said_before_anything_happens() {
     assert!(error.help().is_some());
     assert!(asked(&provider).is_empty());
     assert!(Path::new(&path).exists());
-    let facts = host.doctor().await;
+    let facts = host.doctor(None, 10_000).await;
     assert_eq!((facts[0].name.as_str(), facts[0].status), ("store", crate::FactStatus::Missing));
 }
 
@@ -466,7 +466,7 @@ async fn what_the_settings_said_at_the_start_holds_elsewhere() {
     first
         .settings
         .prices
-        .insert(Name::new("openai/house"), crate::Price { input: 1_000, ..Default::default() });
+        .insert(Name::new("openai/house"), flow_ir::catalogue::Price { input: 1_000, ..Default::default() });
     first.settings.secrets_dir = Some(secrets.path().to_owned());
     first.secrets =
         Secrets::new(Environment::default(), Some(secrets.path().to_owned()), Scrubber::default());

@@ -437,10 +437,19 @@ struct Counts {
     #[serde(default)]
     cache_creation_input_tokens: Option<u64>,
     #[serde(default)]
+    cache_creation: Option<WriteCounts>,
+    #[serde(default)]
     output_tokens_details: Option<OutputCounts>,
     /// What the parts of the message took, some of which the sums leave out.
     #[serde(default)]
     iterations: Option<Vec<Counts>>,
+}
+
+/// What was written to the cache, by how long it is kept there.
+#[derive(Clone, Copy, Deserialize)]
+struct WriteCounts {
+    #[serde(default)]
+    ephemeral_1h_input_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -456,6 +465,7 @@ impl Counts {
         self.cache_read_input_tokens = newer.cache_read_input_tokens.or(self.cache_read_input_tokens);
         self.cache_creation_input_tokens =
             newer.cache_creation_input_tokens.or(self.cache_creation_input_tokens);
+        self.cache_creation = newer.cache_creation.or(self.cache_creation);
         self.output_tokens_details = newer.output_tokens_details.or(self.output_tokens_details.take());
         self.iterations = newer.iterations.or(self.iterations.take());
     }
@@ -477,6 +487,15 @@ impl Counts {
         let input_tokens =
             self.input_tokens?.saturating_add(cached_tokens).saturating_add(cache_write_tokens);
         let output_tokens = self.output_tokens?;
-        Some(Usage { input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens })
+        let cache_write_1h_tokens =
+            self.cache_creation.and_then(|written| written.ephemeral_1h_input_tokens).unwrap_or(0);
+        Some(Usage {
+            input_tokens,
+            output_tokens,
+            cached_tokens,
+            cache_write_tokens,
+            cache_write_1h_tokens,
+            reasoning_tokens,
+        })
     }
 }

@@ -396,6 +396,7 @@ impl Counts {
                 .output_tokens_details
                 .and_then(|counts| counts.reasoning_tokens)
                 .unwrap_or(0),
+            cache_write_1h_tokens: 0,
         })
     }
 }

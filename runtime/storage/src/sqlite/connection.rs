@@ -16,7 +16,7 @@ mod embedded {
 }
 
 /// The schema that this program writes; older ones are migrated, newer ones refused.
-pub const SCHEMA_VERSION: u32 = 5;
+pub const SCHEMA_VERSION: u32 = 6;
 
 /// `flow` in ASCII; says that a SQLite file is ours.
 const APPLICATION_ID: i64 = 0x666c_6f77;

@@ -216,6 +216,7 @@ fn append(
     db.prepare_cached(
         "UPDATE runs SET next_seq = :next, updated_at = :updated, steps = :steps, input_tokens = :input,
             output_tokens = :output, cached_tokens = :cached, cache_write_tokens = :written,
+            cache_write_1h_tokens = :written_1h,
             reasoning_tokens = :reasoning, nanodollars = :nanodollars, cost_complete = :complete
          WHERE no = :no",
     )?
@@ -227,6 +228,7 @@ fn append(
         ":output": int(usage.output_tokens),
         ":cached": int(usage.cached_tokens),
         ":written": int(usage.cache_write_tokens),
+        ":written_1h": int(usage.cache_write_1h_tokens),
         ":reasoning": int(usage.reasoning_tokens),
         ":nanodollars": int(cost.nanodollars),
         ":complete": cost.complete,
@@ -245,7 +247,8 @@ struct Position {
 }
 
 const LINE: &str = "id, flow, status, started_at, updated_at, steps, input_tokens, output_tokens, cached_tokens, \
-                    reasoning_tokens, nanodollars, cost_complete, simulated, failure, plan, cache_write_tokens";
+                    reasoning_tokens, nanodollars, cost_complete, simulated, failure, plan, cache_write_tokens, \
+                    cache_write_1h_tokens";
 
 fn position(db: &Connection, run: &RunId) -> rusqlite::Result<Option<Position>> {
     static SQL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
@@ -286,6 +289,7 @@ fn line(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunSummary> {
             output_tokens: count(row.get(7)?),
             cached_tokens: count(row.get(8)?),
             cache_write_tokens: count(row.get(15)?),
+            cache_write_1h_tokens: count(row.get(16)?),
             reasoning_tokens: count(row.get(9)?),
         },
         cost: Cost { nanodollars: count(row.get(10)?), complete: row.get(11)? },

@@ -212,6 +212,7 @@ fn usage_counts_what_the_cache_gave_and_took() {
         output_tokens: 50,
         cached_tokens: 200,
         cache_write_tokens: 30,
+        cache_write_1h_tokens: 20,
         reasoning_tokens: 40,
     };
     assert_eq!(usage(&[begun.clone(), ended]), Some(expected));

@@ -223,7 +223,8 @@ fn usage_is_known_only_when_it_is_said() {
             output_tokens: 5,
             cached_tokens: 4,
             cache_write_tokens: 1,
-            reasoning_tokens: 2
+            reasoning_tokens: 2,
+            cache_write_1h_tokens: 0,
         })
     );
 }

@@ -174,7 +174,8 @@ fn a_stream_of_items_is_put_together() {
             output_tokens: 5,
             cached_tokens: 4,
             cache_write_tokens: 2,
-            reasoning_tokens: 3
+            reasoning_tokens: 3,
+            cache_write_1h_tokens: 0,
         })
     );
 }
