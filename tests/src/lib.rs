@@ -12,6 +12,7 @@ pub mod drive;
 pub mod forms;
 pub mod generate;
 pub mod models;
+pub mod kept;
 pub mod peers;
 mod pieces;
 pub mod program;

@@ -1,11 +1,15 @@
 //! The built `flowc`, run as users run it.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 /// What a command may take before it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -99,9 +103,50 @@ impl Ran {
 }
 
 /// A place to run commands in: an empty folder, an environment with nothing in it but what the test sets.
+///
+/// Every key that a test sets is looked for in all that its commands print, and in all that they leave in the folder.
 pub struct Place {
     folder: tempfile::TempDir,
     variables: Vec<(String, String)>,
+    /// What the test wrote itself.
+    own: Mutex<HashSet<PathBuf>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let keys = keys(self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let own = std::mem::take(&mut *self.own.lock().expect("no thread panicked with it"));
+        for path in files(self.path()).into_iter().filter(|path| !own.contains(path)) {
+            let Ok(bytes) = std::fs::read(&path) else { continue };
+            assert_eq!(found(&keys, &bytes), None, "a key stands in {}", path.display());
+        }
+    }
+}
+
+/// Returns the values of variables that hold keys, by their names.
+pub fn keys<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    let holds_key = |name: &str| ["KEY", "TOKEN", "SECRET"].iter().any(|part| name.contains(part));
+    // Shorter ones stand in ordinary words, and nothing masks them.
+    let of_key =
+        |(name, value): (&str, &str)| (holds_key(name) && value.len() >= 6).then(|| value.to_owned());
+    variables.into_iter().filter_map(of_key).collect()
+}
+
+/// Returns the first of these that stands in what was written: as it is, or in base64.
+pub fn found<'a>(keys: &'a [String], bytes: &[u8]) -> Option<&'a str> {
+    let holds = |part: &str| bytes.windows(part.len()).any(|window| window == part.as_bytes());
+    let is_there = |key: &&String| holds(key) || holds(&STANDARD_NO_PAD.encode(key));
+    keys.iter().find(is_there).map(String::as_str)
+}
+
+/// Returns every file below a folder.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let below = |path: PathBuf| if path.is_dir() && !path.is_symlink() { files(&path) } else { vec![path] };
+    entries.flatten().flat_map(|entry| below(entry.path())).collect()
 }
 
 impl Default for Place {
@@ -113,7 +158,8 @@ impl Default for Place {
 impl Place {
     /// Makes an empty place.
     pub fn new() -> Place {
-        Place { folder: tempfile::tempdir().expect("a folder for temporary files"), variables: Vec::new() }
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        Place { folder, variables: Vec::new(), own: Mutex::default() }
     }
 
     /// Returns the folder.
@@ -127,6 +173,7 @@ impl Place {
         std::fs::create_dir_all(path.parent().expect("a file lies in a folder"))
             .expect("a folder can be made");
         std::fs::write(&path, bytes).expect("a file can be written");
+        self.own.lock().expect("no thread panicked with it").insert(path.clone());
         path
     }
 
@@ -194,6 +241,8 @@ fn copy_all(from: &Path, to: &Path) {
 
 /// Runs a command to its end; one that takes longer than a minute is killed and fails the test.
 pub fn finish(mut command: Command, stdin: &[u8]) -> Ran {
+    let set = command.get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
+    let secrets = keys(set);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the command can be started");
     let mut input = child.stdin.take().expect("stdin is a pipe");
@@ -211,6 +260,9 @@ pub fn finish(mut command: Command, stdin: &[u8]) -> Ran {
     let stderr = read(Box::new(child.stderr.take().expect("stderr is a pipe")));
     let ended = wait(&mut child, PATIENCE);
     let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+    for written in [&stdout, &stderr] {
+        assert_eq!(found(&secrets, written.as_bytes()), None, "a key is printed:\n{written}");
+    }
     assert!(ended.is_some(), "the command hangs; stdout:\n{stdout}\nstderr:\n{stderr}");
     Ran { code: ended.flatten(), stdout, stderr }
 }

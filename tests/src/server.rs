@@ -1,6 +1,6 @@
 //! HTTP servers on loopback that do as a test wants, also what no server should: a thread per connection.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,6 +28,11 @@ impl Request {
     /// Returns the body as JSON; null if it isn't.
     pub fn json(&self) -> Json {
         serde_json::from_slice(&self.body).unwrap_or(Json::Null)
+    }
+
+    /// Returns a header by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// Returns the text of the last message of a model's request.
@@ -102,7 +107,11 @@ impl Drop for Server {
 
 fn read(stream: &TcpStream) -> Option<Request> {
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
-    let mut reader = BufReader::new(stream);
+    request(&mut BufReader::new(stream))
+}
+
+/// Reads a request; `None` if there is none.
+pub(crate) fn request(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let mut words = line.split_whitespace();

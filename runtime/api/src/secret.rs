@@ -35,7 +35,7 @@ pub trait SecretSource: Send + Sync {
 }
 
 /// Masks every known secret value in texts, since servers echo keys. Shared by all that write: events, errors, logs,
-/// journals, tapes. A value is found as it is, escaped as in JSON (once or twice), percent-encoded, and whole in base64.
+/// journals, tapes. A value is found as it is, escaped as in JSON (up to three times), percent-encoded, and whole in base64.
 #[derive(Clone, Debug, Default)]
 pub struct Scrubber(Arc<RwLock<Vec<Secret>>>);
 

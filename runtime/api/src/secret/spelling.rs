@@ -51,8 +51,8 @@ fn read(value: &str, text: &[u8], at: usize, ends: &mut Vec<usize>) -> Read {
     for character in value.chars() {
         let mut next = Vec::new();
         for &at in ends.iter() {
-            each_spelling(character, text.get(at).copied(), |spelling, fold| {
-                let rest = &text[at..];
+            let rest = text.get(at..).unwrap_or_default();
+            each_spelling(character, rest, |spelling, fold| {
                 let length = spelling.len().min(rest.len());
                 let is_same = match fold {
                     true => spelling[..length].eq_ignore_ascii_case(&rest[..length]),
@@ -73,12 +73,15 @@ fn read(value: &str, text: &[u8], at: usize, ends: &mut Vec<usize>) -> Read {
     Read::Whole(ends.iter().copied().max().unwrap_or(at))
 }
 
-/// Hands on the spellings of a character that may begin with the byte `first`; the flag says that case doesn't matter.
-fn each_spelling(character: char, first: Option<u8>, mut each: impl FnMut(&[u8], bool)) {
+/// Backslashes before a character at most: of a text that was put into JSON three times.
+const SLASHES: &str = r"\\\\\\\\";
+
+/// Hands on the spellings of a character that `rest` may begin with; the flag says that case doesn't matter.
+fn each_spelling(character: char, rest: &[u8], mut each: impl FnMut(&[u8], bool)) {
     let mut buffer = [0; 4];
     let raw = character.encode_utf8(&mut buffer).as_bytes();
     each(raw, false);
-    match first {
+    match rest.first() {
         Some(b'+') if character == ' ' => each(b"+", false),
         Some(b'%') => {
             let mut percent = String::new();
@@ -89,27 +92,31 @@ fn each_spelling(character: char, first: Option<u8>, mut each: impl FnMut(&[u8],
             each(percent.as_bytes(), true);
         }
         Some(b'\\') => {
+            // Each time that a text is put into JSON its backslashes double, and it may get one more.
+            let run = rest.iter().take(SLASHES.len() + 1).take_while(|byte| **byte == b'\\').count();
+            let Some(slashes) = SLASHES.get(..run) else { return };
             let mut units = [0; 2];
-            for slash in ["\\", "\\\\"] {
-                let mut unicode = String::new();
-                for unit in character.encode_utf16(&mut units) {
-                    let _ = write!(unicode, "{slash}u{unit:04X}");
-                }
-                each(unicode.as_bytes(), true);
+            let mut unicode = String::new();
+            for unit in character.encode_utf16(&mut units) {
+                let _ = write!(unicode, "{slashes}u{unit:04X}");
             }
-            let (once, twice): (&[u8], &[u8]) = match character {
-                '"' => (br#"\""#, br#"\\\""#),
-                '\\' => (br"\\", br"\\\\"),
-                '/' => (br"\/", br"\\/"),
-                '\n' => (br"\n", br"\\n"),
-                '\r' => (br"\r", br"\\r"),
-                '\t' => (br"\t", br"\\t"),
-                '\u{8}' => (br"\b", br"\\b"),
-                '\u{c}' => (br"\f", br"\\f"),
+            each(unicode.as_bytes(), true);
+            let letter = match character {
+                '"' | '/' => character,
+                '\n' => 'n',
+                '\r' => 'r',
+                '\t' => 't',
+                '\u{8}' => 'b',
+                '\u{c}' => 'f',
+                '\\' => {
+                    for times in [2, 4, 8].into_iter().filter(|times| *times <= run) {
+                        each(SLASHES[..times].as_bytes(), false);
+                    }
+                    return;
+                }
                 _ => return,
             };
-            each(once, false);
-            each(twice, false);
+            each(format!("{slashes}{letter}").as_bytes(), false);
         }
         _ => {}
     }
