@@ -17,7 +17,7 @@ use flow_ir::catalogue::{self, Capability};
 use flow_ir::plan::{Cache, Effort, Thinking};
 use flow_runtime_api::{
     Answer, Call, Deltas, Embeddings, Failure, FinishReason, Kind, ModelInfo, Part, Provider, ResolvedModel,
-    ToolSpec, Usage,
+    Role, ToolSpec, Usage,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -71,6 +71,8 @@ impl Provider for OpenAi {
     ) -> Result<Answer, (Failure, Option<Usage>)> {
         let peer = Peer::new(self.info, model, &self.http.scrubber);
         let nothing_spent = |failure| (failure, None);
+        let in_words = schema_in_words(&peer, call);
+        let call = in_words.as_ref().unwrap_or(call);
         peer.check_key().map_err(nothing_spent)?;
         let api = api(&peer, call).map_err(nothing_spent)?;
         let (path, request) = match api {
@@ -152,9 +154,37 @@ fn api(peer: &Peer<'_>, call: &Call) -> Result<Api, Failure> {
             Kind::Refused,
             format!("OpenAI has no API `{}`: it is `responses` or `chat`", peer.clean(other)),
         )),
-        (None, None) if peer.is_vendor() => Ok(Api::Responses),
+        (None, Some(what)) if peer.is_vendor() && mode(peer) == Some("responses") => {
+            let name = peer.clean(&peer.model.model);
+            let message = format!("`openai/{name}` is asked by responses only, which take no {what}");
+            Err(Failure::new(Kind::Refused, message))
+        }
+        (None, None) if peer.is_vendor() && !is_chat_only(&peer.model.model) => Ok(Api::Responses),
         (None, _) => Ok(Api::Chat),
     }
+}
+
+/// What the table says that OpenAI's model is asked by.
+fn mode(peer: &Peer<'_>) -> Option<&'static str> {
+    Some(catalogue::model("openai", &peer.model.model)?.mode)
+}
+
+/// Models that hear, and those that search by themselves, know no responses.
+fn is_chat_only(model: &str) -> bool {
+    model.contains("-audio") || model.contains("-search-")
+}
+
+/// Some of OpenAI's models answer by no schema: there it stands in the question.
+fn schema_in_words(peer: &Peer<'_>, call: &Call) -> Option<Call> {
+    let schema = call.schema.as_ref()?;
+    let known = catalogue::model("openai", &peer.model.model).filter(|_| peer.is_vendor())?;
+    if known.can(Capability::Schema) {
+        return None;
+    }
+    let mut spoken = Call { schema: None, ..call.clone() };
+    let asked = spoken.messages.iter_mut().rev().find(|message| message.role == Role::User)?;
+    asked.parts.push(Part::Text(flow_answer::schema_prompt(&schema.json)));
+    Some(spoken)
 }
 
 /// Returns what of a call only chat completions take.
@@ -244,8 +274,7 @@ fn cache(call: &Call, body: &mut serde_json::Map<String, Value>) {
 /// Names what a call begins with: its tools, its schema and the messages of the system at its head.
 fn cache_key(call: &Call) -> String {
     use sha2::Digest as _;
-    let head: Vec<_> =
-        call.messages.iter().take_while(|message| message.role == flow_runtime_api::Role::System).collect();
+    let head: Vec<_> = call.messages.iter().take_while(|message| message.role == Role::System).collect();
     let json = json!([call.model, head, call.tools, call.schema]);
     let digest = sha2::Sha256::digest(json.to_string());
     flow_ir::plan::hex(&digest)[..32].to_owned()
