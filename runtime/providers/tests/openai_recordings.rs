@@ -7,6 +7,7 @@
 
 mod server;
 
+use std::io::Write as _;
 use std::path::Path;
 
 use flow_providers::Registry;
@@ -140,7 +141,10 @@ async fn holds(name: &str, body: &[u8], expected: Expected) {
 async fn every_recording_is_read() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     if !shared.is_dir() {
-        eprintln!("SKIPPED: recorded answers: there is no ../shared beside the repository");
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: recorded answers: there is no ../shared beside the repository"
+        );
         return;
     }
     let mut names: Vec<String> = std::fs::read_dir(shared.join("corpus/wire/openai"))

@@ -190,6 +190,7 @@ pub struct Node {
 /// What a node does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "a plan has few nodes, and most are the largest")]
 pub enum NodeKind {
     /// One model call.
     Prompt(Prompt),
