@@ -106,7 +106,7 @@ fn lines_are_put_together() {
     assert_eq!(reading.text, "a\u{2028}b");
     assert_eq!(reading.calls[0].arguments, "{\"x\":1}");
     let kept = Part::Opaque { provider: "ollama".into(), json: json!({"thinking": "hm"}) };
-    assert_eq!(reading.opaque, [kept.clone()]);
+    assert_eq!(reading.opaque, std::slice::from_ref(&kept));
     assert_eq!(reading.finish, Some(FinishReason::Length));
     let mut sent = Vec::new();
     let call = Part::ToolCall(reading.calls[0].clone());

@@ -208,7 +208,7 @@ fn an_answer_ends_as_it_says() {
         json!({"type": "error", "error": {"message": "fell over"}}),
         json!({"error": {"message": "fell over"}}),
     ] {
-        match read(&[failed.clone()]) {
+        match read(std::slice::from_ref(&failed)) {
             Err(Broken::Reported(error)) => assert!(error.to_string().contains("fell over"), "{failed}"),
             _ => panic!("{failed} is an error"),
         }
