@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn each_is_of_its_type() {
-        assert_eq!(drawn(BuiltIn::Now, Time(0)), "1970-01-01T00:00:00Z");
+        assert_eq!(drawn(BuiltIn::Now, Time(1)), "1970-01-01T00:00:00.001Z");
         let numbers: Vec<f64> = (0..1_000).filter_map(|_| drawn(BuiltIn::Random, Time(0)).as_f64()).collect();
         assert!(numbers.iter().all(|number| (0.0..1.0).contains(number)));
         let mean = numbers.iter().sum::<f64>() / 1_000.0;
