@@ -52,12 +52,11 @@ fn shop(request: &Request, stream: &mut std::net::TcpStream) -> bool {
     true
 }
 
+/// The turns that were asked for, each with what the tools before it were said to have given.
+type Seen = Arc<Mutex<Vec<(usize, Vec<String>)>>>;
+
 /// A server for all of them. In the third turn it says so, and answers only when `waits` is over.
-fn world(
-    told: mpsc::Sender<()>,
-    waits: Arc<AtomicBool>,
-    seen: Arc<Mutex<Vec<(usize, Vec<String>)>>>,
-) -> Server {
+fn world(told: mpsc::Sender<()>, waits: Arc<AtomicBool>, seen: Seen) -> Server {
     let told = Mutex::new(told);
     Server::start(move |request, stream| {
         if shop(request, stream) {
@@ -83,7 +82,7 @@ struct Setting {
     server: Server,
     third: mpsc::Receiver<()>,
     waits: Arc<AtomicBool>,
-    seen: Arc<Mutex<Vec<(usize, Vec<String>)>>>,
+    seen: Seen,
 }
 
 fn setting((provider, _, path, key): (&str, Wire, &str, &str), waits: bool) -> Setting {

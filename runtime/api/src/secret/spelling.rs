@@ -110,7 +110,7 @@ fn each_spelling(character: char, rest: &[u8], mut each: impl FnMut(&[u8], bool)
                 '\u{c}' => 'f',
                 '\\' => {
                     for times in [2, 4, 8].into_iter().filter(|times| *times <= run) {
-                        each(SLASHES[..times].as_bytes(), false);
+                        each(&SLASHES.as_bytes()[..times], false);
                     }
                     return;
                 }
