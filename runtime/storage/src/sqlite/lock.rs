@@ -12,6 +12,8 @@ use super::connection::identity;
 pub(super) const SILENT_MS: u64 = 1_000;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(1);
+/// So often the list of locks is read for one that is there.
+const LOOKS_MAX: u32 = 8;
 /// The byte of the `-shm` file that whoever writes has locked.
 const WRITE_LOCK_BYTE: &str = "120";
 
@@ -45,10 +47,9 @@ pub(super) fn patiently<T>(
 /// Says who holds the lock, as far as the system tells.
 pub(super) fn holder(path: &Path) -> String {
     let other = || String::from("another program");
-    let Some(pid) = std::fs::read_to_string("/proc/locks").ok().and_then(|locks| locking(&locks, path))
-    else {
-        return other();
-    };
+    // The list is given out a page at a time, and what others lock meanwhile moves its lines: one may be passed over.
+    let look = |_| std::fs::read_to_string("/proc/locks").ok().and_then(|locks| locking(&locks, path));
+    let Some(pid) = (0..LOOKS_MAX).find_map(look) else { return other() };
     match std::fs::read_to_string(format!("/proc/{pid}/comm")) {
         Ok(name) => format!("process {pid} ({})", name.trim().escape_debug()),
         Err(_) => other(),
