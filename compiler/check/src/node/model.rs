@@ -2,7 +2,9 @@
 
 use flow_diagnostics::{Code, Diagnostic};
 use flow_ir::catalogue::{self, Feature, Lack};
-use flow_ir::plan::{Cache, Effort, Model, ModelKind, ModelRef, ModelSettings, SecretText, Thinking};
+use flow_ir::plan::{
+    Cache, Effort, Model, ModelKind, ModelRef, ModelSettings, SecretPiece, SecretText, Thinking,
+};
 use flow_source::Span;
 use flow_syntax::tree::{self, ExprKind, Literal};
 use smol_str::SmolStr;
@@ -348,7 +350,19 @@ impl Cx<'_> {
             self.bad_setting(expr.span, name, format!("name the secret: `{name}: secret.NAME`"));
             return None;
         }
-        Some(self.secret_text(expr, name))
+        let text = self.secret_text(expr, name);
+        // A program is kept in git and its plan in the store.
+        if text.0.iter().all(|piece| matches!(piece, SecretPiece::Text(_))) && !text.0.is_empty() {
+            let diagnostic = self
+                .error(Code::BadSetting, expr.span, format!("`{name}` stands in the program as it is"))
+                .here("everybody who reads the program knows it")
+                .help(format!(
+                    "put it into the environment or a secrets file, and name it: `{name}: secret.NAME`"
+                ));
+            self.report(diagnostic);
+            return None;
+        }
+        Some(text)
     }
 
     /// Reads `thinking: high`, `thinking: false`, `thinking: 4000` (tokens).
