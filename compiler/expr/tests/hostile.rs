@@ -112,12 +112,13 @@ fn some_expr() -> impl Strategy<Value = Expr> {
     })
 }
 
-/// Whether each variable is read inside its scope only.
+/// Whether each variable is read inside its scope only, and none has the number of one around it: the checker gives each a
+/// number of its own.
 fn is_closed(expr: &Expr, bound: &mut Vec<u32>) -> bool {
     match expr {
         Expr::Local(local) => bound.contains(local),
         Expr::Let { local, value, body } => {
-            is_closed(value, bound) && {
+            !bound.contains(local) && is_closed(value, bound) && {
                 bound.push(*local);
                 let closed = is_closed(body, bound);
                 bound.pop();
@@ -125,7 +126,7 @@ fn is_closed(expr: &Expr, bound: &mut Vec<u32>) -> bool {
             }
         }
         Expr::Macro { over, vars, bodies, .. } => {
-            is_closed(over, bound) && {
+            !vars.iter().any(|var| bound.contains(var)) && is_closed(over, bound) && {
                 bound.extend(vars);
                 let closed = bodies.iter().all(|body| is_closed(body, bound));
                 bound.truncate(bound.len() - vars.len());
