@@ -17,6 +17,7 @@ pub mod peers;
 mod pieces;
 pub mod program;
 pub mod programs;
+pub mod questions;
 pub mod script;
 pub mod server;
 pub mod sim;

@@ -9,9 +9,10 @@ use flow_ir::plan::{Cache, Effort, Thinking};
 use flow_providers::Registry;
 use flow_runtime_api::{
     Answer, Call, Delta, Failure, FinishReason, Message, Part, Provider, ResolvedModel, Role, Sampling,
-    Schema, Scrubber, Secret, ToolCall, ToolSpec, Usage,
+    Schema, Scrubber, Secret, ToolCall, Usage,
 };
 use flow_tests::peers;
+use flow_tests::questions::{question, title_and_score, weather};
 use serde_json::{Value, json};
 
 fn provider(name: &str) -> Arc<dyn Provider> {
@@ -28,10 +29,6 @@ fn model(name: &str, base_url: &str) -> ResolvedModel {
     }
 }
 
-fn question(text: &str) -> Call {
-    Call { messages: vec![Message::text(Role::User, text)], ..Call::default() }
-}
-
 type Asked = Result<Answer, (Failure, Option<Usage>)>;
 
 async fn ask(provider: &dyn Provider, model: &ResolvedModel, call: &Call) -> (Asked, Vec<Delta>) {
@@ -46,24 +43,6 @@ fn text_of(deltas: &[Delta]) -> String {
         Delta::Reasoning(_) => None,
     };
     deltas.iter().filter_map(text).collect()
-}
-
-fn weather() -> ToolSpec {
-    ToolSpec {
-        name: String::from("get_weather"),
-        description: String::from("The weather in a city."),
-        parameters: json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}),
-    }
-}
-
-fn title_and_score() -> Schema {
-    let json = json!({
-        "type": "object",
-        "properties": {"title": {"type": "string", "maxLength": 12}, "score": {"type": "integer", "minimum": 0, "maximum": 10}},
-        "required": ["title", "score"],
-        "additionalProperties": false,
-    });
-    Schema { name: String::from("Review"), json }
 }
 
 #[tokio::test]

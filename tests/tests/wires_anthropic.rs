@@ -10,10 +10,11 @@ use flow_ir::plan::{Effort, Thinking};
 use flow_providers::Registry;
 use flow_runtime_api::{
     Answer, Call, Delta, Failure, FinishReason, Message, Part, Provider, ResolvedModel, Role, Sampling,
-    Schema, Scrubber, Secret, ToolCall, ToolSpec, Usage,
+    Scrubber, Secret, ToolCall, ToolSpec, Usage,
 };
 use flow_tests::peers;
 use flow_tests::program::Place;
+use flow_tests::questions::{question, title_and_score};
 use flow_tests::server::{Server, respond};
 use serde_json::{Value, json};
 
@@ -32,10 +33,6 @@ fn model(name: &str, base_url: &str) -> ResolvedModel {
         api_key: Some(Secret::new("test-key")),
         ..ResolvedModel::default()
     }
-}
-
-fn question(text: &str) -> Call {
-    Call { messages: vec![Message::text(Role::User, text)], ..Call::default() }
 }
 
 fn tool(name: &str) -> ToolSpec {
@@ -223,16 +220,6 @@ async fn recorded(path: &Path, expected: Expected) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn title_and_score() -> Schema {
-    let json = json!({
-        "type": "object",
-        "properties": {"title": {"type": "string", "maxLength": 12}, "score": {"type": "integer", "minimum": 0, "maximum": 10}},
-        "required": ["title", "score"],
-        "additionalProperties": false,
-    });
-    Schema { name: String::from("Review"), json }
 }
 
 #[tokio::test]

@@ -8,23 +8,12 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use anyhow::Result;
 use flow_providers::Registry;
 use flow_runtime_api::{
-    Call, Delta, FinishReason, Message, Part, ResolvedModel, Role, Schema, Scrubber, ToolSpec, Usage,
+    Call, Delta, FinishReason, Message, Part, ResolvedModel, Role, Schema, Scrubber, Usage,
 };
 use flow_tests::peers;
 use flow_tests::program::{Place, Ran};
+use flow_tests::questions::{question, weather};
 use serde_json::{Value, json};
-
-fn question(text: &str) -> Call {
-    Call { messages: vec![Message::text(Role::User, text)], ..Call::default() }
-}
-
-fn weather() -> ToolSpec {
-    ToolSpec {
-        name: "get_weather".into(),
-        description: "The weather of a city.".into(),
-        parameters: json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}),
-    }
-}
 
 #[tokio::test]
 async fn aimock_answers() -> Result<()> {

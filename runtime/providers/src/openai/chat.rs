@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::events::json;
+use super::usage::{InputCounts, OutputCounts, usage};
 use super::{Request, cache, data_of, dialect, effort, file_name, function};
 use crate::peer::Peer;
 use crate::reading::{Broken, Reading};
@@ -197,35 +198,14 @@ struct Counts {
     completion_tokens_details: Option<OutputCounts>,
 }
 
-#[derive(Deserialize)]
-struct InputCounts {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
-    #[serde(default)]
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct OutputCounts {
-    #[serde(default)]
-    reasoning_tokens: Option<u64>,
-}
-
 impl Counts {
     fn usage(self) -> Option<Usage> {
-        let input = self.prompt_tokens_details;
-        // Without both counts nothing is known, which isn't the same as nothing.
-        Some(Usage {
-            input_tokens: self.prompt_tokens?,
-            output_tokens: self.completion_tokens?,
-            cached_tokens: input.as_ref().and_then(|counts| counts.cached_tokens).unwrap_or(0),
-            cache_write_tokens: input.and_then(|counts| counts.cache_write_tokens).unwrap_or(0),
-            reasoning_tokens: self
-                .completion_tokens_details
-                .and_then(|counts| counts.reasoning_tokens)
-                .unwrap_or(0),
-            cache_write_1h_tokens: 0,
-        })
+        usage(
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.prompt_tokens_details,
+            self.completion_tokens_details,
+        )
     }
 }
 

@@ -8,6 +8,7 @@ mod chat;
 mod embeddings;
 mod events;
 mod responses;
+mod usage;
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::events::{self, json};
+use super::usage::{InputCounts, OutputCounts, usage};
 use super::{Request, cache, dialect, effort, file_name, function, thinks};
 use crate::peer::Peer;
 use crate::reading::{Broken, Reading};
@@ -370,34 +371,9 @@ struct Counts {
     output_tokens_details: Option<OutputCounts>,
 }
 
-#[derive(Deserialize)]
-struct InputCounts {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
-    #[serde(default)]
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct OutputCounts {
-    #[serde(default)]
-    reasoning_tokens: Option<u64>,
-}
-
 impl Counts {
     fn usage(self) -> Option<Usage> {
-        let input = self.input_tokens_details;
-        Some(Usage {
-            input_tokens: self.input_tokens?,
-            output_tokens: self.output_tokens?,
-            cached_tokens: input.as_ref().and_then(|counts| counts.cached_tokens).unwrap_or(0),
-            cache_write_tokens: input.and_then(|counts| counts.cache_write_tokens).unwrap_or(0),
-            reasoning_tokens: self
-                .output_tokens_details
-                .and_then(|counts| counts.reasoning_tokens)
-                .unwrap_or(0),
-            cache_write_1h_tokens: 0,
-        })
+        usage(self.input_tokens, self.output_tokens, self.input_tokens_details, self.output_tokens_details)
     }
 }
 
