@@ -107,14 +107,14 @@ fn simulated_runs_ask_nobody_and_a_tape_holds_what_was_answered() {
 #[test]
 fn due_runs_are_shared_by_processes() {
     let place = Place::new();
-    place.file("main.flow", "flow main(n: int) -> int {\n  wait 100ms\n  return n\n}\n");
+    place.file("main.flow", "flow main(n: int) -> int {\n  wait 3s\n  return n\n}\n");
     place.file("long.flow", "flow main() -> int {\n  wait 3d\n  return 1\n}\n");
     place.run(["run", "long.flow"]).expect(4);
     let count = 12;
     for n in 0..count {
         place.run(["run", "main.flow", &format!("n={n}"), "--wait-max", "0s"]).expect(4);
     }
-    // The last has not been due for long when they begin; a process that finds nothing more ends.
+    // A process that finds nothing due ends, however long the first took to begin.
     let lines = |ran: flow_tests::program::Ran| ran.stdout.lines().map(str::to_owned).collect::<Vec<_>>();
     let mut told = Vec::new();
     while told.len() < count {

@@ -150,7 +150,7 @@ impl From<HostError> for Stop {
             HostError::Failed { .. } => Code::RunFailed,
             HostError::Suspended { .. } => Code::Suspended,
             HostError::Interrupted { .. } => Code::Interrupted,
-            HostError::Environment { .. } => Code::Environment,
+            HostError::Held { .. } | HostError::Environment { .. } => Code::Environment,
         };
         let help = error.help();
         Stop { code, message: error.to_string(), help }

@@ -209,7 +209,9 @@ fn end(ended: Result<Finished, HostError>, run: &RunId, told: &Told, stopped_by:
                 .collect::<Vec<_>>();
             Err(Stop { code: Code::Environment, message, help: (!help.is_empty()).then(|| help.join("; ")) })
         }
-        Err(error @ (HostError::Usage { .. } | HostError::Differs { .. })) => Err(error.into()),
+        Err(error @ (HostError::Usage { .. } | HostError::Differs { .. } | HostError::Held { .. })) => {
+            Err(error.into())
+        }
     }
 }
 

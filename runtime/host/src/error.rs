@@ -50,7 +50,15 @@ pub enum HostError {
         /// How it went so far.
         trace: Box<Trace>,
     },
-    /// The environment lacks something: a key, a server, space, a store that can be read, the lease.
+    /// Another process executes the run; nothing was done here.
+    #[error("{message}")]
+    Held {
+        /// Which process.
+        message: String,
+        /// What to do next.
+        help: String,
+    },
+    /// The environment lacks something: a key, a server, space, a store that can be read.
     #[error("{message}")]
     Environment {
         /// What is missing.
@@ -71,7 +79,7 @@ impl HostError {
             HostError::Failed { failure, .. } if failure.missing => 5,
             HostError::Failed { .. } => 3,
             HostError::Suspended { .. } => 4,
-            HostError::Environment { .. } => 5,
+            HostError::Held { .. } | HostError::Environment { .. } => 5,
             HostError::Interrupted { .. } => 130,
         }
     }
@@ -79,9 +87,9 @@ impl HostError {
     /// Returns what to do next, if there is something.
     pub fn help(&self) -> Option<String> {
         match self {
-            HostError::Usage { help, .. } | HostError::Differs { help, .. } => {
-                (!help.is_empty()).then(|| help.clone())
-            }
+            HostError::Usage { help, .. }
+            | HostError::Differs { help, .. }
+            | HostError::Held { help, .. } => (!help.is_empty()).then(|| help.clone()),
             HostError::Environment { help, run, .. } => {
                 let resume = run.as_ref().map(|run| format!("then go on with `flowc resume {run}`"));
                 match (help.is_empty(), resume) {
@@ -128,10 +136,9 @@ impl HostError {
                 help: String::from("`flowc runs` shows how it goes on"),
                 run: None,
             },
-            StoreError::Fenced(holder) => HostError::Environment {
+            StoreError::Fenced(holder) => HostError::Held {
                 message: format!("the run is held by another process ({holder})"),
                 help: String::from("wait until it is done, or stop it"),
-                run: None,
             },
             StoreError::Unavailable(_) | StoreError::Locked(_) | StoreError::Corrupt(_) => {
                 let message = error.to_string();

@@ -158,11 +158,8 @@ impl Driver {
             let mut handle = match host.resume(&run.0, options).await {
                 Ok(handle) => handle,
                 // Another process was faster: it has it, or is done with it.
-                Err(HostError::Usage { .. }) => return (run, None),
-                Err(error) => {
-                    let is_held = host.alive(&run).await.unwrap_or(false);
-                    return (run, (!is_held).then_some(Err(error)));
-                }
+                Err(HostError::Usage { .. } | HostError::Held { .. }) => return (run, None),
+                Err(error) => return (run, Some(Err(error))),
             };
             // Who listens no more has ended.
             let _ = events.send(Word::Begun(run.clone(), handle.interrupter()));
