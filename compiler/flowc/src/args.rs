@@ -166,11 +166,15 @@ pub struct Store {
     pub url: Option<String>,
 }
 
-/// What is simulated: models, tools and waits, or only models.
+/// What is simulated: everything; only models; or everything, at its worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Simulate {
+    /// Models, tools, people and waits
     All,
+    /// Only models: the rest is real
     Models,
+    /// Everything, at its worst: the longest answers, the dearest arms, every turn, every retry and repair
+    Worst,
 }
 
 #[derive(Debug, Args)]

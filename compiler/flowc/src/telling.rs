@@ -156,6 +156,9 @@ fn opening(event: &RunEvent, width: Option<usize>) -> String {
     let (simulated, how) = match (event.simulated, event.simulation) {
         (false, _) => ("", ""),
         (true, Some(simulation)) if simulation.models_only => ("simulated models", ": no model is asked"),
+        (true, Some(simulation)) if simulation.worst => {
+            ("simulated at its worst", ": nothing leaves this machine")
+        }
         (true, _) => ("simulated", ": nothing leaves this machine"),
     };
     let comma = if simulated.is_empty() { "" } else { ", " };

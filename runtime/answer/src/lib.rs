@@ -14,6 +14,6 @@ mod read;
 mod repair;
 mod rewrite;
 
-pub use generate::generate;
+pub use generate::{Longest, generate, longest};
 pub use read::{read, read_cut, takes_text};
 pub use repair::{repair_message, schema_prompt};

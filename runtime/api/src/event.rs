@@ -344,11 +344,14 @@ pub struct RecordedModel {
 }
 
 /// What a simulated run leaves real.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Simulation {
     /// Only models are simulated.
     #[serde(default)]
     pub models_only: bool,
+    /// The longest answers, the dearest arms, every turn and every try.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub worst: bool,
     /// The seed.
     pub seed: u64,
 }

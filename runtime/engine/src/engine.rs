@@ -19,6 +19,7 @@ use crate::reel::Reel;
 use crate::replay::Replay;
 use crate::spend::{MeterId, Spend};
 use crate::task::{Call, Control, Outcome, Task, TaskId};
+use crate::worst::Worst;
 use crate::{inputs, validate};
 
 /// Statements that one input may run before the host is asked to come back, so that it stays able to cancel.
@@ -233,6 +234,8 @@ pub(crate) struct Run {
     pub reel: Option<Box<Reel>>,
     /// What is looked for in the records.
     pub probe: Option<Box<Probe>>,
+    /// Of a run that takes the worst case: what it chooses. Found when it is first asked for.
+    worst: Option<Box<Worst>>,
     /// Statements left in this slice.
     pub fuel: u32,
     /// Statements that were executed since everything waited.
@@ -293,6 +296,7 @@ impl Run {
             replay: None,
             reel: None,
             probe: None,
+            worst: None,
             fuel: SLICE,
             executed: 0,
             stops_after: None,
@@ -664,6 +668,14 @@ impl Run {
     /// Whether tools are simulated too, and waits end at once.
     pub(crate) fn skips_effects(&self) -> bool {
         matches!(self.settings.simulate, Some(Simulation { models_only: false, .. }))
+    }
+
+    /// Returns what the worst case chooses, in a run that takes it.
+    pub(crate) fn worst(&mut self, plan: &Plan) -> Option<&Worst> {
+        if !self.settings.simulate.is_some_and(|how| how.worst) {
+            return None;
+        }
+        Some(self.worst.get_or_insert_with(|| Box::new(Worst::of(plan))))
     }
 
     /// Returns the commands of one input, the events first.

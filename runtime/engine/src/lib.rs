@@ -22,8 +22,10 @@ mod spend;
 mod statement;
 mod task;
 mod validate;
+mod worst;
 
 pub use engine::Engine;
 pub use inspect::Inspection;
 pub use port::{AttemptId, Command, DEFAULT_MODEL, Input, ModelFacts, Notice, RunSettings, TimerId};
 pub use reel::Reel;
+pub use worst::{Wish, Worst};

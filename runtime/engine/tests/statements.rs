@@ -476,7 +476,7 @@ fn waits_of_a_simulated_run_end_at_once() {
         ret(slot(a)),
     ]);
     let mut world = World::new(one(flow));
-    world.simulate = Some(flow_runtime_api::Simulation { models_only: false, seed: 0 });
+    world.simulate = Some(flow_runtime_api::Simulation { models_only: false, worst: false, seed: 0 });
     let played = world.play();
     assert_eq!((played.result, played.now.0), (Some(json!(1)), 1_000_000));
 }

@@ -584,6 +584,7 @@ impl Host {
             simulate: ways.simulate,
             tape: ways.tape,
             recorder: ways.recorder,
+            worst: Default::default(),
         }
     }
 

@@ -1,9 +1,9 @@
 //! How effects are carried out: for real, simulated, or from a tape; and recorded on one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use flow_engine::{AttemptId, Input};
+use flow_engine::{AttemptId, Input, Worst};
 use flow_ir::Name;
 use flow_ir::plan::{ModelRef, Plan};
 use flow_providers::tape::{Entry, Recorder, Response, Tape};
@@ -31,6 +31,8 @@ pub(crate) struct Outside {
     pub(crate) simulate: Option<Simulation>,
     pub(crate) tape: Option<Tape>,
     pub(crate) recorder: Option<Recorder>,
+    /// What the worst case chooses, where it is simulated.
+    pub(crate) worst: OnceLock<Mutex<Worst>>,
 }
 
 /// Finds a provider by its name.
@@ -150,7 +152,7 @@ impl Outside {
         };
         let model = &resolved.model;
         if model.provider == SIMULATE {
-            let how = Simulation { models_only: true, seed: 0 };
+            let how = Simulation { models_only: true, worst: false, seed: 0 };
             return (self.simulated_answer(ask, how, deltas), 0);
         }
         let Some(provider) = (self.parts.providers)(&model.provider) else {

@@ -1,5 +1,8 @@
 //! Effects that are made up, so that nothing leaves the machine.
 
+use std::sync::Mutex;
+
+use flow_engine::Worst;
 use flow_expr::WhereRules;
 use flow_ir::Name;
 use flow_ir::plan::{Decode, Node, NodeKind, Plan};
@@ -63,7 +66,24 @@ impl Outside {
             return Err(Failure::new(Kind::BadValue, format!("the plan has no node `{node}`")));
         };
         let tools = offered(plan, node, step);
+        // Found once for the run, where it is asked for.
+        let worst = how.worst.then(|| self.worst.get_or_init(|| Mutex::new(Worst::of(plan))));
+        let mut worst = worst.map(|worst| worst.lock().unwrap_or_else(|poison| poison.into_inner()));
+        let (mut wishes, mut calls, mut first) = (Vec::new(), Vec::new(), 1);
+        if let Some(worst) = &mut worst {
+            let id = plan.nodes.iter().position(|known| known.name == node.name).unwrap_or(usize::MAX);
+            wishes = worst.wishes(id as u32).to_vec();
+            if let NodeKind::Agent(agent) = &node.kind {
+                calls = worst.tools(plan, agent);
+                // The last turn can only answer, yet a call of a tool belongs to each turn.
+                first = if agent.finish.is_some() { 1 } else { 2 };
+            }
+        }
+        drop(worst);
+        let member =
+            |path: &[u32]| wishes.iter().find(|wish| wish.path == path).map(|wish| wish.variant.clone());
         make(&Question {
+            worst: how.worst.then_some(simulate::Worst { member: &member, calls: &calls, first }),
             seed: how.seed,
             step: &step.0,
             node: &node.name,

@@ -7,10 +7,10 @@ mod calls;
 
 pub use calls::Offered;
 
-use flow_answer::{generate, takes_text};
+use flow_answer::{Longest, generate, longest, takes_text};
 use flow_ir::json::{Rules, encode};
 use flow_ir::types::Size;
-use flow_ir::{Type, TypeDefs};
+use flow_ir::{Type, TypeDefs, TypeName};
 use flow_runtime_api::{
     Answer, Call, Delta, Deltas, Failure, FinishReason, Kind, Message, Part, Role, Usage,
 };
@@ -44,7 +44,25 @@ pub struct Question<'a> {
     pub rules: &'a dyn Rules,
     /// What may be called before there is an answer.
     pub tools: &'a [Offered],
+    /// Of the worst case: how it is made.
+    pub worst: Option<Worst<'a>>,
 }
+
+/// How the worst case answers: as long as type and limits allow, calling tools as often as it may.
+#[derive(Clone, Copy)]
+pub struct Worst<'a> {
+    /// Which member a union has that is reached by these fields of the answer.
+    pub member: &'a dyn Fn(&[u32]) -> Option<TypeName>,
+    /// Which of the tools are called, by their index, the dearest first, each with its calls at most.
+    pub calls: &'a [(usize, u64)],
+    /// How many of them in the first turn; one in each further one.
+    pub first: u64,
+}
+
+/// An answer of a model whose limit isn't known has so many tokens at most.
+const TOKENS_MAX: u64 = 4_096;
+/// And no answer more characters than that.
+const CHARS_MAX: u64 = 1 << 20;
 
 /// Answers in a model's place, with an estimate of usage; the pieces go to `deltas`. Fails with `bad_answer` if the type
 /// has no value that can be made up.
@@ -63,12 +81,10 @@ pub fn answer(question: &Question<'_>, call: &Call, deltas: &mut dyn Deltas) -> 
     }
     let source = words_of(&call.messages);
     let seed = seed(question, &serde_json::to_string(&call.messages).unwrap_or_default());
-    let text = match plain_text(question, call, &source, seed) {
+    let plain = question.worst.is_none().then(|| plain_text(question, call, &source, seed)).flatten();
+    let text = match plain {
         Some(text) => text,
-        None => match value(question, seed)? {
-            serde_json::Value::String(text) if takes_text(question.returns, question.types) => text,
-            json => json.to_string(),
-        },
+        None => written(question, seed, call.sampling.max_tokens)?,
     };
     for piece in pieces(&text) {
         deltas.delta(Delta::Text(piece.to_owned()));
@@ -81,7 +97,8 @@ pub fn answer(question: &Question<'_>, call: &Call, deltas: &mut dyn Deltas) -> 
 /// Returns what a tool might have returned, as JSON of the node's type; `asked` is its rendered request. Fails with
 /// `tool_failed` if the type has no value that can be made up.
 pub fn tool(question: &Question<'_>, asked: &str) -> Result<serde_json::Value, Failure> {
-    value(question, seed(question, asked)).map_err(|failure| Failure::new(Kind::ToolFailed, failure.message))
+    value(question, seed(question, asked), TOKENS_MAX * BYTES_PER_TOKEN)
+        .map_err(|failure| Failure::new(Kind::ToolFailed, failure.message))
 }
 
 fn seed(question: &Question<'_>, asked: &str) -> u64 {
@@ -95,7 +112,24 @@ fn seed(question: &Question<'_>, asked: &str) -> u64 {
     bytes.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
 }
 
-fn value(question: &Question<'_>, seed: u64) -> Result<serde_json::Value, Failure> {
+/// Writes the answer as a model would, within its limit.
+fn written(question: &Question<'_>, seed: u64, tokens_max: Option<u64>) -> Result<String, Failure> {
+    let limit = tokens_max.unwrap_or(TOKENS_MAX).saturating_mul(BYTES_PER_TOKEN).clamp(1, CHARS_MAX);
+    let mut chars = limit;
+    loop {
+        let text = match value(question, seed, chars)? {
+            serde_json::Value::String(text) if takes_text(question.returns, question.types) => text,
+            json => json.to_string(),
+        };
+        if question.worst.is_none() || text.len() as u64 <= limit || chars == 1 {
+            return Ok(text);
+        }
+        // The texts of a record share the limit.
+        chars = (chars / 2).max(1);
+    }
+}
+
+fn value(question: &Question<'_>, seed: u64, chars: u64) -> Result<serde_json::Value, Failure> {
     let none = || {
         let message = format!(
             "no value of type `{}` could be made up for `{}`: its rules are too hard to meet by chance",
@@ -103,8 +137,12 @@ fn value(question: &Question<'_>, seed: u64) -> Result<serde_json::Value, Failur
         );
         Failure::new(Kind::BadAnswer, message)
     };
-    let value =
-        generate(question.returns, question.types, question.rules, seed, question.node).ok_or_else(none)?;
+    let Question { returns, types, rules, node, .. } = *question;
+    let made = match question.worst {
+        Some(worst) => longest(returns, types, rules, seed, node, Longest { chars, member: worst.member }),
+        None => generate(returns, types, rules, seed, node),
+    };
+    let value = made.ok_or_else(none)?;
     encode(&value, question.returns, question.types).map_err(|_| none())
 }
 

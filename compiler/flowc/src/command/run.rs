@@ -35,6 +35,12 @@ pub fn run(args: &Run) -> Outcome {
         Some((first, rest)) if !first.contains('=') => (Some(first.as_str()), rest),
         _ => (None, args.rest.as_slice()),
     };
+    if args.simulate == Some(Simulate::Worst) && args.tapes.record.is_some() {
+        return Err(Stop::usage(
+            "a worst case isn't recorded: a tape holds what was answered, not what failed on purpose",
+        )
+        .help("record a run with `--simulate`"));
+    }
     let project = program::checked(path, args.model.is_some() || args.simulate.is_some())?;
     if args.help
         && flow.is_none()
@@ -57,9 +63,11 @@ pub fn run(args: &Run) -> Outcome {
         flags: follow::flags(&place, &args.store, &args.tapes)?,
     };
     let options = RunOptions {
-        simulate: args
-            .simulate
-            .map(|what| Simulation { models_only: what == Simulate::Models, seed: args.seed }),
+        simulate: args.simulate.map(|what| Simulation {
+            models_only: what == Simulate::Models,
+            worst: what == Simulate::Worst,
+            seed: args.seed,
+        }),
         model: args.model.clone(),
         ..follow::options(&args.tapes, &args.show)
     };

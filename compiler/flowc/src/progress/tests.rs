@@ -155,7 +155,10 @@ fn many_steps_are_counted() {
 
 #[test]
 fn a_simulated_run_says_so() {
-    let mut run = run(Look { width: None, unicode: true }, Some(Simulation { models_only: false, seed: 0 }));
+    let mut run = run(
+        Look { width: None, unicode: true },
+        Some(Simulation { models_only: false, worst: false, seed: 0 }),
+    );
     run.start(0, "f/x", 0, 0, Some("openai/gpt-4.1-mini"));
     run.finish(1_000, "f/x", 10, 5, 42_000);
     let trace = Arc::new(run.fold.into_trace());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use flow_ir::json::{Rules, enum_shape, record_shape};
+use flow_ir::plan::bytes_max;
 use flow_ir::types::{Field, FloatRange, IntRange, Literal, Media, Size, TypeBody, Where};
 use flow_ir::value::{EnumValue, Key, MediaSource, MediaValue, RecordValue, Shape};
 use flow_ir::{Type, TypeDefs, TypeName, Value};
@@ -33,8 +34,41 @@ const SCALARS_MAX: usize = 20_000;
 /// Returns a value that satisfies a type with its refinements and rules. `name` is what it is called where it is used,
 /// a field or a node, and makes it look like one. `None` if the type has no value or its rules are too hard to meet.
 pub fn generate(ty: &Type, types: &TypeDefs, rules: &dyn Rules, seed: u64, name: &str) -> Option<Value> {
-    let mut maker = Maker { types, rules, random: Random::new(seed), left: SCALARS_MAX };
-    maker.value(ty, name, 0)
+    made(ty, types, rules, seed, name, None)
+}
+
+/// How long a value is made that is to be as long as its type allows.
+#[derive(Clone, Copy)]
+pub struct Longest<'a> {
+    /// Characters of a text; one whose type wants more has what its type wants at least.
+    pub chars: u64,
+    /// Which member a union has that is reached by these fields, by their index; without one it is the largest.
+    pub member: &'a dyn Fn(&[u32]) -> Option<TypeName>,
+}
+
+/// Returns the longest value: texts and lists of their greatest size, no null, the largest member of a union. A list
+/// without a size is as long as usual, since nothing says what a program allows.
+pub fn longest(
+    ty: &Type,
+    types: &TypeDefs,
+    rules: &dyn Rules,
+    seed: u64,
+    name: &str,
+    how: Longest<'_>,
+) -> Option<Value> {
+    made(ty, types, rules, seed, name, Some(how))
+}
+
+fn made(
+    ty: &Type,
+    types: &TypeDefs,
+    rules: &dyn Rules,
+    seed: u64,
+    name: &str,
+    longest: Option<Longest<'_>>,
+) -> Option<Value> {
+    let random = Random::new(seed);
+    Maker { types, rules, random, left: SCALARS_MAX, longest, path: Vec::new() }.value(ty, name, 0)
 }
 
 struct Maker<'a> {
@@ -42,9 +76,23 @@ struct Maker<'a> {
     rules: &'a dyn Rules,
     random: Random,
     left: usize,
+    longest: Option<Longest<'a>>,
+    /// The fields that lead to what is made now.
+    path: Vec<u32>,
 }
 
 impl Maker<'_> {
+    /// Returns the size that a text is made in.
+    fn text_size(&self, size: &Size) -> Size {
+        match self.longest {
+            None => *size,
+            Some(how) => {
+                let chars = how.chars.max(1).max(size.min.unwrap_or(0)).min(size.max.unwrap_or(u64::MAX));
+                Size { min: Some(chars), max: Some(chars) }
+            }
+        }
+    }
+
     fn value(&mut self, ty: &Type, name: &str, depth: usize) -> Option<Value> {
         if depth > DEPTH_MAX || self.left == 0 {
             return None;
@@ -56,7 +104,10 @@ impl Maker<'_> {
             Type::Int(range) => Value::Int(self.int(range, name)),
             Type::Uint => Value::Uint(self.random.below(100)),
             Type::Float(range) => Value::Float(self.float(range, name)),
-            Type::String(size) => Value::string(text::of(&mut self.random, name, size)?),
+            Type::String(size) => {
+                let size = self.text_size(size);
+                Value::string(text::of(&mut self.random, name, &size)?)
+            }
             Type::Bytes => Value::Bytes((0..16).map(|_| self.random.below(256) as u8).collect()),
             Type::Duration => Value::Duration((1 + self.random.below(120)) as i64 * 60_000_000_000),
             Type::Timestamp => Value::Timestamp(self.timestamp()?),
@@ -65,7 +116,7 @@ impl Maker<'_> {
             Type::List(of, size) => self.list(of, size, name, depth)?,
             Type::Map(key, of) => self.map(key, of, depth)?,
             Type::Nullable(of) | Type::Optional(of) => {
-                if depth >= DEPTH_SOFT || self.random.below(5) == 0 {
+                if depth >= DEPTH_SOFT || self.longest.is_none() && self.random.below(5) == 0 {
                     Value::Null
                 } else {
                     self.value(of, name, depth + 1).unwrap_or(Value::Null)
@@ -125,6 +176,10 @@ impl Maker<'_> {
     fn list(&mut self, of: &Type, size: &Size, name: &str, depth: usize) -> Option<Value> {
         let min = size.min.unwrap_or(0);
         let usual = if depth >= DEPTH_SOFT { min } else { self.random.between(2, 4) as u64 };
+        let usual = match (self.longest, size.max) {
+            (Some(_), Some(max)) => max,
+            _ => usual,
+        };
         let count = usual.max(min).min(size.max.unwrap_or(u64::MAX)).max(min);
         let mut items = Vec::new();
         for _ in 0..count {
@@ -150,7 +205,15 @@ impl Maker<'_> {
     }
 
     fn literal(&mut self, literals: &[Literal]) -> Option<Value> {
-        Some(match self.random.pick(literals)? {
+        let text = |literal: &&Literal| match literal {
+            Literal::String(text) => text.len(),
+            _ => 0,
+        };
+        let drawn = match self.longest {
+            Some(_) => literals.iter().max_by_key(text),
+            None => self.random.pick(literals),
+        };
+        Some(match drawn? {
             Literal::String(text) => Value::string(text),
             Literal::Int(number) => Value::Int(*number),
             Literal::Bool(value) => Value::Bool(*value),
@@ -158,8 +221,13 @@ impl Maker<'_> {
     }
 
     fn record(&mut self, fields: &[Field], shape: Arc<Shape>, depth: usize) -> Option<Value> {
-        let slots = fields.iter().map(|field| self.value(&field.ty, &field.name, depth + 1));
-        let slots = slots.collect::<Option<Vec<_>>>()?;
+        let mut slots = Vec::with_capacity(fields.len());
+        for (index, field) in fields.iter().enumerate() {
+            self.path.push(index as u32);
+            let value = self.value(&field.ty, &field.name, depth + 1);
+            self.path.pop();
+            slots.push(value?);
+        }
         Some(Value::Record(Arc::new(RecordValue { shape, slots })))
     }
 
@@ -168,7 +236,10 @@ impl Maker<'_> {
         match &types.get(name)?.body {
             TypeBody::Alias { ty } => self.value(ty, &types.get(name)?.name.to_lowercase(), depth + 1),
             TypeBody::Enum { values } => {
-                let index = self.random.below(values.len().max(1) as u64) as u32;
+                let index = match self.longest {
+                    Some(_) => (0..values.len()).max_by_key(|at| values[*at].name.len()).unwrap_or(0) as u32,
+                    None => self.random.below(values.len().max(1) as u64) as u32,
+                };
                 let shape = enum_shape(types, name)?;
                 (!values.is_empty()).then_some(Value::Enum(EnumValue { shape, index }))
             }
@@ -183,7 +254,17 @@ impl Maker<'_> {
             }
             TypeBody::Union { members } => {
                 // Deep down the members are tried until one ends.
-                let start = self.random.below(members.len().max(1) as u64) as usize;
+                let start = match self.longest {
+                    Some(how) => match (how.member)(&self.path) {
+                        Some(wanted) => members.iter().position(|member| *member == wanted),
+                        // One without a greatest size is the largest of all.
+                        None => (0..members.len()).max_by_key(|at| {
+                            bytes_max(&Type::Named(members[*at].clone()), types).unwrap_or(u64::MAX)
+                        }),
+                    }
+                    .unwrap_or(0),
+                    None => self.random.below(members.len().max(1) as u64) as usize,
+                };
                 (0..members.len())
                     .find_map(|offset| self.named(&members[(start + offset) % members.len()], depth + 1))
             }

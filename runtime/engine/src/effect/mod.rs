@@ -363,7 +363,7 @@ impl Run {
     ) {
         self.spend.end(task.meter, self.now);
         self.charge(task, &usage, &cost);
-        match verdict {
+        match self.worsened(plan, task, step, verdict) {
             Verdict::Good(value, result) => {
                 let Some(state) = task.step_mut() else { return };
                 state.stage = Stage::Over;

@@ -1,11 +1,11 @@
 //! What follows a failed attempt: another, another model, a repair, or the end of the step.
 
-use flow_ir::plan::{ModelRef, ModelSettings, Step};
+use flow_ir::plan::{ModelRef, ModelSettings, NodeKind, Step};
 use flow_ir::{Name, Plan};
 use flow_runtime_api::{Cost, Event, Failure, Kind, Time, Usage};
 use sha2::{Digest, Sha256};
 
-use super::{Stage, StepState};
+use super::{Stage, StepState, Verdict};
 use crate::engine::{Run, TimerUse};
 use crate::port::ModelFacts;
 use crate::statement::saga::says_not_done;
@@ -50,6 +50,9 @@ impl Run {
 
     /// Returns when the next attempt is due: exponential, with a jitter that is the same in every execution.
     fn pause(&self, state: &StepState, failure: &Failure) -> Time {
+        if self.settings.simulate.is_some_and(|how| how.worst) {
+            return self.now;
+        }
         let full = PAUSE_MS.saturating_mul(1 << state.tries.min(16)).min(PAUSE_MS_MAX);
         let digest = Sha256::digest(format!("{}#{}#{}", state.coordinate, state.attempt, state.repair));
         let jitter = u64::from(u16::from_be_bytes([digest[0], digest[1]]));
@@ -94,6 +97,42 @@ impl Run {
         };
         self.emit(event);
         self.plan_attempt(plan, task, step, &failure, next_at);
+    }
+
+    /// In a run that takes the worst case, a good answer is only the last one that there may be: each try before it fails,
+    /// then each repair is needed; and where an arm of `catch` is dearer than what follows, the step fails at last.
+    pub(super) fn worsened(
+        &mut self,
+        plan: &Plan,
+        task: &mut Task,
+        step: &Step,
+        verdict: Verdict,
+    ) -> Verdict {
+        let flow = task.flow;
+        let (Verdict::Good(_, result), Some(state)) = (&verdict, task.step_mut()) else { return verdict };
+        let node = &plan.nodes[state.node as usize];
+        if self.worst(plan).is_none() || node.kind.ask().is_none() && !matches!(node.kind, NodeKind::Http(_))
+        {
+            return verdict;
+        }
+        let failure = Failure::new(Kind::Unavailable, "simulated: every try but the last one fails");
+        if self.next_after(plan, step, state, &failure) != Next::End {
+            return Verdict::Failed(failure);
+        }
+        let repairs = node.kind.ask().map_or(0, |ask| step.with.repair.unwrap_or(ask.repair));
+        if state.repair < repairs {
+            let complaint = "Simulated.\n- every answer but the last one is wrong\nAnswer again.";
+            return Verdict::Wrong(result.to_string(), complaint.into());
+        }
+        let is_turn = state.turn.is_some();
+        let catch = step.catch.as_ref().filter(|_| !is_turn);
+        match catch.and_then(|catch| self.worst(plan)?.failure(flow, catch)) {
+            Some(kind) => {
+                let message = String::from("simulated: what catches it is dearer than a result");
+                Verdict::Failed(Failure { kind, ..Failure::new(Kind::Unavailable, message) })
+            }
+            None => verdict,
+        }
     }
 
     /// A writer without an answer may have done its work.

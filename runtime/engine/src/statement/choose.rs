@@ -17,6 +17,13 @@ impl Run {
         segment: Option<&str>,
         arms: &[TestArm],
     ) -> Result<Turn, Outcome> {
+        let flow = task.flow;
+        if let Some(arm) = self.worst(plan).and_then(|worst| worst.test_arm(flow, arms)) {
+            return Ok(match arm {
+                Some(arm) => self.enter_arm(task, segment, &arms[arm].segment, arms[arm].block),
+                None => Turn::Go(Outcome::Next),
+            });
+        }
         for arm in arms {
             let taken = match &arm.test {
                 Some(test) => self.test(plan, task, test)?,
@@ -40,6 +47,10 @@ impl Run {
     ) -> Result<Turn, Outcome> {
         let value = self.eval(plan, task, value)?;
         task.frame.set(bind, Some(value.clone()));
+        let flow = task.flow;
+        if let Some(arm) = self.worst(plan).and_then(|worst| worst.route_arm(flow, arms)) {
+            return Ok(self.enter_arm(task, segment, &arms[arm].segment, arms[arm].block));
+        }
         for arm in arms {
             if !arm.patterns.is_empty() && !arm.patterns.iter().any(|pattern| matches(pattern, &value)) {
                 continue;

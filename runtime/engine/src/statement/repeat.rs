@@ -1,6 +1,6 @@
 //! `loop`, `for`.
 
-use flow_ir::plan::{Counters, LoopTest, Statement};
+use flow_ir::plan::{BlockId, Counters, LoopTest, Statement};
 use flow_ir::{Expr, Name, Plan, Value};
 use flow_runtime_api::{Coordinate, Failure, Kind};
 
@@ -48,18 +48,18 @@ impl Run {
             outcome => return leave(task, outcome),
         }
         let (turn, max) = (state.turn, state.max);
+        let next = turn.map_or(0, |turn| turn + 1);
         if turn.is_some()
             && let LoopTest::Until(test) = test
-            && self.test_or_leave(plan, task, test)?
+            && !self.goes_on(plan, task, *body, test, next >= max, false)?
         {
             return leave(task, Outcome::Next);
         }
-        let next = turn.map_or(0, |turn| turn + 1);
         task.repath(None);
         // The test of the header asks about the turn that it lets begin.
         self.count_turn(task, *counters, next, next + 1 >= max);
         if let LoopTest::While(test) = test
-            && !self.test_or_leave(plan, task, test)?
+            && !self.goes_on(plan, task, *body, test, next >= max, true)?
         {
             return leave(task, Outcome::Next);
         }
@@ -86,11 +86,24 @@ impl Run {
         }
     }
 
-    /// Computes a loop's test; its failure leaves the loop.
-    fn test_or_leave(&mut self, plan: &Plan, task: &mut Task, test: &Expr) -> Result<bool, Outcome> {
-        self.test(plan, task, test).inspect_err(|_| {
+    /// Computes a loop's test, which goes on when it is `wanted`; its failure leaves the loop.
+    fn goes_on(
+        &mut self,
+        plan: &Plan,
+        task: &mut Task,
+        body: BlockId,
+        test: &Expr,
+        is_last: bool,
+        wanted: bool,
+    ) -> Result<bool, Outcome> {
+        let flow = task.flow;
+        if let Some(goes_on) = self.worst(plan).and_then(|worst| worst.goes_on(flow, body, test, is_last)) {
+            return Ok(goes_on);
+        }
+        let said = self.test(plan, task, test).inspect_err(|_| {
             task.pop();
-        })
+        })?;
+        Ok(said == wanted)
     }
 
     fn count_turn(&mut self, task: &mut Task, counters: Counters, turn: i64, last: bool) {

@@ -22,7 +22,7 @@ impl Host {
         let trace = Fold::of(run.clone(), &records);
         let plan = Arc::new(self.plan_of(&trace.plan).await?);
         // Nothing will be asked, so no key is looked for.
-        let idle = trace.simulate.unwrap_or(Simulation { models_only: false, seed: 0 });
+        let idle = trace.simulate.unwrap_or(Simulation { models_only: false, worst: false, seed: 0 });
         let ways = Ways { simulate: Some(idle), tape: None, recorder: None };
         let default = trace.models.get(DEFAULT_MODEL).and_then(Json::as_str);
         let models = self.models(&plan, default, &ways, &self.secrets)?;

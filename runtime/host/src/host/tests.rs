@@ -254,7 +254,7 @@ async fn a_simulated_run_asks_nobody_and_says_so() {
     let provider = Arc::new(Loud::default());
     let host = host(&provider, &[]);
     let simulate = |seed| RunOptions {
-        simulate: Some(Simulation { models_only: false, seed }),
+        simulate: Some(Simulation { models_only: false, worst: false, seed }),
         stream: true,
         ..RunOptions::default()
     };
@@ -449,7 +449,7 @@ async fn a_tools_secret_is_sent_and_seen_nowhere() {
     }
     let replay = RunOptions { tape: Some(tape), ..RunOptions::default() };
     assert_eq!(run(&open(&[]), plan.clone(), replay).await.unwrap().result, outcome.result);
-    let simulate = Some(Simulation { models_only: false, seed: 0 });
+    let simulate = Some(Simulation { models_only: false, worst: false, seed: 0 });
     let simulated = RunOptions { simulate, ..RunOptions::default() };
     assert!(run(&open(&[]), plan, simulated).await.unwrap().result.is_string());
 }

@@ -4,9 +4,9 @@ use flow_answer::generate;
 use flow_ir::Type;
 use flow_ir::json::encode;
 use flow_ir::types::{Field, Record};
-use flow_runtime_api::{Call, Role, ToolCall, ToolChoice};
+use flow_runtime_api::{Call, Part, Role, ToolCall, ToolChoice};
 
-use super::{Question, seed};
+use super::{Question, Worst, seed};
 
 /// A tool that may be called.
 #[derive(Clone, Debug)]
@@ -25,6 +25,9 @@ pub(super) fn calls(question: &Question<'_>, call: &Call) -> Vec<ToolCall> {
     }
     let turns = call.messages.iter().filter(|message| message.role == Role::Tool).count();
     let mut draws = Draws(seed(question, &format!("calls {}", words(call))));
+    if let Some(worst) = question.worst {
+        return worst_calls(question, worst, call, turns, &mut draws);
+    }
     // In four.
     let chance = match turns {
         0 => 3,
@@ -37,13 +40,43 @@ pub(super) fn calls(question: &Question<'_>, call: &Call) -> Vec<ToolCall> {
     let count = 1 + draws.next(2);
     let made = (0..count).filter_map(|at| {
         let tool = question.tools.get(draws.next(question.tools.len() as u64) as usize)?;
-        let ty = Type::Record(std::sync::Arc::new(Record { fields: tool.fields.clone() }));
-        let value = generate(&ty, question.types, question.rules, draws.next(u64::MAX), &tool.name)?;
-        let arguments = encode(&value, &ty, question.types).ok()?;
-        let id = format!("call_{turns}_{at}");
-        Some(ToolCall { id, name: tool.name.clone(), arguments: arguments.to_string() })
+        made(question, tool, &mut draws, format!("call_{turns}_{at}"))
     });
     made.collect()
+}
+
+fn made(question: &Question<'_>, tool: &Offered, draws: &mut Draws, id: String) -> Option<ToolCall> {
+    let ty = Type::Record(std::sync::Arc::new(Record { fields: tool.fields.clone() }));
+    let value = generate(&ty, question.types, question.rules, draws.next(u64::MAX), &tool.name)?;
+    let arguments = encode(&value, &ty, question.types).ok()?;
+    Some(ToolCall { id, name: tool.name.clone(), arguments: arguments.to_string() })
+}
+
+/// Calls the dearest tool that may be called again.
+fn worst_calls(
+    question: &Question<'_>,
+    worst: Worst<'_>,
+    call: &Call,
+    turns: usize,
+    draws: &mut Draws,
+) -> Vec<ToolCall> {
+    let mut used = vec![0_u64; question.tools.len()];
+    for part in call.messages.iter().flat_map(|message| &message.parts) {
+        if let Part::ToolCall(before) = part
+            && let Some(at) = question.tools.iter().position(|tool| tool.name == before.name)
+        {
+            used[at] += 1;
+        }
+    }
+    let mut all = Vec::new();
+    for at in 0..if turns == 0 { worst.first } else { 1 } {
+        // One that is asked for too often is refused, yet its turn is taken.
+        let free = worst.calls.iter().find(|(tool, most)| used.get(*tool).is_some_and(|used| used < most));
+        let Some((tool, _)) = free.or(worst.calls.first()) else { break };
+        used[*tool] += 1;
+        all.extend(made(question, &question.tools[*tool], draws, format!("call_{turns}_{at}")));
+    }
+    all
 }
 
 fn words(call: &Call) -> String {

@@ -15,8 +15,17 @@ impl Rules for All {
 fn ask(returns: &Type, step: &str, repair: u32, text: &str) -> (Answer, Vec<String>) {
     let types = TypeDefs::default();
     let rules = All(true);
-    let question =
-        Question { seed: 0, step, node: "review", repair, returns, types: &types, rules: &rules, tools: &[] };
+    let question = Question {
+        seed: 0,
+        step,
+        node: "review",
+        repair,
+        returns,
+        types: &types,
+        rules: &rules,
+        tools: &[],
+        worst: None,
+    };
     let call = Call { messages: vec![Message::text(Role::User, text)], ..Call::default() };
     let mut pieces = Vec::new();
     let answer = answer(&question, &call, &mut |delta| match delta {
@@ -83,6 +92,7 @@ fn a_type_without_a_value_says_so() {
         types: &types,
         rules: &rules,
         tools: &[],
+        worst: None,
     };
     let failure = answer(&question, &Call::default(), &mut |_| {}).unwrap_err();
     assert_eq!(failure.kind, "bad_answer");

@@ -154,7 +154,7 @@ fn a_crash_ends_active_time_at_the_last_record() {
 
 #[test]
 fn a_simulated_run_says_so_in_every_line() {
-    let simulate = Some(Simulation { models_only: false, seed: 7 });
+    let simulate = Some(Simulation { models_only: false, worst: false, seed: 7 });
     let (trace, shown) = fold(vec![(0, started(simulate)), (1, asked("hello/greet", 0, 0))]);
     assert_eq!(trace.simulate, simulate);
     assert!(shown.iter().all(|event| event.simulated));
