@@ -17,10 +17,12 @@
 //! | `suggest`, `sample` | what a help shows: names that were probably meant, values of a type |
 //! | `work` | what an item calls, raises and catches, summed up with its check |
 //! | `whole`: `coordinates`, `kinds`, `recursion`, `writers` | the passes over the whole program |
+//! | [`cel`] | one expression by CEL's own types, for `flowc expr` |
 //! | [`bounds`] | how much each flow does at most, for who asks |
 //! | `graph`, `hash`, [`parallel`] | graphs of what stands on what, maps by hash, work on several threads |
 
 pub mod bounds;
+pub mod cel;
 mod checker;
 mod coordinates;
 mod cx;

@@ -43,6 +43,22 @@ pub(crate) fn entry<'a>(map: &'a IndexMap<Key, Value>, key: &Value) -> Option<&'
     map.get(&key).or_else(|| map.get(&other?))
 }
 
+/// Puts an entry into a map; returns whether its key is new. `1` and `1u` are one key.
+pub(crate) fn insert(map: &mut IndexMap<Key, Value>, key: Key, value: Value) -> bool {
+    let other = match &key {
+        Key::Int(number) => u64::try_from(*number).ok().map(Key::Uint),
+        Key::Uint(number) => i64::try_from(*number).ok().map(Key::Int),
+        _ => None,
+    };
+    match other.and_then(|other| map.get_mut(&other)) {
+        Some(place) => {
+            *place = value;
+            false
+        }
+        None => map.insert(key, value).is_none(),
+    }
+}
+
 /// Returns `of[key]` of a list, a map or `json`.
 pub(crate) fn index<'a>(of: &'a Value, key: &Value) -> Result<&'a Value, Error> {
     match of {
@@ -54,6 +70,16 @@ pub(crate) fn index<'a>(of: &'a Value, key: &Value) -> Result<&'a Value, Error> 
             Value::String(name) => record.get(name).ok_or_else(|| no_key(key)),
             _ => Err(no_key(key)),
         },
+        other => Err(Error::value(format!("{} has no elements", kind_name(other)))),
+    }
+}
+
+/// Returns `of[?key]`: absent is what a list or map doesn't have. What has no elements, and a key that can be none, fail.
+pub(crate) fn find<'a>(of: &'a Value, key: &Value) -> Result<Option<&'a Value>, Error> {
+    match of {
+        Value::List(items) => Ok(position(key)?.and_then(|index| items.get(index))),
+        Value::Map(map) => Ok(entry(map, key)),
+        Value::Record(record) => Ok(key.as_str().and_then(|name| record.get(name))),
         other => Err(Error::value(format!("{} has no elements", kind_name(other)))),
     }
 }

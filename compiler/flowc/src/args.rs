@@ -41,6 +41,8 @@ pub enum Command {
     Replay(Replay),
     /// Explains a diagnostic: what it means, a wrong and a right program
     Explain(Explain),
+    /// Evaluates an expression, or a file of them
+    Expr(Expr),
     /// Lists the models whose limits and prices are known
     Models(Models),
     /// Tells what is missing on this machine, and asks the providers that are set up
@@ -97,6 +99,27 @@ pub enum Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Deny {
     Warnings,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "flowc expr EXPR [name=value…] [OPTIONS]\n       flowc expr --jsonl [FILE] [OPTIONS]"
+)]
+pub struct Expr {
+    /// The expression, in quotes: '1 + 2'. With `--jsonl` a file of cases, or `-` for stdin
+    #[arg(allow_hyphen_values = true)]
+    pub expr: Option<String>,
+    /// The values that it names: JSON where they are some, else texts. It is checked with their types
+    #[arg(value_name = "name=value")]
+    pub values: Vec<String>,
+    /// Reads values from a JSON object in a file, or with `-` from stdin
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Reads a case a line, {"id": …, "expr": "…", "bindings": {name: VALUE}}, and answers each in a line: its `value`,
+    /// or its `error`. A VALUE has a tag: {"int": "5"}, {"list": [VALUE…]}. `type_env`, `container`, `disable_check`,
+    /// `disable_macros` are as in CEL's conformance tests; `check_only` asks for the `type`
+    #[arg(long)]
+    pub jsonl: bool,
 }
 
 #[derive(Debug, Args)]

@@ -68,6 +68,7 @@ fn dispatch(command: &Command) -> Outcome {
     match command {
         Command::New(args) => command::new::run(args),
         Command::Explain(args) => command::explain::run(args),
+        Command::Expr(args) => command::expr::run(args),
         Command::Check(args) => command::check::run(args),
         Command::Run(args) => command::run::run(args),
         Command::Runs(args) => command::runs::run(args),

@@ -43,6 +43,13 @@ pub fn out(text: impl AsRef<str>) -> Result<(), Stop> {
     Ok(stream.flush()?)
 }
 
+/// Writes data byte for byte: nothing in it is taken for a colour.
+pub fn data(text: impl AsRef<str>) -> Result<(), Stop> {
+    let mut stream = std::io::stdout().lock();
+    stream.write_all(text.as_ref().as_bytes())?;
+    Ok(stream.flush()?)
+}
+
 /// Writes what isn't data. Where nobody can read it there is nobody to tell.
 pub fn err(text: impl AsRef<str>) {
     let _ = anstream::stderr().lock().write_all(text.as_ref().as_bytes());

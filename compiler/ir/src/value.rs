@@ -393,7 +393,17 @@ impl Key {
         }
     }
 
-    /// Returns the key that a value is; a whole float is its int, any other kind is no key.
+    /// Returns the key that a value is by itself: of the same kind, so that a float is none.
+    pub fn exact(value: &Value) -> Option<Key> {
+        match value {
+            Value::Uint(number) => Some(Key::Uint(*number)),
+            Value::Float(_) => None,
+            other => Key::from_value(other),
+        }
+    }
+
+    /// Returns the key that a value is looked up by: a whole number of any kind is its int where it has one. Kinds that are
+    /// no key give none.
     pub fn from_value(value: &Value) -> Option<Key> {
         Some(match value {
             Value::Bool(value) => Key::Bool(*value),

@@ -4,6 +4,7 @@
 //! the environment, or anything of the runtime.
 
 pub mod discover;
+pub mod expression;
 pub mod library;
 mod lint;
 mod near;

@@ -42,7 +42,7 @@ impl Machine<'_> {
                         (other, true) => return Err(no_optional(&other)),
                     };
                     // Written twice is an error, written over a spread is its purpose.
-                    if out.insert(name, value).is_some() && !spread {
+                    if !values::insert(&mut out, name, value) && !spread {
                         return Err(Error::value("a key occurs twice in a map"));
                     }
                 }

@@ -220,7 +220,7 @@ impl Machine<'_> {
                 Value::Map(made) => {
                     self.env.meter.elements(made.len())?;
                     for (key, value) in made.iter() {
-                        if out.insert(key.clone(), value.clone()).is_some() {
+                        if !values::insert(&mut out, key.clone(), value.clone()) {
                             return Err(Error::value(format!(
                                 "a key occurs twice: {}",
                                 values::brief(&key.to_value())

@@ -421,5 +421,5 @@ fn failure(kind: &str, message: &str) -> Error {
 
 /// Returns the key that a value is, or says that it is none.
 fn key(value: &Value) -> Result<Key, Error> {
-    Key::from_value(value).ok_or_else(|| Error::value(format!("{} is no key of a map", values::brief(value))))
+    Key::exact(value).ok_or_else(|| Error::value(format!("{} is no key of a map", values::brief(value))))
 }

@@ -38,8 +38,8 @@ impl Machine<'_> {
         match (of, optional) {
             // Behind an absent optional everything is absent.
             (Value::Optional(None), _) => Ok(Value::Optional(None)),
-            (Value::Optional(Some(of)), _) => Ok(maybe(values::index(&of, &key).ok())),
-            (of, true) => Ok(maybe(values::index(&of, &key).ok())),
+            (Value::Optional(Some(of)), _) => Ok(maybe(values::find(&of, &key)?)),
+            (of, true) => Ok(maybe(values::find(&of, &key)?)),
             (of, false) => values::index(&of, &key).cloned(),
         }
     }

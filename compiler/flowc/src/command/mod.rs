@@ -5,6 +5,7 @@ pub mod check;
 pub mod doctor;
 pub mod due;
 pub mod explain;
+pub mod expr;
 pub mod models;
 pub mod new;
 pub mod replay;
