@@ -202,12 +202,9 @@ impl PartialEq for Value {
             (Uint(a), Uint(b)) => a == b,
             (Float(a), Float(b)) => a == b,
             (Int(a), Uint(b)) | (Uint(b), Int(a)) => u64::try_from(*a) == Ok(*b),
-            (Int(a), Float(b)) | (Float(b), Int(a)) => {
-                *b == *a as f64 && *b < 9.223_372_036_854_775e18 && *b as i64 == *a
-            }
-            (Uint(a), Float(b)) | (Float(b), Uint(a)) => {
-                *b == *a as f64 && *b < 1.844_674_407_370_955e19 && *b as u64 == *a
-            }
+            // Equal is what is neither less nor greater: beyond 2^53 a whole number is rounded first, as `<` does it.
+            (Int(a), Float(b)) | (Float(b), Int(a)) => *b == *a as f64,
+            (Uint(a), Float(b)) | (Float(b), Uint(a)) => *b == *a as f64,
             (String(a), String(b)) => a == b,
             (Bytes(a), Bytes(b)) => a == b,
             (Duration(a), Duration(b)) => a == b,
@@ -409,9 +406,13 @@ impl Key {
             Value::Bool(value) => Key::Bool(*value),
             Value::Int(number) => Key::Int(*number),
             Value::Uint(number) => i64::try_from(*number).map_or(Key::Uint(*number), Key::Int),
-            Value::Float(number) if number.fract() == 0.0 && number.abs() < 9.0e18 => {
-                Key::Int(*number as i64)
-            }
+            Value::Float(number) if number.fract() == 0.0 => match *number {
+                whole if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&whole) => {
+                    Key::Int(whole as i64)
+                }
+                whole if (0.0..18_446_744_073_709_551_616.0).contains(&whole) => Key::Uint(whole as u64),
+                _ => return None,
+            },
             Value::String(text) => Key::String(text.clone()),
             Value::Enum(value) => Key::Enum(value.clone()),
             _ => return None,

@@ -6,7 +6,7 @@ use flow_ir::Value;
 
 use super::Sig::*;
 use super::Style::Global;
-use super::time::{duration_text, parse_duration, timestamp_text};
+use super::time::{duration_text, parse_duration, parse_timestamp, timestamp_text};
 use super::{Overload, bool, bytes, duration, float, int, no_overload, row, string, text, timestamp, uint};
 use crate::{Env, Error, values};
 
@@ -73,16 +73,26 @@ pub(super) const ROWS: &[Overload] = &[
     row("uint_int", "uint", Global, &[Int], Uint, "the same number; below 0 is an error", |_, a| {
         u64::try_from(int(a, 0)?).map(Value::Uint).map_err(|_| range("uint"))
     }),
-    row("uint_float", "uint", Global, &[Float], Uint, "cut; outside of 64 bits is an error", |_, a| {
-        let number = float(a, 0)?;
-        if number > -1.0 && number < 18_446_744_073_709_551_616.0 {
-            Ok(Value::Uint(number as u64))
-        } else {
-            Err(range("uint"))
-        }
-    }),
+    row(
+        "uint_float",
+        "uint",
+        Global,
+        &[Float],
+        Uint,
+        "cut; below 0 or outside of 64 bits is an error",
+        |_, a| {
+            let number = float(a, 0)?;
+            if (0.0..18_446_744_073_709_551_616.0).contains(&number) {
+                Ok(Value::Uint(number as u64))
+            } else {
+                Err(range("uint"))
+            }
+        },
+    ),
     row("uint_string", "uint", Global, &[String], Uint, "read in decimal", |_, a| {
-        string(a, 0)?.parse().map(Value::Uint).map_err(|_| unreadable(a, "uint"))
+        let digits = string(a, 0)?;
+        let read = digits.parse().ok().filter(|_| !digits.starts_with('+'));
+        read.map(Value::Uint).ok_or_else(|| unreadable(a, "uint"))
     }),
     row("float_float", "float", Global, &[Float], Float, "itself", same),
     row("float_int", "float", Global, &[Int], Float, "the nearest float", to_float),
@@ -113,7 +123,7 @@ pub(super) const ROWS: &[Overload] = &[
     }),
     row("timestamp_timestamp", "timestamp", Global, &[Timestamp], Timestamp, "itself", same),
     row("timestamp_string", "timestamp", Global, &[String], Timestamp, "read in RFC 3339", |_, a| {
-        let at: jiff::Timestamp = string(a, 0)?.parse().map_err(|_| unreadable(a, "timestamp"))?;
+        let at = parse_timestamp(string(a, 0)?).ok_or_else(|| unreadable(a, "timestamp"))?;
         values::timestamp_of_nanos(at.as_nanosecond())
     }),
     row("timestamp_int", "timestamp", Global, &[Int], Timestamp, "seconds since 1970", |_, a| {
@@ -157,9 +167,17 @@ fn to_float(_: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
     match args {
         [Value::Int(number)] => Ok(Value::Float(*number as f64)),
         [Value::Uint(number)] => Ok(Value::Float(*number as f64)),
-        [Value::String(digits)] => digits.parse().map(Value::Float).map_err(|_| unreadable(args, "float")),
+        [Value::String(digits)] => {
+            let read = digits.parse().ok().filter(|number: &f64| number.is_finite() || is_word(digits));
+            read.map(Value::Float).ok_or_else(|| unreadable(args, "float"))
+        }
         _ => Err(no_overload(args)),
     }
+}
+
+/// Whether a float is written as a word, `NaN` or `-Infinity`, and not by digits that are too many.
+fn is_word(text: &str) -> bool {
+    !text.contains(|c: char| c.is_ascii_digit())
 }
 
 #[cold]

@@ -78,19 +78,27 @@ pub(super) const ROWS: &[Overload] = &[
         &[Sig::List(&LIST_V0)],
         LIST_V0,
         "the elements of its lists",
-        |env, a| {
-            let mut out = Vec::new();
-            for item in list(a, 0)?.iter() {
-                match item {
-                    Value::List(inner) => {
-                        env.meter.elements(inner.len())?;
-                        out.extend(inner.iter().cloned());
-                    }
-                    other => out.push(other.clone()),
-                }
-            }
-            env.meter.elements(out.len())?;
-            Ok(Value::list(out))
+        |env, a| flatten(env, list(a, 0)?, 1),
+    ),
+    row(
+        "flatten_json",
+        "flatten",
+        Method,
+        &[Sig::List(&Json)],
+        Sig::List(&Json),
+        "the elements of its lists, and its other elements",
+        |env, a| flatten(env, list(a, 0)?, 1),
+    ),
+    row(
+        "flatten_depth",
+        "flatten",
+        Method,
+        &[Sig::List(&Json), Int],
+        Sig::List(&Json),
+        "the same for the lists in its lists, n levels deep",
+        |env, a| match usize::try_from(int(a, 1)?) {
+            Ok(depth) => flatten(env, list(a, 0)?, depth),
+            Err(_) => Err(Error::value("a depth below 0")),
         },
     ),
     row(
@@ -295,6 +303,37 @@ fn sort(env: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
     Ok(Value::list(order.into_iter().map(|index| items[index as usize].clone()).collect()))
 }
 
+/// Elements of lists in place of the lists, so many levels deep. Lists within lists are kept on the heap.
+fn flatten(env: &Env<'_>, items: &[Value], depth: usize) -> Result<Value, Error> {
+    let mut out = Vec::new();
+    let mut open = vec![items.iter()];
+    while let Some(items) = open.last_mut() {
+        match items.next() {
+            None => {
+                open.pop();
+            }
+            Some(Value::List(inner)) if open.len() <= depth => {
+                env.meter.charge(1)?;
+                open.push(inner.iter());
+            }
+            Some(other) => {
+                env.meter.charge(1)?;
+                out.push(other.clone());
+            }
+        }
+    }
+    env.meter.elements(out.len())?;
+    Ok(Value::list(out))
+}
+
+/// The order of two elements of a list that is sorted: of one kind, as CEL has it. `1` and `2.5` compare, but aren't sorted.
+fn order_in_list(left: &Value, right: &Value) -> Option<Ordering> {
+    if std::mem::discriminant(left) != std::mem::discriminant(right) {
+        return None;
+    }
+    order(left, right)
+}
+
 /// Sorts indices by their keys, stable. Keys without an order among each other are an error.
 pub(crate) fn sort_indices<'a>(
     meter: &Meter,
@@ -306,7 +345,7 @@ pub(crate) fn sort_indices<'a>(
     meter.charge(count * u64::from(count.max(1).ilog2()))?;
     let mut failed = None;
     indices.sort_by(|left, right| {
-        order(key(*left), key(*right)).unwrap_or_else(|| {
+        order_in_list(key(*left), key(*right)).unwrap_or_else(|| {
             failed.get_or_insert_with(|| incomparable(key(*left), key(*right)));
             Ordering::Equal
         })
@@ -351,6 +390,20 @@ impl Seen {
         }
         self.others.push(value.clone());
         Ok(true)
+    }
+
+    /// Returns whether an equal value has been met.
+    pub(crate) fn contains(&self, meter: &Meter, value: &Value) -> Result<bool, Error> {
+        if let Some(key) = Key::from_value(value) {
+            return Ok(self.keys.contains(&key));
+        }
+        for other in &self.others {
+            meter.charge(1)?;
+            if equal(meter, other, value)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -7,11 +7,16 @@
 mod compare;
 mod convert;
 mod data;
+mod format;
+pub mod forms;
 mod lists;
 mod macros;
 mod math;
 mod operators;
 mod optionals;
+mod re2;
+mod regex;
+mod sets;
 mod strings;
 mod time;
 
@@ -22,6 +27,7 @@ use flow_ir::Value;
 
 pub use compare::{equal, order};
 pub(crate) use convert::scalar_text;
+pub use forms::{FORMS, FormRow};
 pub(crate) use lists::{Seen, incomparable, sort_indices};
 pub use macros::{MACROS, MacroRow, Over, macros};
 pub use time::{duration_text, is_time_zone};
@@ -247,12 +253,15 @@ pub(crate) fn at_row(row: u32) -> Option<&'static Overload> {
     ROWS.get(row as usize)
 }
 
-const FAMILIES: [&[Overload]; 10] = [
+const FAMILIES: [&[Overload]; 13] = [
     operators::ROWS,
     compare::ROWS,
     strings::ROWS,
+    format::ROWS,
+    regex::ROWS,
     convert::ROWS,
     lists::ROWS,
+    sets::ROWS,
     math::ROWS,
     time::ROWS,
     time::DURATION_ROWS,

@@ -6,7 +6,7 @@ use flow_ir::Value;
 
 use super::Sig::*;
 use super::Style::{Global, Method};
-use super::{OPTIONAL_V0, Overload, V0, no_overload, row};
+use super::{LIST_V0, OPTIONAL_V0, Overload, Sig, V0, list, no_overload, row};
 use crate::{Env, Error};
 
 pub(super) const ROWS: &[Overload] = &[
@@ -46,7 +46,35 @@ pub(super) const ROWS: &[Overload] = &[
         "itself if present, or another",
         or,
     ),
+    row(
+        "optional_unwrap",
+        "optional.unwrap",
+        Global,
+        &[Sig::List(&OPTIONAL_V0)],
+        LIST_V0,
+        "the values of the optionals that are present",
+        unwrap,
+    ),
+    row(
+        "optional_unwrap_opt",
+        "unwrapOpt",
+        Method,
+        &[Sig::List(&OPTIONAL_V0)],
+        LIST_V0,
+        "the values of the optionals that are present",
+        unwrap,
+    ),
 ];
+
+fn unwrap(env: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
+    let items = list(args, 0)?;
+    env.meter.elements(items.len())?;
+    let values = items.iter().filter_map(|item| match item {
+        Value::Optional(value) => value.as_ref().map(|value| Ok((**value).clone())),
+        other => Some(Err(no_overload(&[other]))),
+    });
+    Ok(Value::list(values.collect::<Result<_, _>>()?))
+}
 
 fn present(args: &[&Value]) -> Result<Value, Error> {
     match args {

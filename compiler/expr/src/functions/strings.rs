@@ -1,15 +1,19 @@
 //! Texts, by code points. A text that is ASCII is indexed without counting.
 
-use std::cell::RefCell;
-
-use regex::{Regex, RegexBuilder};
-
 use flow_ir::Value;
 
 use super::Sig::*;
 use super::Style::{Both, Global, Method};
 use super::{LIST_STRING, LIST_V0, MAP_V0_V1, Overload, bytes, int, list, no_overload, row, string, text};
 use crate::{Env, Error};
+
+/// Padded or not; bits beyond the last byte are ignored.
+const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    base64::engine::GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
+);
 
 pub(super) const ROWS: &[Overload] = &[
     row("size_string", "size", Both, &[String], Int, "the number of code points", |_, a| {
@@ -48,20 +52,6 @@ pub(super) const ROWS: &[Overload] = &[
     row("ends_with_string", "endsWith", Method, &[String, String], Bool, "whether it ends so", |_, a| {
         Ok(Value::Bool(string(a, 0)?.ends_with(&**string(a, 1)?)))
     }),
-    row(
-        "matches_string",
-        "matches",
-        Both,
-        &[String, String],
-        Bool,
-        "whether the pattern occurs in it (RE2)",
-        {
-            |env, a| {
-                scanned(env, string(a, 0)?)?;
-                with_regex(env, string(a, 1)?, |regex| Ok(Value::Bool(regex.is_match(string(a, 0)?))))
-            }
-        },
-    ),
     row("lower_ascii", "lowerAscii", Method, &[String], String, "with A–Z as a–z", |env, a| {
         env.meter.bytes(string(a, 0)?.len())?;
         text(env, string(a, 0)?.to_ascii_lowercase())
@@ -232,9 +222,12 @@ pub(super) const ROWS: &[Overload] = &[
                 use base64::prelude::*;
                 let encoded = string(a, 0)?;
                 env.meter.bytes(encoded.len())?;
-                BASE64_STANDARD
-                    .decode(encoded.as_bytes())
-                    .or_else(|_| BASE64_STANDARD_NO_PAD.decode(encoded.as_bytes()))
+                // Broken into lines or not.
+                let decoded = match encoded.contains(['\n', '\r']) {
+                    true => BASE64.decode(encoded.replace(['\n', '\r'], "")),
+                    false => BASE64.decode(encoded.as_bytes()),
+                };
+                decoded
                     .map(|raw| Value::Bytes(raw.into()))
                     .map_err(|error| Error::value(format!("no base64: {error}")))
             }
@@ -356,39 +349,4 @@ fn quote(text: &str) -> std::string::String {
     }
     out.push('"');
     out
-}
-
-/// A pattern's program is at most this large, in bytes.
-const REGEX_BYTES_MAX: usize = 1 << 20;
-const REGEXES_KEPT: usize = 32;
-
-thread_local! {
-    /// The patterns used last, so that one in a loop is read once. It changes no result and no charge.
-    static REGEXES: RefCell<Vec<(std::sync::Arc<str>, Regex)>> = const { RefCell::new(Vec::new()) };
-}
-
-fn with_regex<T>(
-    env: &Env<'_>,
-    pattern: &std::sync::Arc<str>,
-    run: impl FnOnce(&Regex) -> Result<T, Error>,
-) -> Result<T, Error> {
-    env.meter.charge(pattern.len() as u64 / 8 + 1)?;
-    let kept = REGEXES
-        .with_borrow(|all| all.iter().find(|(text, _)| text == pattern).map(|(_, regex)| regex.clone()));
-    if let Some(regex) = kept {
-        return run(&regex);
-    }
-    let regex = RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build().map_err(|_| {
-        Error::value(format!(
-            "no regular expression: {}",
-            crate::values::brief(&Value::String(pattern.clone()))
-        ))
-    })?;
-    REGEXES.with_borrow_mut(|all| {
-        if all.len() == REGEXES_KEPT {
-            all.remove(0);
-        }
-        all.push((pattern.clone(), regex.clone()));
-    });
-    run(&regex)
 }

@@ -140,6 +140,37 @@ pub(crate) fn timestamp_text(at: jiff::Timestamp) -> std::string::String {
     at.to_string()
 }
 
+/// Reads a timestamp as RFC 3339 has it, `2026-01-31T12:00:00.5+02:00`: no part may be left out. Digits beyond a nanosecond
+/// are cut.
+pub(crate) fn parse_timestamp(text: &str) -> Option<jiff::Timestamp> {
+    let bytes = text.as_bytes();
+    let is_like = |part: &[u8], form: &[u8]| {
+        part.len() == form.len()
+            && part.iter().zip(form).all(|(c, form)| match form {
+                b'0' => c.is_ascii_digit(),
+                form => c == form,
+            })
+    };
+    let (second, rest) = bytes.split_at_checked(19)?;
+    // A minute has 60 seconds: a leap second has no place in the count.
+    if !is_like(second, b"0000-00-00T00:00:00") || second[17] > b'5' {
+        return None;
+    }
+    let digits = match rest.strip_prefix(b".") {
+        Some(digits) => digits.iter().take_while(|c| c.is_ascii_digit()).count(),
+        None => 0,
+    };
+    let zone = if digits == 0 { rest } else { &rest[digits + 1..] };
+    if !(zone == b"Z" || is_like(zone, b"+00:00") || is_like(zone, b"-00:00")) {
+        return None;
+    }
+    if digits <= 9 {
+        return text.parse().ok();
+    }
+    let zone = 19 + 1 + digits;
+    format!("{}{}", &text[..19 + 1 + 9], &text[zone..]).parse().ok()
+}
+
 /// Writes a duration as CEL does: seconds with `s`, `90s`, `-0.25s`.
 pub fn duration_text(nanos: i64) -> std::string::String {
     flow_ir::json::duration_text(nanos)

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use flow_expr::functions::{lookup, macros};
+use flow_expr::functions::{forms, lookup, macros};
 use flow_expr::{Env, Error, Meter, Slots, eval};
 use flow_ir::expr::{Entry, Expr, Item, Piece};
 use flow_ir::{Type, TypeDefs, Value};
@@ -160,6 +160,9 @@ impl Lower {
                 && method.args[..form.vars].iter().all(|arg| names(arg).is_some())
         });
         let Some(form) = form else {
+            if let Some(lazy) = self.lazy(method)? {
+                return Ok(lazy);
+            }
             let mut args = vec![self.expr(&method.receiver)?];
             args.extend(self.all(&method.args)?);
             return Ok(call(name, args));
@@ -175,6 +178,31 @@ impl Lower {
         let bodies = self.all(&method.args[form.vars..])?;
         self.names = outer;
         Ok(Expr::Macro { op: form.op, over, vars, bodies })
+    }
+
+    /// Calls that evaluate an argument only where it counts.
+    fn lazy(&mut self, method: &t::Method) -> Result<Option<Expr>, String> {
+        let local = self.locals;
+        Ok(Some(match (method.name.text.as_str(), &method.args[..]) {
+            ("or" | "orValue", [right]) => {
+                self.locals += 1;
+                let (left, right) = (self.expr(&method.receiver)?, self.expr(&right.value)?);
+                match method.name.text.as_str() {
+                    "or" => forms::or(local, left, right),
+                    _ => forms::or_value(local, left, right),
+                }
+            }
+            ("optMap" | "optFlatMap", [name, body]) => {
+                self.locals += 1;
+                let of = self.expr(&method.receiver)?;
+                let (variable, body) = self.bound(&name.value, &body.value)?;
+                match method.name.text.as_str() {
+                    "optMap" => forms::opt_map(local, variable, of, body),
+                    _ => forms::opt_flat_map(local, variable, of, body),
+                }
+            }
+            _ => return Ok(None),
+        }))
     }
 
     fn bound(&mut self, name: &t::Expr, body: &t::Expr) -> Result<(u32, Expr), String> {
