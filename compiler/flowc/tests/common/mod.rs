@@ -5,14 +5,41 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+/// A key that every command is given. No test sees it again, in what is printed or left behind.
+pub const KEY: &str = "sk-planted-4c1d77";
+
 /// A folder of its own, with a store of its own.
 pub struct Folder(pub TempDir);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            has_no_key(self.0.path());
+        }
+    }
+}
+
+/// Looks for the planted key in every file below a folder.
+fn has_no_key(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.is_symlink() {
+            has_no_key(&path);
+        } else if let Ok(bytes) = fs::read(&path) {
+            assert!(!holds_key(&bytes), "the key stands in {}", path.display());
+        }
+    }
+}
+
+fn holds_key(bytes: &[u8]) -> bool {
+    bytes.windows(KEY.len()).any(|window| window == KEY.as_bytes())
+}
 
 impl Folder {
     pub fn new() -> Folder {
@@ -38,6 +65,7 @@ impl Folder {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowc"));
         command.args(args).current_dir(self.0.path()).env_clear();
         command.env("HOME", self.0.path()).env("LANG", "C.UTF-8").stdin(Stdio::null());
+        command.env("OLLAMA_API_KEY", KEY);
         command
     }
 
@@ -68,6 +96,7 @@ pub struct Ran {
 
 impl Ran {
     pub fn of(output: Output) -> Ran {
+        assert!(!holds_key(&output.stdout) && !holds_key(&output.stderr), "the key is printed: {output:?}");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
         Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
