@@ -111,6 +111,8 @@ pub(crate) struct Lexer<'a> {
     pub(crate) raw_next: bool,
     /// Whether the head of an item at the start of a line ends a `"""` text: see [`ends_block`](crate::scan::ends_block).
     pub(crate) items_end_strings: bool,
+    /// Nothing closes a `'''` from here on.
+    no_triple: bool,
     pub(crate) flaw: Option<Flaw>,
 }
 
@@ -125,6 +127,7 @@ impl<'a> Lexer<'a> {
             outer: Vec::new(),
             raw_next: false,
             items_end_strings: false,
+            no_triple: false,
             flaw: None,
         }
     }
@@ -249,15 +252,7 @@ impl<'a> Lexer<'a> {
                 self.at = close.map_or_else(|| self.line_end(), |n| self.at + n + 4);
                 TokenKind::Unknown
             }
-            b'\'' if !self.raw_next && self.bytes[self.at..].starts_with(b"'''") => {
-                match self.text[self.at + 3..].find("'''") {
-                    Some(n) => {
-                        self.at += n + 6;
-                        TokenKind::Unknown
-                    }
-                    None => self.plain(self.at, false),
-                }
-            }
+            b'\'' if !self.raw_next && self.triple(self.at, false) => TokenKind::Plain,
             b'"' if self.raw_next => self.plain(self.at, true),
             b'"' => {
                 let block = self.bytes[self.at..].starts_with(b"\"\"\"");
@@ -282,7 +277,8 @@ impl<'a> Lexer<'a> {
                 let end = word_end(self.bytes, self.at);
                 let prefix = &self.bytes[self.at..end];
                 if matches!(self.byte(end), b'"' | b'\'') && is_string_prefix(prefix) {
-                    return self.plain(end, prefix.iter().any(|b| b.eq_ignore_ascii_case(&b'r')));
+                    let raw = prefix.iter().any(|b| b.eq_ignore_ascii_case(&b'r'));
+                    return if self.triple(end, raw) { TokenKind::Plain } else { self.plain(end, raw) };
                 }
                 self.at = end;
                 if c.is_ascii_uppercase() { TokenKind::TypeWord } else { TokenKind::Word }
@@ -391,6 +387,27 @@ impl<'a> Lexer<'a> {
     }
 
     /// A string without splices whose quotes open at `quote`.
+    /// Reads over `'''…'''`, if that is what stands here and it is closed.
+    fn triple(&mut self, quote: usize, raw: bool) -> bool {
+        if self.no_triple || !self.bytes[quote..].starts_with(b"'''") {
+            return false;
+        }
+        let mut at = quote + 3;
+        while at < self.bytes.len() {
+            match self.bytes[at] {
+                b'\\' if !raw => at += 2,
+                b'\'' if self.bytes[at..].starts_with(b"'''") => {
+                    self.at = at + 3;
+                    return true;
+                }
+                _ => at += 1,
+            }
+        }
+        // Where one is never closed, the next needn't look to the end again.
+        self.no_triple = true;
+        false
+    }
+
     fn plain(&mut self, quote: usize, raw: bool) -> TokenKind {
         let mark = self.bytes[quote];
         let block = self.bytes[quote..].starts_with(b"\"\"\"");

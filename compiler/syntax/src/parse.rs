@@ -47,8 +47,9 @@ pub fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
 pub fn parse_expression(text: &str) -> (Expr, Vec<Diagnostic>) {
     let file = FileId::default();
     let lost = Expr { kind: ExprKind::Error, span: Span::new(0, text.len() as u32) };
-    if let Some(problem) = unreadable(file, text) {
-        return (lost, vec![problem]);
+    // A NUL may stand in a string; a file that holds one is none of ours, but this is no file.
+    if text.len() > FILE_BYTES_MAX {
+        return (lost, vec![too_large(file, text.len())]);
     }
     // In front of the expression stands the head of a constant, so that the scan sees an item.
     const HEAD: &str = "const e = ";

@@ -258,7 +258,7 @@ impl Builder<'_> {
         let pair = cursor.take();
         let mut span = span_of(&pair);
         let kind = match pair.as_rule() {
-            Rule::ident => match cursor.take_if(Rule::args) {
+            Rule::ident | Rule::rooted => match cursor.take_if(Rule::args) {
                 Some(args) => {
                     let name = name(&pair);
                     span = span.to(span_of(&args));
@@ -350,25 +350,30 @@ impl Builder<'_> {
     fn key(&mut self, pair: Pair<'_, Rule>) -> Key {
         let inner = Cursor::new(pair).take();
         let span = span_of(&inner);
-        match inner.as_rule() {
-            Rule::word => match inner.as_str() {
+        if inner.as_rule() == Rule::word {
+            return match inner.as_str() {
                 "true" => Key::Literal(Literal::Bool(true), span),
                 "false" => Key::Literal(Literal::Bool(false), span),
                 _ => Key::Name(name(&inner)),
-            },
-            Rule::string | Rule::plain_string => {
-                let kind = if inner.as_rule() == Rule::string {
-                    self.string(inner)
-                } else {
-                    self.plain_string(&inner)
-                };
-                match kind {
-                    ExprKind::Literal(Literal::String(text)) => Key::Name(Name { text, span }),
-                    kind => Key::Computed(Expr { kind, span }),
-                }
+            };
+        }
+        let mut expr = self.expr(inner);
+        let in_brackets = self.text[expr.span.range()].starts_with('[');
+        match &mut expr.kind {
+            ExprKind::Literal(Literal::String(text)) => {
+                Key::Name(Name { text: text.clone(), span: expr.span })
             }
-            Rule::number | Rule::duration | Rule::size => Key::Literal(self.number(&inner, false), span),
-            _ => Key::Computed(self.expr(inner)),
+            ExprKind::Literal(
+                literal @ (Literal::Int(_)
+                | Literal::Uint(_)
+                | Literal::Float(_)
+                | Literal::Duration(_)
+                | Literal::Size(_)),
+            ) => Key::Literal(literal.clone(), expr.span),
+            ExprKind::List(elements) if in_brackets && elements.len() == 1 && !elements[0].optional => {
+                Key::Computed(elements.remove(0).value)
+            }
+            _ => Key::Computed(expr),
         }
     }
 }

@@ -52,8 +52,8 @@ impl Builder<'_> {
 
     fn plain_number(&mut self, text: &str, span: Span, negative: bool) -> Literal {
         let digits: String;
-        let (digits, unsigned) = match text.strip_suffix('u') {
-            _ if !text.contains(['_', 'u']) => (text, false),
+        let (digits, unsigned) = match text.strip_suffix(['u', 'U']) {
+            _ if !text.contains(['_', 'u', 'U']) => (text, false),
             Some(rest) => {
                 digits = rest.replace('_', "");
                 (&*digits, true)

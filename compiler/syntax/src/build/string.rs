@@ -266,7 +266,8 @@ impl Builder<'_> {
         let quote = text.find(['"', '\'']).unwrap_or(0);
         let prefix = text[..quote].to_ascii_lowercase();
         let (raw, bytes) = (prefix.contains('r'), prefix.contains('b'));
-        let marks = if text[quote..].starts_with("\"\"\"") { 3 } else { 1 };
+        let block = ["\"\"\"", "'''"].iter().any(|mark| text[quote..].starts_with(mark));
+        let marks = if block { 3 } else { 1 };
         let body =
             &text[(quote + marks).min(text.len())..text.len().saturating_sub(marks).max(quote + marks)];
         let start = span.start + (quote + marks) as u32;

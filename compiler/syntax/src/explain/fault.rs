@@ -158,7 +158,6 @@ pub(crate) fn instead(text: &str, fault: Fault) -> Option<String> {
             as_line_comments(found, text[fault.span.end as usize..].lines().next())
                 .unwrap_or_else(|| " ".to_owned())
         }
-        _ if found.starts_with("'''") => as_block(found)?,
         _ if found.starts_with(['“', '”', '„']) => {
             format!("\"{}\"", found.trim_matches(['“', '”', '„']))
         }
@@ -204,13 +203,6 @@ fn as_line_comments(found: &str, rest: Option<&str>) -> Option<String> {
     Some(if lines.is_empty() { "//".to_owned() } else { lines.join("\n") })
 }
 
-/// `'''…'''` as `"""…"""`, if it says the same there.
-fn as_block(found: &str) -> Option<String> {
-    let inner = found.strip_prefix("'''")?.strip_suffix("'''")?;
-    (!inner.contains("${") && !inner.contains("\"\"\"") && !inner.ends_with('"'))
-        .then(|| format!("\"\"\"{inner}\"\"\""))
-}
-
 fn unknown(at: flow_source::FileSpan, found: &str, rest: Option<&str>) -> Diagnostic {
     let diagnostic = match found.chars().next() {
         Some(c) if c.is_control() => {
@@ -244,15 +236,6 @@ fn unknown(at: flow_source::FileSpan, found: &str, rest: Option<&str>) -> Diagno
                 .help("a comment starts with `//` and ends with its line");
             match as_line_comments(found, rest) {
                 Some(lines) => diagnostic.fix("write `//`", at, lines),
-                None => diagnostic,
-            }
-        }
-        _ if found.starts_with("'''") => {
-            let sign = Span::new(at.span.start, at.span.start + 3).within(at.file);
-            let diagnostic = Diagnostic::new(Code::UnexpectedToken, sign, "no string opens with `'''`")
-                .help("a text of several lines stands in `\"\"\"`");
-            match as_block(found) {
-                Some(block) => diagnostic.fix("write `\"\"\"`", at, block),
                 None => diagnostic,
             }
         }
