@@ -74,7 +74,13 @@ impl Checker<'_> {
             .filter(|row| row.takes(args.len()) && !row.params.iter().any(is_of_flow))
             .collect();
         let candidates: Vec<Candidate> = rows.iter().map(|row| self.candidate(row, args.len())).collect();
-        let found = self.resolve(&candidates, &types);
+        let mut found = self.resolve(&candidates, &types);
+        // `math.greatest(1, 2.5)`: numbers compare across kinds.
+        let is_number = |ty: &CelType| ty.is_number() || *ty == CelType::Dyn;
+        if found.is_none() && types.iter().all(is_number) {
+            let ordered = |row: &&Overload| matches!(row.params, [Sig::Ordered(_)]) && row.variadic;
+            found = rows.iter().position(ordered).map(|index| (vec![index], CelType::Dyn));
+        }
         let args: Vec<Expr> = args.into_iter().map(|arg| arg.expr).collect();
         let Some((fitting, result)) = found else {
             if self.scope.unchecked || types.contains(&CelType::Error) {

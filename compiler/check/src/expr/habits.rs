@@ -93,7 +93,7 @@ const METHODS: [(&str, Instead); 58] = [
     ("split_lines", instead("the lines of a text", "{0}.lines()", 1)),
     ("find_index", instead("where a text occurs", "{0}.indexOf({1})", 2)),
     ("findIndex", instead("where a text occurs", "{0}.indexOf({1})", 2)),
-    ("format", instead("a text with values in it", "`\"… ${value} …\"`", 0)),
+    ("formatted", instead("a text with values in it", "`\"… ${value} …\"`", 0)),
     (
         "capitalize",
         instead("the first letter in capitals", "{0}.substring(0, 1).upperAscii() + {0}.substring(1)", 1),
@@ -160,7 +160,7 @@ pub(super) fn method(name: &str, ty: &Type) -> Option<Instead> {
         "reversed" => list || text,
         _ if found.form.contains("Ascii()") || found.form.contains("trim()") => text,
         "substr" | "replaceAll" | "replace_all" | "splitlines" | "split_lines" | "find_index"
-        | "findIndex" | "format" => text,
+        | "findIndex" | "formatted" => text,
         _ => list,
     };
     fits.then_some(found)
