@@ -346,7 +346,7 @@ pub mod tagged {
             Tagged::Map(entries) => {
                 let mut map = IndexMap::with_capacity(entries.len());
                 for (key, value) in entries {
-                    let key = Key::from_value(&read(key)?).ok_or("not a key")?;
+                    let key = Key::exact(&read(key)?).ok_or("not a key")?;
                     map.insert(key, read(value)?);
                 }
                 Value::Map(Arc::new(map))

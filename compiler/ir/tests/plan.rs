@@ -1,7 +1,10 @@
 //! A plan is written and read whole, however long its expressions are.
 
+use std::sync::Arc;
+
 use flow_ir::expr::Item;
 use flow_ir::plan::{Block, Budget, Flow, Places, Statement, VERSION};
+use flow_ir::value::Key;
 use flow_ir::{Expr, Plan, Type, TypeDefs, Value};
 
 fn plan(value: Expr) -> Plan {
@@ -60,6 +63,19 @@ fn long_expressions_survive() {
         assert_eq!(text.contains("$part"), parts);
     }
     assert_ne!(plan(sum(2)).hash(), plan(sum(3)).hash());
+}
+
+/// A folded map whose keys are uints has uints for keys after it was stored: `type(k)` of a turn tells them apart.
+#[test]
+fn keys_keep_their_kind() {
+    let value = Value::string("a");
+    let map = [(Key::Uint(7), value.clone()), (Key::Int(8), value)].into_iter().collect();
+    let plan = plan(Expr::Const(Value::Map(Arc::new(map))));
+    let read = Plan::from_text(&plan.to_text()).unwrap();
+    let Statement::Return { value: Some(Expr::Const(Value::Map(map))) } = &read.flows[0].blocks[0].body[0] else {
+        panic!("no map: {read:?}")
+    };
+    assert_eq!(map.keys().collect::<Vec<_>>(), [&Key::Uint(7), &Key::Int(8)]);
 }
 
 #[test]
