@@ -4,6 +4,7 @@
 //! interpreter runs are the table that the checker resolves overloads by ([`functions`]). It must not know text, trees,
 //! steps, clocks or randomness: the same frame gives the same value, and the same charge.
 
+mod cost;
 mod env;
 mod error;
 mod fold;
@@ -13,6 +14,7 @@ mod values;
 
 pub mod functions;
 
+pub use cost::{Cost, cost};
 pub use env::{Env, Frame, Meter, NoFrame, Slots, VALUE_BYTES_MAX};
 pub use error::{Error, ErrorKind};
 pub use fold::{constant, fold};

@@ -33,6 +33,15 @@ pub(crate) fn kind_name(value: &Value) -> &'static str {
     }
 }
 
+/// Charges for hashing a value that is a key: a long text is read.
+#[inline]
+pub(crate) fn hashed(meter: &Meter, key: &Value) -> Result<(), Error> {
+    match key {
+        Value::String(text) => meter.charge(text.len() as u64 / 64),
+        _ => Ok(()),
+    }
+}
+
 /// Returns a map's value; numeric keys compare across kinds.
 pub(crate) fn entry<'a>(map: &'a IndexMap<Key, Value>, key: &Value) -> Option<&'a Value> {
     let key = Key::from_value(key)?;

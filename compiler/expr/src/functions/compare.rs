@@ -13,7 +13,7 @@ use crate::{Env, Error};
 /// One row per order operator and pair of kinds.
 macro_rules! ordered {
     ($($id:literal $name:literal $left:expr, $right:expr, $doc:literal, $test:expr;)*) => {
-        [$(row($id, $name, Operator, &[$left, $right], Bool, $doc, |_, a| compare(a, $test))),*]
+        [$(row($id, $name, Operator, &[$left, $right], Bool, $doc, |env, a| compare(env.meter, a, $test))),*]
     };
 }
 
@@ -87,7 +87,7 @@ fn are_equal(env: &Env<'_>, args: &[&Value]) -> Result<bool, Error> {
 }
 
 #[inline]
-fn compare(args: &[&Value], test: fn(Ordering) -> bool) -> Result<Value, Error> {
+fn compare(meter: &Meter, args: &[&Value], test: fn(Ordering) -> bool) -> Result<Value, Error> {
     let &[left, right] = args else { return Err(no_overload(args)) };
     // NaN is neither less nor greater, nor at most, nor at least.
     match (left, right) {
@@ -96,12 +96,25 @@ fn compare(args: &[&Value], test: fn(Ordering) -> bool) -> Result<Value, Error> 
             Ok(Value::Bool(left.partial_cmp(right).is_some_and(test)))
         }
         _ if is_nan(left) || is_nan(right) => Ok(Value::Bool(false)),
-        _ => order(left, right).map(|order| Value::Bool(test(order))).ok_or_else(|| no_overload(args)),
+        _ => {
+            compared(meter, left, right)?;
+            order(left, right).map(|order| Value::Bool(test(order))).ok_or_else(|| no_overload(args))
+        }
     }
 }
 
 fn is_nan(value: &Value) -> bool {
     matches!(value, Value::Float(number) if number.is_nan())
+}
+
+/// Charges for a comparison of two texts, which reads the shorter one at most.
+#[inline]
+pub(crate) fn compared(meter: &Meter, left: &Value, right: &Value) -> Result<(), Error> {
+    match (left, right) {
+        (Value::String(left), Value::String(right)) => meter.charge(left.len().min(right.len()) as u64 / 64),
+        (Value::Bytes(left), Value::Bytes(right)) => meter.charge(left.len().min(right.len()) as u64 / 64),
+        _ => Ok(()),
+    }
 }
 
 /// Returns the order of two scalars of kinds that compare; `None` for others and for NaN.
@@ -147,6 +160,16 @@ pub fn equal(meter: &Meter, left: &Value, right: &Value) -> Result<bool, Error> 
             }
             Ok(a == b)
         }
+        (Value::Bytes(a), Value::Bytes(b)) => {
+            meter.charge(a.len().min(b.len()) as u64 / 64)?;
+            Ok(a == b)
+        }
+        (Value::Media(a), Value::Media(b)) => {
+            if let flow_ir::value::MediaSource::Bytes(bytes) = &a.source {
+                meter.charge(bytes.len() as u64 / 64)?;
+            }
+            Ok(a == b)
+        }
         (Value::List(_) | Value::Map(_) | Value::Record(_) | Value::Optional(_), _) => {
             deep(meter, left, right)
         }
@@ -168,7 +191,9 @@ fn deep(meter: &Meter, left: &Value, right: &Value) -> Result<bool, Error> {
             }
             for (key, value) in a.iter() {
                 meter.charge(1)?;
-                match crate::values::entry(b, &key.to_value()) {
+                let key = key.to_value();
+                crate::values::hashed(meter, &key)?;
+                match crate::values::entry(b, &key) {
                     Some(other) if equal(meter, value, other)? => {}
                     _ => return Ok(false),
                 }

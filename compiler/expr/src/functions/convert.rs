@@ -6,6 +6,7 @@ use flow_ir::Value;
 
 use super::Sig::*;
 use super::Style::Global;
+use super::strings::scanned;
 use super::time::{duration_text, parse_duration, parse_timestamp, timestamp_text};
 use super::{Overload, bool, bytes, duration, float, int, no_overload, row, string, text, timestamp, uint};
 use crate::{Env, Error, values};
@@ -31,9 +32,12 @@ pub(super) const ROWS: &[Overload] = &[
         &[Bytes],
         String,
         "read as UTF-8; other bytes are an error",
-        |env, a| match std::str::from_utf8(bytes(a, 0)?) {
-            Ok(read) => text(env, read),
-            Err(_) => Err(Error::value("bytes that are no UTF-8")),
+        |env, a| {
+            env.meter.charge(bytes(a, 0)?.len() as u64 / 64)?;
+            match std::str::from_utf8(bytes(a, 0)?) {
+                Ok(read) => text(env, read),
+                Err(_) => Err(Error::value("bytes that are no UTF-8")),
+            }
         },
     ),
     row("string_timestamp", "string", Global, &[Timestamp], String, "in RFC 3339, UTC", written),
@@ -60,7 +64,8 @@ pub(super) const ROWS: &[Overload] = &[
             }
         },
     ),
-    row("int_string", "int", Global, &[String], Int, "read in decimal", |_, a| {
+    row("int_string", "int", Global, &[String], Int, "read in decimal", |env, a| {
+        scanned(env, string(a, 0)?)?;
         string(a, 0)?.parse().map(Value::Int).map_err(|_| unreadable(a, "int"))
     }),
     row("int_timestamp", "int", Global, &[Timestamp], Int, "seconds since 1970", |_, a| {
@@ -89,7 +94,8 @@ pub(super) const ROWS: &[Overload] = &[
             }
         },
     ),
-    row("uint_string", "uint", Global, &[String], Uint, "read in decimal", |_, a| {
+    row("uint_string", "uint", Global, &[String], Uint, "read in decimal", |env, a| {
+        scanned(env, string(a, 0)?)?;
         let digits = string(a, 0)?;
         let read = digits.parse().ok().filter(|_| !digits.starts_with('+'));
         read.map(Value::Uint).ok_or_else(|| unreadable(a, "uint"))
@@ -122,7 +128,8 @@ pub(super) const ROWS: &[Overload] = &[
         Ok(Value::Bytes(string(a, 0)?.as_bytes().into()))
     }),
     row("timestamp_timestamp", "timestamp", Global, &[Timestamp], Timestamp, "itself", same),
-    row("timestamp_string", "timestamp", Global, &[String], Timestamp, "read in RFC 3339", |_, a| {
+    row("timestamp_string", "timestamp", Global, &[String], Timestamp, "read in RFC 3339", |env, a| {
+        scanned(env, string(a, 0)?)?;
         let at = parse_timestamp(string(a, 0)?).ok_or_else(|| unreadable(a, "timestamp"))?;
         values::timestamp_of_nanos(at.as_nanosecond())
     }),
@@ -130,7 +137,8 @@ pub(super) const ROWS: &[Overload] = &[
         values::timestamp_of_nanos(int(a, 0)? as i128 * 1_000_000_000)
     }),
     row("duration_duration", "duration", Global, &[Duration], Duration, "itself", same),
-    row("duration_string", "duration", Global, &[String], Duration, "reads 1h30m, 1.5s, -2ms", |_, a| {
+    row("duration_string", "duration", Global, &[String], Duration, "reads 1h30m, 1.5s, -2ms", |env, a| {
+        scanned(env, string(a, 0)?)?;
         parse_duration(string(a, 0)?).map(Value::Duration).ok_or_else(|| unreadable(a, "duration"))
     }),
     row("duration_int", "duration", Global, &[Int], Duration, "so many seconds", |_, a| {
@@ -163,11 +171,12 @@ fn written(env: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
     }
 }
 
-fn to_float(_: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
+fn to_float(env: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
     match args {
         [Value::Int(number)] => Ok(Value::Float(*number as f64)),
         [Value::Uint(number)] => Ok(Value::Float(*number as f64)),
         [Value::String(digits)] => {
+            scanned(env, digits)?;
             let read = digits.parse().ok().filter(|number: &f64| number.is_finite() || is_word(digits));
             read.map(Value::Float).ok_or_else(|| unreadable(args, "float"))
         }

@@ -27,9 +27,11 @@ pub(super) const ROWS: &[Overload] = &[
         },
     ),
     row("lines", "lines", Method, &[String], LIST_STRING, "its lines, without their ends", |env, a| {
+        strings::scanned(env, string(a, 0)?)?;
         pieces(env, string(a, 0)?.lines())
     }),
     row("words", "words", Method, &[String], LIST_STRING, "what white space separates", |env, a| {
+        strings::scanned(env, string(a, 0)?)?;
         pieces(env, string(a, 0)?.split_whitespace())
     }),
     row(
@@ -42,6 +44,7 @@ pub(super) const ROWS: &[Overload] = &[
         {
             |env, a| {
                 let (subject, max) = (string(a, 0)?, usize::try_from(int(a, 1)?).unwrap_or(0));
+                strings::scanned(env, subject)?;
                 if strings::count(subject) <= max {
                     return Ok(a[0].clone());
                 }
@@ -61,6 +64,7 @@ pub(super) const ROWS: &[Overload] = &[
             |env, a| {
                 let size = usize::try_from(int(a, 1)?).ok().filter(|size| *size > 0);
                 let size = size.ok_or_else(|| Error::value("pieces of less than 1 character"))?;
+                strings::scanned(env, string(a, 0)?)?;
                 pieces(env, Cuts { rest: string(a, 0)?, size })
             }
         },

@@ -284,6 +284,7 @@ fn extreme(env: &Env<'_>, args: &[&Value], wanted: Ordering) -> Result<Value, Er
     env.meter.elements(items.len())?;
     let mut best = &items[0];
     for item in &items[1..] {
+        super::compared(env.meter, item, best)?;
         if order(item, best).ok_or_else(|| incomparable(item, best))? == wanted {
             best = item;
         }
@@ -342,7 +343,11 @@ pub(crate) fn sort_indices<'a>(
 ) -> Result<(), Error> {
     let count = indices.len() as u64;
     meter.elements(indices.len())?;
-    meter.charge(count * u64::from(count.max(1).ilog2()))?;
+    let rounds = u64::from(count.max(1).ilog2());
+    meter.charge(count * rounds)?;
+    // Each round of a sort by merging reads each key once at most.
+    let bytes: u64 = indices.iter().map(|index| text_bytes(key(*index))).sum();
+    meter.charge((bytes / 64).saturating_mul(rounds + 1))?;
     let mut failed = None;
     indices.sort_by(|left, right| {
         order_in_list(key(*left), key(*right)).unwrap_or_else(|| {
@@ -354,6 +359,15 @@ pub(crate) fn sort_indices<'a>(
     match indices {
         [only] if order(key(*only), key(*only)).is_none() => Err(incomparable(key(*only), key(*only))),
         _ => failed.map_or(Ok(()), Err),
+    }
+}
+
+/// The bytes that comparing a value may read.
+fn text_bytes(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => text.len() as u64,
+        Value::Bytes(bytes) => bytes.len() as u64,
+        _ => 0,
     }
 }
 
@@ -379,6 +393,7 @@ pub(crate) struct Seen {
 impl Seen {
     /// Returns whether the value is new.
     pub(crate) fn insert(&mut self, meter: &Meter, value: &Value) -> Result<bool, Error> {
+        crate::values::hashed(meter, value)?;
         if let Some(key) = Key::from_value(value) {
             return Ok(self.keys.insert(key));
         }
@@ -394,6 +409,7 @@ impl Seen {
 
     /// Returns whether an equal value has been met.
     pub(crate) fn contains(&self, meter: &Meter, value: &Value) -> Result<bool, Error> {
+        crate::values::hashed(meter, value)?;
         if let Some(key) = Key::from_value(value) {
             return Ok(self.keys.contains(&key));
         }

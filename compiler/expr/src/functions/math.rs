@@ -182,6 +182,7 @@ fn best<'a>(
         let better = match best {
             None => true,
             Some(best) => {
+                super::compared(env.meter, value, best)?;
                 order(value, best).ok_or_else(|| super::lists::incomparable(value, best))? == wanted
             }
         };

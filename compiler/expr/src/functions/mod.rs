@@ -25,6 +25,7 @@ use std::sync::LazyLock;
 
 use flow_ir::Value;
 
+pub(crate) use compare::compared;
 pub use compare::{equal, order};
 pub(crate) use convert::scalar_text;
 pub use forms::{FORMS, FormRow};

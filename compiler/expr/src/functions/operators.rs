@@ -184,8 +184,11 @@ pub(super) const ROWS: &[Overload] = &[
     }),
     row("not", "!_", Operator, &[Bool], Bool, "true if it is false", |_, a| Ok(Value::Bool(!bool(a, 0)?))),
     row("in_list", "_in_", Operator, &[V0, LIST_V0], Bool, "whether an element equals it", in_list),
-    row("in_map", "_in_", Operator, &[V0, MAP_V0_V1], Bool, "whether it is a key", |_, a| match a {
-        [key, Value::Map(map)] => Ok(Value::Bool(values::entry(map, key).is_some())),
+    row("in_map", "_in_", Operator, &[V0, MAP_V0_V1], Bool, "whether it is a key", |env, a| match a {
+        [key, Value::Map(map)] => {
+            values::hashed(env.meter, key)?;
+            Ok(Value::Bool(values::entry(map, key).is_some()))
+        }
         _ => Err(no_overload(a)),
     }),
     row(
@@ -197,7 +200,10 @@ pub(super) const ROWS: &[Overload] = &[
         "whether it is an element or a key",
         |env, a| match a {
             [_, Value::List(_)] => in_list(env, a),
-            [key, Value::Map(map)] => Ok(Value::Bool(values::entry(map, key).is_some())),
+            [key, Value::Map(map)] => {
+                values::hashed(env.meter, key)?;
+                Ok(Value::Bool(values::entry(map, key).is_some()))
+            }
             [Value::String(key), Value::Record(record)] => Ok(Value::Bool(record.get(key).is_some())),
             _ => Err(no_overload(a)),
         },
@@ -215,9 +221,12 @@ pub(super) const ROWS: &[Overload] = &[
     ),
 ];
 
-fn index(_: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
+fn index(env: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
     match args {
-        [of, key] => values::index(of, key).cloned(),
+        [of, key] => {
+            values::hashed(env.meter, key)?;
+            values::index(of, key).cloned()
+        }
         _ => Err(no_overload(args)),
     }
 }

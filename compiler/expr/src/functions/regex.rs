@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Overload] = &[
         String,
         "with the first n matches replaced; below 0 all",
         |env, a| match int(a, 3)? {
-            0 => Ok(a[0].clone()),
+            0 => string(a, 0).map(|subject| Value::String(subject.clone())),
             count => replace(env, a, usize::try_from(count).unwrap_or(usize::MAX)),
         },
     ),

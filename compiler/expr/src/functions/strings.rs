@@ -16,7 +16,8 @@ const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::n
 );
 
 pub(super) const ROWS: &[Overload] = &[
-    row("size_string", "size", Both, &[String], Int, "the number of code points", |_, a| {
+    row("size_string", "size", Both, &[String], Int, "the number of code points", |env, a| {
+        scanned(env, string(a, 0)?)?;
         Ok(Value::Int(count(string(a, 0)?) as i64))
     }),
     row("size_bytes", "size", Both, &[Bytes], Int, "the number of bytes", |_, a| {
@@ -32,7 +33,10 @@ pub(super) const ROWS: &[Overload] = &[
         Int,
         "the number of code points, elements or entries",
         |env, a| match a {
-            [Value::String(text)] => Ok(Value::Int(count(text) as i64)),
+            [Value::String(text)] => {
+                scanned(env, text)?;
+                Ok(Value::Int(count(text) as i64))
+            }
             _ => size(env, a),
         },
     ),
@@ -47,9 +51,13 @@ pub(super) const ROWS: &[Overload] = &[
         &[String, String],
         Bool,
         "whether it begins so",
-        |_, a| Ok(Value::Bool(string(a, 0)?.starts_with(&**string(a, 1)?))),
+        |env, a| {
+            scanned(env, string(a, 1)?)?;
+            Ok(Value::Bool(string(a, 0)?.starts_with(&**string(a, 1)?)))
+        },
     ),
-    row("ends_with_string", "endsWith", Method, &[String, String], Bool, "whether it ends so", |_, a| {
+    row("ends_with_string", "endsWith", Method, &[String, String], Bool, "whether it ends so", |env, a| {
+        scanned(env, string(a, 1)?)?;
         Ok(Value::Bool(string(a, 0)?.ends_with(&**string(a, 1)?)))
     }),
     row("lower_ascii", "lowerAscii", Method, &[String], String, "with A–Z as a–z", |env, a| {
@@ -61,6 +69,7 @@ pub(super) const ROWS: &[Overload] = &[
         text(env, string(a, 0)?.to_ascii_uppercase())
     }),
     row("trim_string", "trim", Method, &[String], String, "without white space at both ends", |env, a| {
+        scanned(env, string(a, 0)?)?;
         text(env, string(a, 0)?.trim())
     }),
     row(
@@ -85,6 +94,7 @@ pub(super) const ROWS: &[Overload] = &[
         {
             |env, a| {
                 let (subject, index) = (string(a, 0)?, int(a, 1)?);
+                scanned(env, subject)?;
                 let from = byte_at(subject, index).ok_or_else(|| outside(index))?;
                 text(env, subject[from..].chars().next().map(std::string::String::from).unwrap_or_default())
             }
@@ -140,6 +150,7 @@ pub(super) const ROWS: &[Overload] = &[
         "from an index to the end",
         |env, a| {
             let (subject, from) = (string(a, 0)?, int(a, 1)?);
+            scanned(env, subject)?;
             let from = byte_at(subject, from).ok_or_else(|| outside(from))?;
             text(env, &subject[from..])
         },
@@ -153,6 +164,7 @@ pub(super) const ROWS: &[Overload] = &[
         "from an index up to, not including, another",
         |env, a| {
             let (subject, from, to) = (string(a, 0)?, int(a, 1)?, int(a, 2)?);
+            scanned(env, subject)?;
             let start = byte_at(subject, from).ok_or_else(|| outside(from))?;
             let end = byte_at(subject, to).ok_or_else(|| outside(to))?;
             if start > end {
@@ -245,7 +257,7 @@ fn size(_: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
 }
 
 /// Charges for reading a text.
-fn scanned(env: &Env<'_>, text: &str) -> Result<(), Error> {
+pub(super) fn scanned(env: &Env<'_>, text: &str) -> Result<(), Error> {
     env.meter.charge(text.len() as u64 / 64)
 }
 

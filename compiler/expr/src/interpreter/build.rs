@@ -34,7 +34,8 @@ impl Machine<'_> {
         for entry in entries {
             match entry {
                 Entry::Pair { key: name, value, optional } => {
-                    let name = key(&self.eval(name)?)?;
+                    let name = self.eval(name)?;
+                    let name = key(self.env.meter, &name)?;
                     let value = match (self.eval(value)?, optional) {
                         (value, false) => value,
                         (Value::Optional(Some(value)), true) => (*value).clone(),

@@ -10,7 +10,7 @@ use flow_ir::value::Key;
 use flow_ir::{Expr, Value};
 
 use super::{First, Machine, key};
-use crate::functions::{Seen, incomparable, order, sort_indices};
+use crate::functions::{Seen, compared, incomparable, order, sort_indices};
 use crate::{Error, values};
 
 /// What a macro goes over.
@@ -268,7 +268,8 @@ impl Machine<'_> {
         let mut groups: IndexMap<Key, Vec<Value>> = IndexMap::new();
         for turn in 0..turns.len() {
             self.bind(turns, turn, vars)?;
-            let key = key(&self.eval(body)?)?;
+            let value = self.eval(body)?;
+            let key = key(self.env.meter, &value)?;
             groups.entry(key).or_default().push(turns.element(turn));
         }
         self.env.meter.elements(turns.len())?;
@@ -288,7 +289,10 @@ impl Machine<'_> {
             let key = self.eval(body)?;
             let better = match &best {
                 None => order(&key, &key).ok_or_else(|| incomparable(&key, &key)).map(|_| true)?,
-                Some((_, other)) => order(&key, other).ok_or_else(|| incomparable(&key, other))? == wanted,
+                Some((_, other)) => {
+                    compared(self.env.meter, &key, other)?;
+                    order(&key, other).ok_or_else(|| incomparable(&key, other))? == wanted
+                }
             };
             if better {
                 best = Some((turn, key));

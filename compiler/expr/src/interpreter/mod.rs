@@ -420,6 +420,7 @@ fn failure(kind: &str, message: &str) -> Error {
 }
 
 /// Returns the key that a value is, or says that it is none.
-fn key(value: &Value) -> Result<Key, Error> {
+fn key(meter: &crate::Meter, value: &Value) -> Result<Key, Error> {
+    values::hashed(meter, value)?;
     Key::exact(value).ok_or_else(|| Error::value(format!("{} is no key of a map", values::brief(value))))
 }

@@ -35,6 +35,7 @@ impl Machine<'_> {
     ) -> Result<Value, Error> {
         let of = self.first(of, first)?;
         let key = self.eval(key)?;
+        values::hashed(self.env.meter, &key)?;
         match (of, optional) {
             // Behind an absent optional everything is absent.
             (Value::Optional(None), _) => Ok(Value::Optional(None)),
