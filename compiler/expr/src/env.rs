@@ -14,6 +14,22 @@ pub const VALUE_BYTES_MAX: usize = 16 << 20;
 pub trait Frame {
     /// Returns the value of a slot; `None` if it has none.
     fn slot(&self, slot: SlotId) -> Option<&Value>;
+
+    /// Returns all slots side by side, if they lie so: machine code then reads them where they are.
+    fn slots(&self) -> FrameSlots<'_> {
+        FrameSlots::Apart
+    }
+}
+
+/// The slots of a frame.
+#[derive(Clone, Copy, Debug)]
+pub enum FrameSlots<'a> {
+    /// Slot n is the nth value.
+    Values(&'a [Value]),
+    /// Slot n is the nth, if it has a value.
+    Options(&'a [Option<Value>]),
+    /// They lie here and there.
+    Apart,
 }
 
 /// A frame without slots.
@@ -34,17 +50,29 @@ impl Frame for Slots<'_> {
     fn slot(&self, slot: SlotId) -> Option<&Value> {
         self.0.get(slot as usize)
     }
+
+    fn slots(&self) -> FrameSlots<'_> {
+        FrameSlots::Values(self.0)
+    }
 }
 
 impl Frame for [Option<Value>] {
     fn slot(&self, slot: SlotId) -> Option<&Value> {
         self.get(slot as usize)?.as_ref()
     }
+
+    fn slots(&self) -> FrameSlots<'_> {
+        FrameSlots::Options(self)
+    }
 }
 
 impl Frame for Vec<Option<Value>> {
     fn slot(&self, slot: SlotId) -> Option<&Value> {
         self.get(slot as usize)?.as_ref()
+    }
+
+    fn slots(&self) -> FrameSlots<'_> {
+        FrameSlots::Options(self)
     }
 }
 
@@ -124,10 +152,27 @@ impl Meter {
         self.charge(count as u64 + 1)
     }
 
+    /// Where machine code takes units from.
+    #[inline]
+    pub(crate) fn cell(&self) -> &Cell<u64> {
+        &self.left
+    }
+
+    /// Gives back what has been taken since so much was left.
+    pub(crate) fn set_back(&self, left: u64) {
+        self.left.set(left);
+    }
+
+    /// Empties it, and says so.
+    #[cold]
+    pub(crate) fn exhausted(&self) -> Error {
+        self.left.set(0);
+        Error::exhausted(format!("the expression does more work than its limit of {} units", self.units))
+    }
+
     #[cold]
     fn run_out(&self) -> Result<(), Error> {
-        self.left.set(0);
-        Err(Error::exhausted(format!("the expression does more work than its limit of {} units", self.units)))
+        Err(self.exhausted())
     }
 }
 

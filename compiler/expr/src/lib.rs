@@ -12,10 +12,11 @@ mod interpreter;
 mod rules;
 mod values;
 
+pub mod compiled;
 pub mod functions;
 
 pub use cost::{Cost, cost};
-pub use env::{Env, Frame, Meter, NoFrame, Slots, VALUE_BYTES_MAX};
+pub use env::{Env, Frame, FrameSlots, Meter, NoFrame, Slots, VALUE_BYTES_MAX};
 pub use error::{Error, ErrorKind};
 pub use fold::{constant, fold};
 pub use interpreter::{Said, eval, say};

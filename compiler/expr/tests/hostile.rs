@@ -1,10 +1,14 @@
 //! No expression panics, whatever it is made of: also one that no checker would let through.
 
+#[path = "support/both.rs"]
+mod both;
+
 use std::sync::Arc;
 
 use flow_expr::functions::overloads;
 use flow_expr::{Env, Meter, Slots, eval, fold};
 use flow_ir::expr::{Entry, Expr, Item, MacroOp, Piece};
+use flow_ir::types::{Field, Record};
 use flow_ir::value::{EnumShape, EnumValue, Key, RecordValue, Shape};
 use flow_ir::{Type, TypeDefs, Value};
 use proptest::prelude::*;
@@ -60,6 +64,31 @@ fn some_value() -> impl Strategy<Value = Value> {
             }),
         ]
     })
+}
+
+fn some_type() -> impl Strategy<Value = Type> {
+    let record = Record { fields: vec![field("a", Type::INT), field("b", Type::Json)] };
+    proptest::sample::select(vec![
+        Type::Json,
+        Type::INT,
+        Type::Bool,
+        Type::Uint,
+        Type::FLOAT,
+        Type::STRING,
+        Type::Duration,
+        Type::list(Type::INT),
+        Type::list(Type::STRING),
+        Type::list(Type::Record(Arc::new(record.clone()))),
+        Type::map(Type::STRING, Type::INT),
+        Type::Record(Arc::new(record)),
+        Type::Named("R".into()),
+        Type::STRING.nullable(),
+        Type::Optional(Arc::new(Type::INT)),
+    ])
+}
+
+fn field(name: &str, ty: Type) -> Field {
+    Field { name: name.into(), ty, trust: None, doc: String::new() }
 }
 
 fn some_expr() -> impl Strategy<Value = Expr> {
@@ -145,7 +174,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_panics(expr in some_expr(), slots in proptest::collection::vec(some_value(), 0..4)) {
+    fn nothing_panics(
+        expr in some_expr(),
+        slots in proptest::collection::vec(some_value(), 0..4),
+        slot_types in proptest::collection::vec(some_type(), 0..5),
+    ) {
         let types = TypeDefs::new();
         let run = |expr: &Expr| {
             let meter = Meter::new(50_000);
@@ -156,6 +189,9 @@ proptest! {
         let (second, left_again) = run(&expr);
         prop_assert_eq!(format!("{:?}", first), format!("{:?}", second));
         prop_assert_eq!(left, left_again);
+        // Machine code for slots of any types, be they those of the values or not.
+        let meter = Meter::new(50_000);
+        both::with_slots(&expr, &slot_types, &slots, &Env::bare(&types, &meter));
         // What a variable outside of its scope holds is nobody's promise; no checked program has one.
         if left > 0 && is_closed(&expr, &mut Vec::new()) {
             let folded = run(&fold(expr, &[], &types)).0;

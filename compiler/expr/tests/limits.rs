@@ -4,7 +4,9 @@
 
 mod support;
 
-use flow_expr::{Env, Error, Meter, Slots, eval, fold};
+use support::both::eval;
+
+use flow_expr::{Env, Error, Meter, Slots, fold};
 use flow_ir::expr::{Code, Expr, Item, MacroOp};
 use flow_ir::{Type, TypeDefs, Value};
 

@@ -1,8 +1,12 @@
 //! Expressions as the checker makes them: records, enums, unions, casts, routes, rules, code, templates and folding.
 
+mod support;
+
 use std::sync::Arc;
 
-use flow_expr::{Env, Error, ErrorKind, Meter, Slots, WhereRules, constant, eval, fold};
+use support::both::eval;
+
+use flow_expr::{Env, Error, ErrorKind, Meter, Slots, WhereRules, constant, fold};
 use flow_ir::expr::{Code, Expr, Item, MatchArm, Pattern, Piece, RunValue};
 use flow_ir::json::{decode, encode, record_shape};
 use flow_ir::types::*;

@@ -316,18 +316,26 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 
 /// Runs the first overload of a name that takes these values: for calls whose types are known only now.
 pub(crate) fn call_by_name(name: &str, env: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
-    let rows = TABLE.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
-    let fits = |row: &&&Overload| {
+    match row_for(name, args) {
+        Some(row) => (row.eval)(env, args),
+        None => Err(no_overload(args)),
+    }
+}
+
+/// Returns all overloads of a name, however it is written.
+pub(crate) fn rows(name: &str) -> impl Iterator<Item = &'static Overload> {
+    TABLE.by_name.get(name).map(Vec::as_slice).unwrap_or_default().iter().copied()
+}
+
+/// Returns the first overload of a name that takes these values.
+pub(crate) fn row_for(name: &str, args: &[&Value]) -> Option<&'static Overload> {
+    rows(name).find(|row| {
         row.takes(args.len())
             && args
                 .iter()
                 .enumerate()
                 .all(|(index, arg)| row.param(index).is_some_and(|sig| sig.accepts(arg)))
-    };
-    match rows.iter().find(fits) {
-        Some(row) => (row.eval)(env, args),
-        None => Err(no_overload(args)),
-    }
+    })
 }
 
 impl Sig {

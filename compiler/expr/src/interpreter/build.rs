@@ -9,7 +9,7 @@ use flow_ir::value::{EnumShape, EnumValue, Key, RecordValue, Shape};
 use flow_ir::{Expr, Value};
 
 use super::{First, Machine, key};
-use crate::{Error, rules, values};
+use crate::{Env, Error, rules, values};
 
 impl Machine<'_> {
     #[inline(never)]
@@ -42,26 +42,11 @@ impl Machine<'_> {
                         (Value::Optional(None), true) => continue,
                         (other, true) => return Err(no_optional(&other)),
                     };
-                    // Written twice is an error, written over a spread is its purpose.
-                    if !values::insert(&mut out, name, value) && !spread {
-                        return Err(Error::value("a key occurs twice in a map"));
-                    }
+                    put_entry(&mut out, name, value, spread)?;
                 }
                 Entry::Spread(map) => {
                     spread = true;
-                    match self.eval(map)? {
-                        Value::Map(map) => {
-                            self.env.meter.elements(map.len())?;
-                            out.extend(map.iter().map(|(key, value)| (key.clone(), value.clone())));
-                        }
-                        Value::Record(record) => {
-                            self.env.meter.elements(record.slots.len())?;
-                            let names =
-                                record.shape.fields.iter().map(|name| Key::String(name.as_str().into()));
-                            out.extend(names.zip(record.slots.iter().cloned()));
-                        }
-                        other => return Err(Error::value(format!("{} is no map", values::brief(&other)))),
-                    }
+                    self::spread(self.env, &mut out, &self.eval(map)?)?;
                 }
             }
         }
@@ -103,7 +88,7 @@ impl Machine<'_> {
     }
 
     /// A record that satisfies the rule of its type.
-    pub(super) fn made(&mut self, record: RecordValue) -> Result<Value, Error> {
+    pub(crate) fn made(&mut self, record: RecordValue) -> Result<Value, Error> {
         let rule = record.shape.name.as_ref().and_then(|name| rules::rule_of(self.env.types, name));
         let value = Value::Record(Arc::new(record));
         match rule {
@@ -122,17 +107,50 @@ impl Machine<'_> {
         first: First,
     ) -> Result<Value, Error> {
         let value = self.first(of, first)?;
-        let index = value.as_str().and_then(|text| shape.values.iter().position(|name| name == text));
-        match index {
-            Some(index) => Ok(Value::Enum(EnumValue { shape: shape.clone(), index: index as u32 })),
-            None => {
-                Err(Error::shape(format!("{} is none of {}", values::brief(&value), shape.values.join(", "))))
-            }
+        enum_value(shape, &value)
+    }
+}
+
+/// Puts an entry into a map. Written twice is an error, written over a spread is its purpose.
+pub(crate) fn put_entry(
+    map: &mut IndexMap<Key, Value>,
+    name: Key,
+    value: Value,
+    spread: bool,
+) -> Result<(), Error> {
+    if !values::insert(map, name, value) && !spread {
+        return Err(Error::value("a key occurs twice in a map"));
+    }
+    Ok(())
+}
+
+/// `...of` in a map.
+pub(crate) fn spread(env: &Env<'_>, map: &mut IndexMap<Key, Value>, of: &Value) -> Result<(), Error> {
+    match of {
+        Value::Map(of) => {
+            env.meter.elements(of.len())?;
+            map.extend(of.iter().map(|(key, value)| (key.clone(), value.clone())));
         }
+        Value::Record(record) => {
+            env.meter.elements(record.slots.len())?;
+            let names = record.shape.fields.iter().map(|name| Key::String(name.as_str().into()));
+            map.extend(names.zip(record.slots.iter().cloned()));
+        }
+        other => return Err(Error::value(format!("{} is no map", values::brief(other)))),
+    }
+    Ok(())
+}
+
+/// Returns the value of an enum that a text names.
+pub(crate) fn enum_value(shape: &Arc<EnumShape>, value: &Value) -> Result<Value, Error> {
+    let index = value.as_str().and_then(|text| shape.values.iter().position(|name| name == text));
+    match index {
+        Some(index) => Ok(Value::Enum(EnumValue { shape: shape.clone(), index: index as u32 })),
+        None => Err(Error::shape(format!("{} is none of {}", values::brief(value), shape.values.join(", ")))),
     }
 }
 
 #[cold]
-fn no_optional(value: &Value) -> Error {
+pub(crate) fn no_optional(value: &Value) -> Error {
     Error::value(format!("{} is no optional", values::brief(value)))
 }

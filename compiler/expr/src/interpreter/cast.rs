@@ -20,7 +20,7 @@ impl Machine<'_> {
         self.conformed(&value, to)
     }
 
-    fn conformed(&mut self, value: &Value, to: &Type) -> Result<Value, Error> {
+    pub(crate) fn conformed(&mut self, value: &Value, to: &Type) -> Result<Value, Error> {
         values::measure(value, self.env.meter)?;
         let rules = Nested::new(self.env, self.depth);
         let result = conform(value, to, self.env.types, &rules);
@@ -37,7 +37,7 @@ impl Machine<'_> {
         self.widened(value, to)
     }
 
-    fn widened(&mut self, value: Value, to: &Type) -> Result<Value, Error> {
+    pub(crate) fn widened(&mut self, value: Value, to: &Type) -> Result<Value, Error> {
         match (to, value) {
             (Type::Float(_), Value::Int(number)) => Ok(Value::Float(number as f64)),
             (Type::Json, value @ (Value::Null | Value::Bool(_) | Value::Int(_) | Value::String(_))) => {

@@ -1,6 +1,5 @@
 //! The macros over lists and maps.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -9,8 +8,8 @@ use flow_ir::expr::{LocalId, MacroOp};
 use flow_ir::value::Key;
 use flow_ir::{Expr, Value};
 
-use super::{First, Machine, key};
-use crate::functions::{Seen, compared, incomparable, order, sort_indices};
+use super::gather::Gather;
+use super::{First, Machine};
 use crate::{Error, values};
 
 /// What a macro goes over.
@@ -44,10 +43,10 @@ impl Turns {
     }
 
     /// Returns the key that the result of a turn has in a map.
-    fn key(&self, turn: usize) -> Key {
+    fn key(&self, turn: usize) -> Value {
         match self {
-            Turns::List(_) => Key::Int(turn as i64),
-            Turns::Map(map) => map.get_index(turn).map_or(Key::Int(turn as i64), |(key, _)| key.clone()),
+            Turns::List(_) => Value::Int(turn as i64),
+            Turns::Map(_) => self.element(turn),
         }
     }
 }
@@ -99,13 +98,10 @@ impl Machine<'_> {
             MacroOp::Filter => self.filter(&turns, vars, body),
             MacroOp::Find => self.find(&turns, vars, body),
             MacroOp::Map | MacroOp::TransformList => self.mapped(&turns, vars, test, body),
-            MacroOp::TransformMap => self.transform_map(&turns, vars, test, body),
-            MacroOp::TransformMapEntry => self.transform_entries(&turns, vars, test, body),
-            MacroOp::SortBy => self.sort_by(&turns, vars, body),
-            MacroOp::DistinctBy => self.distinct_by(&turns, vars, body),
-            MacroOp::GroupBy => self.group_by(&turns, vars, body),
-            MacroOp::MinBy => self.extreme_by(&turns, vars, body, Ordering::Less),
-            MacroOp::MaxBy => self.extreme_by(&turns, vars, body, Ordering::Greater),
+            MacroOp::TransformMap | MacroOp::TransformMapEntry => self.gathered(op, &turns, vars, test, body),
+            MacroOp::SortBy | MacroOp::DistinctBy | MacroOp::GroupBy | MacroOp::MinBy | MacroOp::MaxBy => {
+                self.gathered(op, &turns, vars, None, body)
+            }
         }
     }
 
@@ -184,120 +180,27 @@ impl Machine<'_> {
         test.map_or(Ok(true), |test| self.test(test))
     }
 
-    fn transform_map(
+    fn gathered(
         &mut self,
+        op: MacroOp,
         turns: &Turns,
         vars: &[LocalId],
         test: Option<&Expr>,
         body: &Expr,
     ) -> Result<Value, Error> {
-        let mut out = IndexMap::new();
-        for turn in 0..turns.len() {
-            self.bind(turns, turn, vars)?;
-            if self.passes(test)? {
-                self.env.meter.charge(1)?;
-                let value = self.eval(body)?;
-                out.insert(turns.key(turn), value);
-            }
-        }
-        Ok(Value::Map(Arc::new(out)))
-    }
-
-    fn transform_entries(
-        &mut self,
-        turns: &Turns,
-        vars: &[LocalId],
-        test: Option<&Expr>,
-        body: &Expr,
-    ) -> Result<Value, Error> {
-        let mut out = IndexMap::new();
+        let mut gather = Gather::new(op);
         for turn in 0..turns.len() {
             self.bind(turns, turn, vars)?;
             if !self.passes(test)? {
                 continue;
             }
-            match self.eval(body)? {
-                Value::Map(made) => {
-                    self.env.meter.elements(made.len())?;
-                    for (key, value) in made.iter() {
-                        if !values::insert(&mut out, key.clone(), value.clone()) {
-                            return Err(Error::value(format!(
-                                "a key occurs twice: {}",
-                                values::brief(&key.to_value())
-                            )));
-                        }
-                    }
-                }
-                other => return Err(Error::value(format!("{} is no map", values::brief(&other)))),
+            if Gather::charges(op) {
+                self.env.meter.charge(1)?;
             }
-        }
-        Ok(Value::Map(Arc::new(out)))
-    }
-
-    fn keys(&mut self, turns: &Turns, vars: &[LocalId], body: &Expr) -> Result<Vec<Value>, Error> {
-        let mut keys = Vec::with_capacity(turns.len().min(1024));
-        for turn in 0..turns.len() {
-            self.bind(turns, turn, vars)?;
-            self.env.meter.charge(1)?;
-            keys.push(self.eval(body)?);
-        }
-        Ok(keys)
-    }
-
-    fn sort_by(&mut self, turns: &Turns, vars: &[LocalId], body: &Expr) -> Result<Value, Error> {
-        let keys = self.keys(turns, vars, body)?;
-        let mut indices: Vec<u32> = (0..keys.len() as u32).collect();
-        sort_indices(self.env.meter, &mut indices, |index| &keys[index as usize])?;
-        Ok(Value::list(indices.into_iter().map(|index| turns.element(index as usize)).collect()))
-    }
-
-    fn distinct_by(&mut self, turns: &Turns, vars: &[LocalId], body: &Expr) -> Result<Value, Error> {
-        let mut seen = Seen::default();
-        let mut out = Vec::new();
-        for turn in 0..turns.len() {
-            self.bind(turns, turn, vars)?;
-            let key = self.eval(body)?;
-            if seen.insert(self.env.meter, &key)? {
-                out.push(turns.element(turn));
-            }
-        }
-        Ok(Value::list(out))
-    }
-
-    fn group_by(&mut self, turns: &Turns, vars: &[LocalId], body: &Expr) -> Result<Value, Error> {
-        let mut groups: IndexMap<Key, Vec<Value>> = IndexMap::new();
-        for turn in 0..turns.len() {
-            self.bind(turns, turn, vars)?;
             let value = self.eval(body)?;
-            let key = key(self.env.meter, &value)?;
-            groups.entry(key).or_default().push(turns.element(turn));
+            let element = if Gather::is_keyed(op) { turns.key(turn) } else { turns.element(turn) };
+            gather.add(self.env, &element, &value)?;
         }
-        self.env.meter.elements(turns.len())?;
-        Ok(Value::Map(Arc::new(groups.into_iter().map(|(key, items)| (key, Value::list(items))).collect())))
-    }
-
-    fn extreme_by(
-        &mut self,
-        turns: &Turns,
-        vars: &[LocalId],
-        body: &Expr,
-        wanted: Ordering,
-    ) -> Result<Value, Error> {
-        let mut best: Option<(usize, Value)> = None;
-        for turn in 0..turns.len() {
-            self.bind(turns, turn, vars)?;
-            let key = self.eval(body)?;
-            let better = match &best {
-                None => order(&key, &key).ok_or_else(|| incomparable(&key, &key)).map(|_| true)?,
-                Some((_, other)) => {
-                    compared(self.env.meter, &key, other)?;
-                    order(&key, other).ok_or_else(|| incomparable(&key, other))? == wanted
-                }
-            };
-            if better {
-                best = Some((turn, key));
-            }
-        }
-        Ok(Value::Optional(best.map(|(turn, _)| Arc::new(turns.element(turn)))))
+        gather.finish(self.env, turns.len())
     }
 }

@@ -7,6 +7,7 @@
 mod absorb;
 mod build;
 mod cast;
+mod gather;
 mod locals;
 mod macros;
 mod path;
@@ -21,11 +22,15 @@ use locals::Locals;
 
 pub use template::{Said, say};
 
+pub(crate) use build::{enum_value, no_optional, put_entry, spread};
+pub(crate) use gather::Gather;
+pub(crate) use path::{field, has, index};
+
 use crate::functions::{self, Overload};
 use crate::{Env, Error, values};
 
 /// From this depth on, chains to the left are taken apart on the heap.
-const SPINE_FROM: usize = 24;
+pub(crate) const SPINE_FROM: usize = 24;
 
 /// Calls of code inside of code may add up to no more than this depth.
 const DEPTH_MAX: usize = 320;
@@ -306,12 +311,17 @@ impl<'e> Machine<'e> {
             env.codes.get(code as usize).ok_or_else(|| Error::value("code that the plan doesn't have"))?;
         env.meter.charge(1)?;
         let args = self.args(args, None)?;
+        self.called(&code.body, args.into_iter())
+    }
+
+    /// Evaluates a body of code with its arguments.
+    pub(crate) fn called(&mut self, body: &Expr, args: impl Iterator<Item = Value>) -> Result<Value, Error> {
         let (caller, base) = (self.base, self.locals.len());
-        for (index, arg) in args.into_iter().enumerate() {
+        for (index, arg) in args.enumerate() {
             self.locals.set(base + index, arg);
         }
         self.base = base;
-        let result = self.eval(&code.body);
+        let result = self.eval(body);
         self.locals.truncate(base);
         self.base = caller;
         result
@@ -359,6 +369,15 @@ impl<'e> Machine<'e> {
     }
 }
 
+/// Runs a row on values of which there are as many as it takes.
+#[inline]
+pub(crate) fn apply(env: &Env<'_>, overload: &Overload, args: &[&Value]) -> Result<Value, Error> {
+    match args {
+        [left, right] => binary(env, overload, left, right),
+        args => (overload.eval)(env, args),
+    }
+}
+
 #[inline]
 fn binary(env: &Env<'_>, overload: &Overload, left: &Value, right: &Value) -> Result<Value, Error> {
     match quick::apply(overload.quick, left, right) {
@@ -387,7 +406,7 @@ fn first_child(expr: &Expr) -> Option<&Expr> {
 }
 
 #[inline]
-fn overload(function: &Function) -> Option<&'static Overload> {
+pub(crate) fn overload(function: &Function) -> Option<&'static Overload> {
     if let Some(overload) = functions::at_row(function.row()) {
         return Some(overload);
     }
@@ -396,12 +415,12 @@ fn overload(function: &Function) -> Option<&'static Overload> {
     functions::at_row(row)
 }
 
-fn is_variant(value: &Value, variant: &TypeName) -> bool {
+pub(crate) fn is_variant(value: &Value, variant: &TypeName) -> bool {
     matches!(value, Value::Record(record) if record.shape.name.as_ref() == Some(variant))
 }
 
 #[cold]
-fn no_bool(value: &Value) -> Error {
+pub(crate) fn no_bool(value: &Value) -> Error {
     Error::value(format!("{} is no bool", values::brief(value)))
 }
 
@@ -420,7 +439,7 @@ fn failure(kind: &str, message: &str) -> Error {
 }
 
 /// Returns the key that a value is, or says that it is none.
-fn key(meter: &crate::Meter, value: &Value) -> Result<Key, Error> {
+pub(crate) fn key(meter: &crate::Meter, value: &Value) -> Result<Key, Error> {
     values::hashed(meter, value)?;
     Key::exact(value).ok_or_else(|| Error::value(format!("{} is no key of a map", values::brief(value))))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flow_ir::{Expr, Name, Value};
 
 use super::{First, Machine};
-use crate::{Error, values};
+use crate::{Error, Meter, values};
 
 impl Machine<'_> {
     #[inline(never)]
@@ -35,33 +35,48 @@ impl Machine<'_> {
     ) -> Result<Value, Error> {
         let of = self.first(of, first)?;
         let key = self.eval(key)?;
-        values::hashed(self.env.meter, &key)?;
-        match (of, optional) {
-            // Behind an absent optional everything is absent.
-            (Value::Optional(None), _) => Ok(Value::Optional(None)),
-            (Value::Optional(Some(of)), _) => Ok(maybe(values::find(&of, &key)?)),
-            (of, true) => Ok(maybe(values::find(&of, &key)?)),
-            (of, false) => values::index(&of, &key).cloned(),
-        }
+        index_of(self.env.meter, of, &key, optional)
     }
 
     #[inline(never)]
     pub(super) fn has(&mut self, of: &Expr, key: &Name, first: First) -> Result<Value, Error> {
         let value = self.first(of, first)?;
-        let value = match &value {
-            Value::Optional(None) => return Ok(Value::Bool(false)),
-            Value::Optional(Some(value)) => value,
-            other => other,
-        };
-        match value {
-            Value::Map(_) => Ok(Value::Bool(value.get(key).is_some())),
-            Value::Record(record) => Ok(Value::Bool(record.get(key).is_some_and(|slot| !slot.is_null()))),
-            other => Err(Error::value(format!("{} has no fields", values::kind_name(other)))),
-        }
+        has(&value, key).map(Value::Bool)
     }
 }
 
-fn field(of: &Value, index: u32, optional: bool) -> Result<Value, Error> {
+/// `of[key]`, `of[?key]`.
+pub(crate) fn index(meter: &Meter, of: &Value, key: &Value, optional: bool) -> Result<Value, Error> {
+    index_of(meter, of.clone(), key, optional)
+}
+
+fn index_of(meter: &Meter, of: Value, key: &Value, optional: bool) -> Result<Value, Error> {
+    values::hashed(meter, key)?;
+    match (of, optional) {
+        // Behind an absent optional everything is absent.
+        (Value::Optional(None), _) => Ok(Value::Optional(None)),
+        (Value::Optional(Some(of)), _) => Ok(maybe(values::find(&of, key)?)),
+        (of, true) => Ok(maybe(values::find(&of, key)?)),
+        (of, false) => values::index(&of, key).cloned(),
+    }
+}
+
+/// `has(of.key)`.
+pub(crate) fn has(of: &Value, key: &Name) -> Result<bool, Error> {
+    let value = match of {
+        Value::Optional(None) => return Ok(false),
+        Value::Optional(Some(value)) => value,
+        other => other,
+    };
+    match value {
+        Value::Map(_) => Ok(value.get(key).is_some()),
+        Value::Record(record) => Ok(record.get(key).is_some_and(|slot| !slot.is_null())),
+        other => Err(Error::value(format!("{} has no fields", values::kind_name(other)))),
+    }
+}
+
+/// `of.f`, `of.?f`.
+pub(crate) fn field(of: &Value, index: u32, optional: bool) -> Result<Value, Error> {
     let slot = |of: &Value| match of {
         Value::Record(record) => record.slots.get(index as usize).cloned(),
         _ => None,

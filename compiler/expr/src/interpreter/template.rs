@@ -117,7 +117,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn splice(&mut self, value: &Value, ty: &Type, out: &mut String) -> Result<(), Error> {
+    pub(crate) fn splice(&mut self, value: &Value, ty: &Type, out: &mut String) -> Result<(), Error> {
         match value {
             Value::Media(media) => self.put_media(media, out),
             Value::String(text) => self.put(text, out),
@@ -135,7 +135,7 @@ impl Machine<'_> {
         }
     }
 
-    fn put(&self, text: &str, out: &mut String) -> Result<(), Error> {
+    pub(crate) fn put(&self, text: &str, out: &mut String) -> Result<(), Error> {
         if out.len() + text.len() > VALUE_BYTES_MAX {
             return Err(crate::env::too_large());
         }

@@ -2,10 +2,14 @@
 //! needed to test what functions compute.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod both;
+
 use std::collections::HashMap;
 
 use flow_expr::functions::{forms, lookup, macros};
-use flow_expr::{Env, Error, Meter, Slots, eval};
+use flow_expr::{Env, Error, Meter, Slots};
+
+use both::eval;
 use flow_ir::expr::{Entry, Expr, Item, Piece};
 use flow_ir::{Type, TypeDefs, Value};
 use flow_syntax::tree as t;
