@@ -348,18 +348,42 @@ pub(crate) fn sort_indices<'a>(
     // Each round of a sort by merging reads each key once at most.
     let bytes: u64 = indices.iter().map(|index| text_bytes(key(*index))).sum();
     meter.charge((bytes / 64).saturating_mul(rounds + 1))?;
-    let mut failed = None;
-    indices.sort_by(|left, right| {
-        order_in_list(key(*left), key(*right)).unwrap_or_else(|| {
-            failed.get_or_insert_with(|| incomparable(key(*left), key(*right)));
-            Ordering::Equal
-        })
-    });
-    // A sort may never compare an element that has no order with itself, like NaN.
-    match indices {
-        [only] if order(key(*only), key(*only)).is_none() => Err(incomparable(key(*only), key(*only))),
-        _ => failed.map_or(Ok(()), Err),
+    // An element that is alone is compared with nothing else, and has an order or not like any other.
+    if let [only] = indices {
+        order(key(*only), key(*only)).ok_or_else(|| incomparable(key(*only), key(*only)))?;
     }
+    merge_sort(indices, |left, right| {
+        order_in_list(key(left), key(right)).ok_or_else(|| incomparable(key(left), key(right)))
+    })
+}
+
+/// Sorts by merging, stable: the standard library's sort may panic where some elements have no order, like NaN, and can't
+/// stop at an error. Every element is compared with another one.
+fn merge_sort(
+    indices: &mut [u32],
+    mut compare: impl FnMut(u32, u32) -> Result<Ordering, Error>,
+) -> Result<(), Error> {
+    let mut from = indices.to_vec();
+    let mut width = 1;
+    while width < from.len() {
+        for (run, out) in from.chunks(2 * width).zip(indices.chunks_mut(2 * width)) {
+            let (mut left, mut right) = run.split_at(width.min(run.len()));
+            for place in out {
+                let takes_right = match (left, right) {
+                    ([first, ..], [second, ..]) => compare(*first, *second)? == Ordering::Greater,
+                    (left, _) => left.is_empty(),
+                };
+                let side = if takes_right { &mut right } else { &mut left };
+                if let [first, rest @ ..] = *side {
+                    *place = *first;
+                    *side = rest;
+                }
+            }
+        }
+        from.copy_from_slice(indices);
+        width *= 2;
+    }
+    Ok(())
 }
 
 /// The bytes that comparing a value may read.
