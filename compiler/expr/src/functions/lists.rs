@@ -353,7 +353,7 @@ pub(crate) fn sort_indices<'a>(
         order(key(*only), key(*only)).ok_or_else(|| incomparable(key(*only), key(*only)))?;
     }
     merge_sort(indices, |left, right| {
-        order_in_list(key(left), key(right)).ok_or_else(|| incomparable(key(left), key(right)))
+        order_in_list(key(left), key(right)).ok_or_else(|| incomparable(key(right), key(left)))
     })
 }
 

@@ -44,7 +44,10 @@ fn the_list_extension() {
         ("[1.0, double('NaN')].sort()", ERROR),
         ("lists.range(40).map(i, i == 7 ? double('NaN') : double(i * 17 % 40)).sort()", ERROR),
         ("lists.range(40).map(i, i * 17 % 40).sort() == lists.range(40)", "true"),
-        ("lists.range(33).map(i, [i, i * 7 % 5]).sortBy(p, p[1]).map(p, p[0]).take(8)", "[0,5,10,15,20,25,30,3]"),
+        (
+            "lists.range(33).map(i, [i, i * 7 % 5]).sortBy(p, p[1]).map(p, p[0]).take(8)",
+            "[0,5,10,15,20,25,30,3]",
+        ),
         ("[].sort() + [1].sort()", "[1]"),
         ("['foo', 'a', 'quux'].sortBy(e, -e.size())", "[\"quux\",\"foo\",\"a\"]"),
         ("[1, 2].sortBy(e, [e])", ERROR),
