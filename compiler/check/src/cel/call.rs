@@ -157,14 +157,14 @@ impl Checker<'_> {
     }
 
     /// `x.f(y)`, or `a.b.f(y)` of a function with dots in its name.
-    pub(super) fn method(&mut self, method: &Method, span: Span) -> Typed {
+    pub(super) fn method(&mut self, method: &Method) -> Typed {
         if self.is_quoted(&method.name) {
             let diagnostic = self
                 .error(Code::UnexpectedToken, method.name.span, "a name in backticks is a field's")
                 .help("write the function's name without them");
             return self.fault(diagnostic);
         }
-        if let Some(made) = self.macro_call(method, span) {
+        if let Some(made) = self.macro_call(method) {
             return made;
         }
         let dotted = self.qualified(&method.receiver).map(|prefix| format!("{prefix}.{}", method.name.text));

@@ -40,7 +40,7 @@ impl Checker<'_> {
     }
 
     /// `{a: 1, [k]: v, ?o: x, ...m}`
-    pub(super) fn map(&mut self, record: &tree::Record, span: Span) -> Typed {
+    pub(super) fn map(&mut self, record: &tree::Record) -> Typed {
         if let Some(name) = &record.name {
             let diagnostic = self
                 .error(Code::UnknownType, name.span, format!("unknown type `{}`", name.text))
@@ -90,7 +90,6 @@ impl Checker<'_> {
                 }
             }
         }
-        let _ = span;
         let key = key_type.unwrap_or_else(|| self.types.fresh());
         let value = value_type.unwrap_or_else(|| self.types.fresh());
         Typed::new(Expr::Map(entries), CelType::map(key, value))

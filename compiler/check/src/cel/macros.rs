@@ -13,7 +13,7 @@ use super::{CelType, Checker, Typed};
 
 impl Checker<'_> {
     /// Checks a macro; `None` if the method is none.
-    pub(super) fn macro_call(&mut self, method: &Method, span: Span) -> Option<Typed> {
+    pub(super) fn macro_call(&mut self, method: &Method) -> Option<Typed> {
         if self.scope.without_macros || method.args.iter().any(|arg| arg.name.is_some()) {
             return None;
         }
@@ -33,7 +33,7 @@ impl Checker<'_> {
             }
             (name, args) => {
                 let row = macros(name).find(|row| row.vars + row.bodies == args.len())?;
-                Some(self.comprehension(row, method, span))
+                Some(self.comprehension(row, method))
             }
         }
     }
@@ -119,7 +119,7 @@ impl Checker<'_> {
         Some("".into())
     }
 
-    fn comprehension(&mut self, row: &'static MacroRow, method: &Method, _span: Span) -> Typed {
+    fn comprehension(&mut self, row: &'static MacroRow, method: &Method) -> Typed {
         let over = self.expr(&method.receiver);
         let (first, second) = self.walked(&over.ty, method.receiver.span, row.vars == 2);
         let depth = self.locals.len();

@@ -79,8 +79,10 @@ pub struct Checked {
 /// Checks an expression. `text` is what its spans point into.
 pub fn check(tree: &tree::Expr, text: &str, scope: &Scope) -> Checked {
     let mut variables = HashMap::new();
+    let mut types = Unifier::default();
     for (slot, variable) in scope.variables.iter().enumerate() {
-        variables.entry(variable.name.as_str()).or_insert(slot);
+        let ty = types.instance(&variable.ty, &mut Vec::new());
+        variables.entry(variable.name.as_str()).or_insert((slot as u32, ty));
     }
     let mut checker = Checker {
         scope,
@@ -88,7 +90,7 @@ pub fn check(tree: &tree::Expr, text: &str, scope: &Scope) -> Checked {
         variables,
         locals: Vec::new(),
         locals_count: 0,
-        types: Unifier::default(),
+        types,
         diagnostics: Vec::new(),
     };
     let typed = checker.expr(tree);
@@ -120,7 +122,8 @@ struct Local {
 struct Checker<'a> {
     scope: &'a Scope,
     text: &'a str,
-    variables: HashMap<&'a str, usize>,
+    /// The slots and types of the scope's variables.
+    variables: HashMap<&'a str, (u32, CelType)>,
     /// The variables of macros that are open, the innermost last.
     locals: Vec<Local>,
     locals_count: LocalId,

@@ -74,9 +74,8 @@ impl Checker<'_> {
     }
 
     fn declared(&self, name: &str) -> Option<Typed> {
-        if let Some(slot) = self.variables.get(name) {
-            let ty = &self.scope.variables[*slot].ty;
-            return Some(Typed::new(Expr::Slot(*slot as u32), ty.clone()));
+        if let Some((slot, ty)) = self.variables.get(name) {
+            return Some(Typed::new(Expr::Slot(*slot), ty.clone()));
         }
         let (_, value) = TYPES.iter().find(|(known, _)| *known == name && name != "optional")?;
         let ty = match *value {

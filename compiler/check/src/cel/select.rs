@@ -15,13 +15,13 @@ impl Checker<'_> {
             return found;
         }
         let of = self.expr(&member.object);
-        let ty = self.field(&of.ty, &member.name, member.optional, whole.span);
+        let ty = self.field(&of.ty, &member.name, member.optional);
         let key = Box::new(Expr::text(&member.name.text));
         Typed::new(Expr::Index { of: Box::new(of.expr), key, optional: member.optional }, ty)
     }
 
     /// The type of a field.
-    fn field(&mut self, of: &CelType, name: &tree::Name, optional: bool, span: Span) -> CelType {
+    fn field(&mut self, of: &CelType, name: &tree::Name, optional: bool) -> CelType {
         let of = self.types.resolve(of);
         let (ty, through) = match of.held() {
             Some(held) => (self.types.resolve(held), true),
@@ -53,7 +53,6 @@ impl Checker<'_> {
                 if self.scope.unchecked { CelType::Dyn } else { CelType::Error }
             }
         };
-        let _ = span;
         if (optional || through) && found != CelType::Error { CelType::optional(found) } else { found }
     }
 
@@ -111,7 +110,7 @@ impl Checker<'_> {
             return self.fault(diagnostic);
         };
         let of = self.expr(&member.object);
-        self.field(&of.ty, &member.name, false, span);
+        self.field(&of.ty, &member.name, false);
         let expr = Expr::Has { of: Box::new(of.expr), key: member.name.text.as_str().into() };
         Typed::new(expr, CelType::Bool)
     }

@@ -24,11 +24,11 @@ impl Checker<'_> {
                 "there is no loop around an expression by itself",
             )),
             ExprKind::List(elements) => self.list(elements),
-            ExprKind::Record(record) => self.map(record, tree.span),
+            ExprKind::Record(record) => self.map(record),
             ExprKind::Member(member) => self.member(member, tree),
             ExprKind::Index(index) => self.index(index, tree.span),
             ExprKind::Call(call) => self.call(call, tree.span),
-            ExprKind::Method(method) => self.method(method, tree.span),
+            ExprKind::Method(method) => self.method(method),
             ExprKind::Unary(op, of) => self.unary(*op, of, tree.span),
             ExprKind::Binary(binary) => self.binary(binary, tree.span),
             ExprKind::Ternary(ternary) => self.ternary(ternary, tree.span),
@@ -88,7 +88,7 @@ impl Checker<'_> {
                 return Typed::new(expr, CelType::Bool);
             }
         }
-        let at = if binary.op_span.len() > 0 { binary.op_span } else { span };
+        let at = if binary.op_span.is_empty() { span } else { binary.op_span };
         self.operator(name, binary.op.as_str(), vec![left, right], at)
     }
 
