@@ -10,6 +10,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -51,7 +52,8 @@ fn tried(
     calm: &Played,
     tell: bool,
 ) -> Result<Played, (String, Vec<String>)> {
-    let played = std::panic::catch_unwind(|| schedule::play(program, schedule, faults, tell));
+    let played =
+        std::panic::catch_unwind(AssertUnwindSafe(|| schedule::play(program, schedule, faults, tell)));
     let played = played.unwrap_or_else(|_| Err((String::from("the engine panics"), Vec::new())))?;
     match checks::check(program, &played, faults, calm) {
         Ok(()) => Ok(played),
@@ -60,7 +62,8 @@ fn tried(
 }
 
 fn calm(program: &Program) -> Result<Played, String> {
-    let played = std::panic::catch_unwind(|| schedule::play(program, 0, Faults::NONE, false));
+    let played =
+        std::panic::catch_unwind(AssertUnwindSafe(|| schedule::play(program, 0, Faults::NONE, false)));
     let played = played.unwrap_or_else(|_| Err((String::from("the engine panics"), Vec::new())));
     let played = played.map_err(|(wrong, _)| wrong)?;
     checks::check(program, &played, Faults::NONE, &played)?;

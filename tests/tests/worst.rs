@@ -1,7 +1,9 @@
 //! `--simulate=worst` held against the bounds that `flowc check --bounds` proves: never more, and where a program says
 //! how often everything is done at most, exactly as much.
 
-use flow_tests::program::{Place, workspace};
+#![allow(clippy::disallowed_methods, reason = "tests read files")]
+
+use flow_tests::program::{Place, files, workspace};
 use serde_json::{Value as Json, json};
 
 /// What a worst case comes to: calls of models and of tools.
@@ -252,4 +254,31 @@ fn it_is_told_and_not_recorded() {
         .run(["run", "main.flow", "--simulate=worst", "--record", "a.tape"])
         .expect(2)
         .says(&["a worst case isn't recorded"]);
+}
+
+/// Every program of the suite that is right and takes nothing.
+#[test]
+fn the_suite_stays_within_its_bounds() {
+    let suite = workspace().join("tests/suite");
+    let (mut tried, mut exact) = (0, 0);
+    for file in files(&suite).into_iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let programs = text.split("```flow\n").skip(1).filter_map(|rest| rest.split("```").next());
+        for program in programs.filter(|program| program.contains("flow main()")) {
+            let place = Place::new();
+            place.file("main.flow", program);
+            if place.run(["check", "main.flow"]).code != Some(0) {
+                continue;
+            }
+            let ran = place.run(["run", "main.flow", "--simulate=worst", "--json", "--store", "memory:"]);
+            assert!(matches!(ran.code, Some(0 | 3)), "{}: {program}\n{}", file.display(), ran.stderr);
+            let (models, tools) = made(&ran.json_lines());
+            let (models_max, tools_max) = bound(&place, "main.flow", "main");
+            assert!(models <= models_max && tools <= tools_max, "{}: {program}", file.display());
+            tried += 1;
+            exact += u32::from((models, tools) == (models_max, tools_max));
+        }
+    }
+    // A race that is won leaves its other arms behind, and a failure what comes after it.
+    assert!(tried > 50 && 3 * exact > 2 * tried, "{exact} of {tried} are met exactly");
 }

@@ -1,4 +1,4 @@
-//! `where` rules, run by the interpreter.
+//! `where` rules.
 
 use std::cell::RefCell;
 
@@ -8,7 +8,7 @@ use flow_ir::types::{TypeBody, Where};
 use flow_ir::{TypeDefs, TypeName, Value};
 
 use crate::interpreter::Machine;
-use crate::{Env, Error, Frame, Meter};
+use crate::{Counter, Env, Error, Frame, Hot, Meter};
 
 /// The rules of a program, for reading answers and inputs. One meter serves all rules of one document.
 #[derive(Debug)]
@@ -16,18 +16,31 @@ pub struct WhereRules<'a> {
     types: &'a TypeDefs,
     codes: &'a [Code],
     meter: Meter,
+    hot: Option<(&'a Hot, &'a Counter)>,
 }
 
 impl<'a> WhereRules<'a> {
     /// Returns the rules with a fresh meter.
     pub fn new(types: &'a TypeDefs, codes: &'a [Code]) -> WhereRules<'a> {
-        WhereRules { types, codes, meter: Meter::default() }
+        WhereRules { types, codes, meter: Meter::default(), hot: None }
+    }
+
+    /// Has the rules of a plan computed by whichever back end the plan has.
+    pub fn by(mut self, hot: &'a Hot, counter: &'a Counter) -> WhereRules<'a> {
+        self.hot = Some((hot, counter));
+        self
     }
 }
 
 impl Rules for WhereRules<'_> {
     fn holds(&self, rule: &Where, value: &Value) -> Result<bool, String> {
         let env = Env { codes: self.codes, ..Env::bare(self.types, &self.meter) };
+        if let Some((hot, counter)) = self.hot {
+            self.meter.charge(1).map_err(|error| error.message)?;
+            let (holds, by) = hot.test(&rule.rule, &Env { frame: &It(value), ..env });
+            counter.count(by);
+            return holds.map_err(|error| error.message);
+        }
         holds(rule, value, &env, 0).map_err(|error| error.message)
     }
 }

@@ -20,7 +20,6 @@ mod program;
 mod progress;
 mod show;
 mod table;
-mod tapes;
 mod telling;
 mod terminal;
 mod text;

@@ -72,7 +72,8 @@ fn keys_keep_their_kind() {
     let map = [(Key::Uint(7), value.clone()), (Key::Int(8), value)].into_iter().collect();
     let plan = plan(Expr::Const(Value::Map(Arc::new(map))));
     let read = Plan::from_text(&plan.to_text()).unwrap();
-    let Statement::Return { value: Some(Expr::Const(Value::Map(map))) } = &read.flows[0].blocks[0].body[0] else {
+    let Statement::Return { value: Some(Expr::Const(Value::Map(map))) } = &read.flows[0].blocks[0].body[0]
+    else {
         panic!("no map: {read:?}")
     };
     assert_eq!(map.keys().collect::<Vec<_>>(), [&Key::Uint(7), &Key::Int(8)]);

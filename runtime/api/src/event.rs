@@ -343,6 +343,15 @@ pub struct RecordedModel {
     pub output_tokens_max: Option<u64>,
 }
 
+/// How often expressions were computed, in one execution of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evaluations {
+    /// As machine code.
+    pub compiled: u64,
+    /// By the interpreter.
+    pub interpreted: u64,
+}
+
 /// What a simulated run leaves real.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Simulation {

@@ -16,7 +16,9 @@ mod tool;
 
 pub use cost::{Cost, Usage};
 pub use error::{Failure, Kind};
-pub use event::{Choice, Event, Question, Record, RecordedModel, ReplayOf, Resolved, RunStatus, Simulation};
+pub use event::{
+    Choice, Evaluations, Event, Question, Record, RecordedModel, ReplayOf, Resolved, RunStatus, Simulation,
+};
 pub use ids::{Coordinate, RunId, Time};
 pub use message::{Message, Part, Role};
 pub use model::{

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use flow_expr::{Counter, Hot};
 use flow_ir::plan::{FlowId, ModelId, NodeId, NodeKind};
 use flow_ir::{Name, Plan, Value};
 use flow_runtime_api::{
-    Coordinate, Cost, Event, Failure, Kind, Record, RecordedModel, Resolved, RunStatus, Schema, Simulation,
-    Time, ToolSpec, Usage,
+    Coordinate, Cost, Evaluations, Event, Failure, Kind, Record, RecordedModel, Resolved, RunStatus, Schema,
+    Simulation, Time, ToolSpec, Usage,
 };
 use serde_json::Value as Json;
 
@@ -43,6 +44,7 @@ impl Engine {
     ) -> Result<Engine, Failure> {
         validate::plan(&plan)?;
         let mut run = Run::new(settings);
+        run.hot = Some(Arc::new(Hot::new(plan.clone())));
         let (args, inputs) = inputs::read(&run, &plan, inputs)?;
         run.args = args;
         run.inputs = inputs;
@@ -72,6 +74,7 @@ impl Engine {
         pin_default_model(&mut settings, models.get(DEFAULT_MODEL).and_then(Json::as_str));
         pin_facts(&mut settings, &plan, models, &resolved.facts);
         let mut run = Run::new(settings);
+        run.hot = Some(Arc::new(Hot::new(plan.clone())));
         let (args, inputs) = inputs::read(&run, &plan, inputs.clone())?;
         run.args = args;
         run.inputs = inputs;
@@ -121,6 +124,21 @@ impl Engine {
     /// Whether the run is over: nothing more will come of any input.
     pub fn is_over(&self) -> bool {
         self.run.is_over
+    }
+
+    /// Shares machine code with other runs of the plan. It is that of the very plan that the engine was made with, else
+    /// nothing changes.
+    pub fn sharing(mut self, hot: &Arc<Hot>) -> Engine {
+        if Arc::ptr_eq(hot.plan(), &self.plan) {
+            self.run.hot = Some(hot.clone());
+        }
+        self
+    }
+
+    /// Returns how often each back end has computed an expression in this execution of the run. It is never recorded:
+    /// which one did is no part of what a run does.
+    pub fn evaluations(&self) -> Evaluations {
+        Evaluations { compiled: self.run.computed.compiled(), interpreted: self.run.computed.interpreted() }
     }
 
     /// Returns what the run took so far, over all attempts.
@@ -234,6 +252,10 @@ pub(crate) struct Run {
     pub reel: Option<Box<Reel>>,
     /// What is looked for in the records.
     pub probe: Option<Box<Probe>>,
+    /// What computes the plan's expressions; none before it is known.
+    pub hot: Option<Arc<Hot>>,
+    /// How often each back end did.
+    pub computed: Counter,
     /// Of a run that takes the worst case: what it chooses. Found when it is first asked for.
     worst: Option<Box<Worst>>,
     /// Statements left in this slice.
@@ -296,6 +318,8 @@ impl Run {
             replay: None,
             reel: None,
             probe: None,
+            hot: None,
+            computed: Counter::default(),
             worst: None,
             fuel: SLICE,
             executed: 0,

@@ -97,6 +97,13 @@ impl flow_expr::Frame for Frame {
             frame = frame.outer.as_deref()?;
         }
     }
+
+    fn slots(&self) -> flow_expr::FrameSlots<'_> {
+        match &self.outer {
+            None if self.from == 0 && self.overlay.is_empty() => flow_expr::FrameSlots::Options(&self.own),
+            _ => flow_expr::FrameSlots::Apart,
+        }
+    }
 }
 
 /// What a finished branch wrote of the frame outside.

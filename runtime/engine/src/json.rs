@@ -82,7 +82,11 @@ impl Run {
 
     /// Returns what evaluates `where` rules.
     pub(crate) fn rules<'a>(&'a self, plan: &'a Plan) -> flow_expr::WhereRules<'a> {
-        flow_expr::WhereRules::new(&plan.types, &plan.codes)
+        let rules = flow_expr::WhereRules::new(&plan.types, &plan.codes);
+        match &self.hot {
+            Some(hot) => rules.by(hot, &self.computed),
+            None => rules,
+        }
     }
 }
 

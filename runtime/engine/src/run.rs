@@ -159,7 +159,14 @@ impl Run {
         frame: &dyn flow_expr::Frame,
         expr: &Expr,
     ) -> Result<Value, flow_expr::Error> {
-        self.within(plan, frame, |env| flow_expr::eval(expr, env))
+        self.within(plan, frame, |env| match &self.hot {
+            Some(hot) => {
+                let (result, by) = hot.eval(expr, env);
+                self.computed.count(by);
+                result
+            }
+            None => flow_expr::eval(expr, env),
+        })
     }
 
     /// Renders a message of a user.
@@ -191,12 +198,18 @@ impl Run {
 
     /// Computes a bool.
     pub(crate) fn test(&self, plan: &Plan, task: &Task, expr: &Expr) -> Result<bool, Outcome> {
-        match self.eval(plan, task, expr)? {
-            Value::Bool(value) => Ok(value),
-            _ => {
-                Err(self.pure_failure(task, flow_expr::Error::value("a condition is neither true nor false")))
+        let tested = self.within(plan, &task.frame, |env| match (&self.hot, expr) {
+            (Some(hot), expr) if !matches!(expr, Expr::Const(_)) => {
+                let (result, by) = hot.test(expr, env);
+                self.computed.count(by);
+                result
             }
-        }
+            _ => flow_expr::eval(expr, env).and_then(|value| match value {
+                Value::Bool(value) => Ok(value),
+                _ => Err(flow_expr::Error::value("a condition is neither true nor false")),
+            }),
+        });
+        tested.map_err(|error| self.pure_failure(task, error))
     }
 
     /// Returns the failure that an error of the language is, at the place where a task stands.

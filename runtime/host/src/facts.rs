@@ -37,7 +37,7 @@ pub enum FactStatus {
 }
 
 impl Host {
-    /// Looks at the store, the default model, the proxies, each provider, the servers that the program's models name, and
+    /// Looks at the store, the default model, what computes expressions, the proxies, each provider, the servers that the program's models name, and
     /// the folder of secrets. Asks every server that is set up for its models, all at once, for `timeout_ms` at most; never
     /// shows a key.
     pub async fn doctor(&self, plan: Option<&Plan>, timeout_ms: u64) -> Vec<Fact> {
@@ -51,6 +51,7 @@ impl Host {
                 "no default model; programs that name none need `--model` or `[models] default` in flow.toml",
             ),
         });
+        facts.push(expressions_fact());
         facts.extend(self.proxy_fact());
         let timeout = Duration::from_millis(timeout_ms);
         facts.extend(self.provider_facts(plan, timeout).await);
@@ -196,6 +197,18 @@ fn told(server: &Server, listed: Listed, wanted: Option<&str>, missing: FactStat
         }
         None if count == 0 => (missing, format!("{has}{}", pull("llama3.2"))),
         _ => (FactStatus::Ok, format!("{has}{key}")),
+    }
+}
+
+/// Tells what computes expressions: where a machine grants no executable memory, the interpreter does.
+fn expressions_fact() -> Fact {
+    match flow_expr::compiled::probe() {
+        Ok(()) => fact("expressions", FactStatus::Ok, "machine code, once a program is hot"),
+        Err(refused) => fact(
+            "expressions",
+            FactStatus::Warn,
+            format!("{refused}; the interpreter computes them: the same results, slower in hot loops"),
+        ),
     }
 }
 

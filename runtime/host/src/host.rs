@@ -25,6 +25,7 @@ use crate::handle::Interrupter;
 use crate::lease::Keeper;
 use crate::models::Models;
 use crate::outside::{Outside, Parts, tape_refused};
+use crate::programs::Programs;
 use crate::queue::Queues;
 use crate::recording::Recording;
 use crate::reply;
@@ -53,6 +54,7 @@ pub struct Host {
     recorded_queues: Mutex<BTreeMap<BTreeMap<Name, ProviderLimit>, Arc<Queues>>>,
     /// The text of the plan that was started last, and its hash.
     last_plan: Mutex<Option<(String, String)>>,
+    programs: Programs,
     pub(crate) requests: Arc<Requests>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -70,24 +72,19 @@ pub struct RunLine {
 /// How effects are carried out.
 struct Ways {
     simulate: Option<Simulation>,
-    tape: Option<Arc<Tape>>,
+    tape: Option<Tape>,
     recorder: Option<Recorder>,
 }
 
 impl Ways {
     /// Whether models are asked for real.
     fn asks(&self) -> bool {
-        self.simulate.is_none() && !self.is_on_tape()
+        self.simulate.is_none() && self.tape.is_none()
     }
 
     /// Whether tools are used for real.
     fn fetches(&self) -> bool {
-        !self.is_on_tape() && self.simulate.is_none_or(|simulate| simulate.models_only)
-    }
-
-    /// Whether everything is answered by a tape.
-    fn is_on_tape(&self) -> bool {
-        self.tape.as_ref().is_some_and(|tape| !tape.is_updating())
+        self.tape.is_none() && self.simulate.is_none_or(|simulate| simulate.models_only)
     }
 }
 
@@ -147,6 +144,7 @@ impl Host {
             secrets,
             queues,
             recorded_queues,
+            programs: Programs::default(),
             last_plan: Mutex::default(),
             requests,
             clock: Arc::new(WallClock),
@@ -175,7 +173,10 @@ impl Host {
         let plan = Arc::new(plan);
         let text = plan.to_text();
         let hash = self.hash_of(&plan, &text);
-        let mut ways = Ways { simulate: options.simulate, tape: options.tape, recorder: None };
+        let hot = self.programs.shared(&hash, plan);
+        let plan = hot.plan().clone();
+        let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_refused)?;
+        let mut ways = Ways { simulate: options.simulate, tape, recorder: None };
         let default = options.model.as_deref().or(self.settings.default_model.as_deref());
         let models = self.models(&plan, default, &ways, &self.secrets)?;
 
@@ -183,8 +184,10 @@ impl Host {
         inputs.values_mut().for_each(|input| self.scrubber.scrub_json(input));
         let now = self.clock.now();
         let settings = self.run_settings(&run, now, options.simulate, &models, options.jobs);
-        let mut engine =
-            Engine::start(plan.clone(), settings, inputs).map_err(refused)?.pinned_to(hash.clone());
+        let mut engine = Engine::start(plan.clone(), settings, inputs)
+            .map_err(refused)?
+            .pinned_to(hash.clone())
+            .sharing(&hot);
         if let Some(reel) = reel {
             engine = engine.replaying(reel);
         }
@@ -192,9 +195,6 @@ impl Host {
         // Only a run that can begin may write over an old tape.
         if let Some(path) = &options.record {
             ways.recorder = Some(Recorder::create(path, &hash, self.scrubber.clone()).map_err(tape_refused)?);
-        }
-        if let Some(tape) = &ways.tape {
-            tape.updated_by(&hash, &self.scrubber);
         }
         // The lease first: a plan that no run names goes with the next run that is deleted, unless one is just starting.
         let (lease, stored) = tokio::join!(self.take(&run), self.store.journal.put_plan(&hash, &text));
@@ -279,10 +279,13 @@ impl Host {
             None => Arc::new(self.plan_of(&trace.plan).await?),
         };
         let hash = plan.hash();
+        let hot = self.programs.shared(&hash, plan);
+        let plan = hot.plan().clone();
+        let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_refused)?;
         let recorder =
             options.record.as_deref().map(|path| Recorder::append(path, &hash, self.scrubber.clone()));
-        let recorder = recorder.transpose().map_err(tape_refused)?;
-        let ways = Ways { simulate: trace.simulate, tape: options.tape, recorder };
+        let ways =
+            Ways { simulate: trace.simulate, tape, recorder: recorder.transpose().map_err(tape_refused)? };
         let default = trace.models.get(DEFAULT_MODEL).and_then(Json::as_str);
         let local = self.recorded(records.first());
         let models = self.models(&plan, default, &ways, &local.secrets)?;
@@ -295,7 +298,8 @@ impl Host {
         let next_seq = records.len() as u64;
         let first = records.first().map(|record| record.event.clone());
         let resume = |settings, records| {
-            Engine::resume(plan.clone(), settings, records).map_err(|failure: Failure| {
+            let engine = Engine::resume(plan.clone(), settings, records).map(|engine| engine.sharing(&hot));
+            engine.map_err(|failure: Failure| {
                 HostError::environment(
                     format!("the run can't be gone on with: {}", failure.message),
                     "start it anew, or use the flowc that started it",

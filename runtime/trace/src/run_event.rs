@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use flow_ir::Name;
 use flow_runtime_api::{
-    Choice, Coordinate, Failure, Question, ReplayOf, RunId, RunStatus, Simulation, Time, Usage,
+    Choice, Coordinate, Evaluations, Failure, Question, ReplayOf, RunId, RunStatus, Simulation, Time, Usage,
 };
 
 macro_rules! kinds {
@@ -191,6 +191,10 @@ pub struct RunEvent {
     /// The step has the outcome that it had in that run; nothing was asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
+    /// In `run_finished`: how often expressions were computed as machine code and by the interpreter, in this execution of
+    /// the run. It isn't on record, and differs between executions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expressions: Option<Evaluations>,
     /// What `round_robin` chose, in the order of the choices.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
@@ -273,6 +277,7 @@ impl RunEvent {
             simulation: None,
             replay_of: None,
             replayed: false,
+            expressions: None,
             choices: Vec::new(),
         }
     }

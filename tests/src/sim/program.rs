@@ -1,7 +1,8 @@
 //! Programs that the checker takes and the engine runs, from a seed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use flow_expr::Hot;
 use flow_ir::Plan;
 use flow_ir::plan::Statement;
 use flow_project::bounds::Bound;
@@ -107,9 +108,19 @@ pub struct Program {
     pub plan: Arc<Plan>,
     /// How much its flow does at most.
     pub bound: Bound,
+    hot: OnceLock<Arc<Hot>>,
 }
 
 impl Program {
+    /// Returns its plan as machine code, which half of the processes compute by: what a run does must not depend on it.
+    pub fn compiled(&self) -> &Arc<Hot> {
+        self.hot.get_or_init(|| {
+            let hot = Hot::new(self.plan.clone());
+            hot.compile();
+            Arc::new(hot)
+        })
+    }
+
     /// Makes a program.
     ///
     /// # Errors
@@ -127,7 +138,7 @@ impl Program {
         let bodies = plan.flows.iter().flat_map(|flow| &flow.blocks).flat_map(|block| &block.body);
         let is_nameless = |one: &Statement| matches!(one, Statement::Race(race) if race.segment.is_none());
         let names_races = !bodies.into_iter().any(is_nameless);
-        Ok(Program { seed, text, order, forks, names_races, plan, bound })
+        Ok(Program { seed, text, order, forks, names_races, plan, bound, hot: OnceLock::new() })
     }
 }
 

@@ -96,6 +96,17 @@ impl fmt::Debug for Program {
     }
 }
 
+/// Whether this machine runs machine code, tried with an expression.
+pub fn probe() -> Result<(), Refused> {
+    let (types, meter) = (TypeDefs::default(), crate::Meter::default());
+    let expr = Expr::Call { function: "equals".into(), args: vec![Expr::text("a"), Expr::text("a")] };
+    let program = Program::compile(&[Unit { expr: &expr, slots: &[] }], &[], &types)?;
+    match program.test(0, &expr, &Env::bare(&types, &meter)) {
+        (Ok(true), BackEnd::Compiled) => Ok(()),
+        _ => Err(Refused { message: String::from("machine code isn't as it should be here") }),
+    }
+}
+
 impl Program {
     /// Compiles expressions. One that is too large or too deep is left to the interpreter; without executable memory, or on
     /// a machine that there is no code for, all are refused.

@@ -5,6 +5,7 @@
 //! in an arena and are named by index; what leaves a block goes to the frame that it names.
 
 mod agent;
+mod expressions;
 mod flow;
 mod node;
 
