@@ -7,7 +7,7 @@ use crate::functions::Sig;
 
 /// The variants of [`Value`], in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tag {
+pub(crate) enum Tag {
     Null,
     Bool,
     Int,

@@ -23,7 +23,7 @@ use crate::{Env, Error};
 use kinds::Tag;
 use machine::{Exit, Layout, Machinery, Memory, Routine, Site};
 
-pub use machine::Scratch;
+pub use machine::{Evaluator, Prepared, Scratch};
 
 /// An expression, and the static types of the slots it reads; a missing one is unknown.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +122,7 @@ impl Program {
             made.push(lower::unit(unit.expr, whole, &mut machinery, &mut sites, &mut constants).ok());
         }
         let memory = machinery.finish().map_err(refused)?;
-        let function = |unit: lower::Made| memory.function(unit.id, unit.returns, unit.reads);
+        let function = |unit: lower::Made| memory.function(unit.id, unit.returns, unit.reads, unit.makes);
         let units = made.into_iter().map(|unit| unit.map(function)).collect();
         Ok(Program { units, layout, memory, _sites: sites, _constants: constants })
     }
@@ -161,6 +161,11 @@ impl Program {
         let left = env.meter.left();
         let view = self.routine(unit)?.view(env, self.layout, scratch);
         view.map_err(|_| env.meter.set_back(left)).ok()
+    }
+
+    /// Returns a unit to be entered at once, with an [`Evaluator`]: for loops over many frames.
+    pub fn prepare(&self, unit: usize) -> Option<Prepared<'_>> {
+        self.routine(unit).map(Prepared::new)
     }
 
     /// Returns what machine code alone makes of an evaluation, for tests: `Ok`, or how it ended, with the meter as it was

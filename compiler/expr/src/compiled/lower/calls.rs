@@ -302,7 +302,7 @@ impl<'a> Lower<'a, '_> {
         }
     }
 
-    fn arithmetic(&mut self, op: Op, tag: Tag, left: V, right: V, error: Block) -> V {
+    pub(super) fn arithmetic(&mut self, op: Op, tag: Tag, left: V, right: V, error: Block) -> V {
         if tag == Tag::Float {
             return match op {
                 Op::Add(_) => self.b.ins().fadd(left, right),
@@ -410,7 +410,7 @@ impl<'a> Lower<'a, '_> {
                 return self.equal_text(right_place, text, false, (left, right), error);
             }
             if left.likely() == Some(Tag::String) && right.likely() == Some(Tag::String) {
-                return self.equal_texts(left_place, right_place, (left, right), error);
+                return Ok(self.equal_texts(left_place, right_place));
             }
         }
         self.equal_by_helper(left, right, error)
@@ -419,7 +419,7 @@ impl<'a> Lower<'a, '_> {
     fn equal_by_helper(&mut self, left: Operand<'a>, right: Operand<'a>, error: Block) -> Result<V, Unfit> {
         let left = self.argument(0, left, error)?;
         let right = self.argument(1, right, error)?;
-        self.helper(Helper::equal(), &[left, right], error);
+        self.sure(Helper::equal(), &[left, right]);
         Ok(self.flag())
     }
 
@@ -492,9 +492,7 @@ impl<'a> Lower<'a, '_> {
         self.b.switch_to_block(other_len);
         let no = self.zero(Tag::Bool);
         if is_left {
-            // A long text on the left is charged for.
-            let is_long = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, len, TEXT_BYTES_MAX as i64);
-            self.leave_if(is_long, slow);
+            self.charge_text(len);
         }
         self.b.ins().jump(join, &[no.into()]);
         self.b.switch_to_block(same_len);
@@ -549,21 +547,13 @@ impl<'a> Lower<'a, '_> {
         })
     }
 
-    fn equal_texts(
-        &mut self,
-        left: Place<'a>,
-        right: Place<'a>,
-        both: (Operand<'a>, Operand<'a>),
-        error: Block,
-    ) -> Result<V, Unfit> {
+    fn equal_texts(&mut self, left: Place<'a>, right: Place<'a>) -> V {
         let leave = self.leave;
-        let slow = self.cold();
         let join = self.block();
         let result = self.b.append_block_param(join, types::I8);
         let (left_bytes, left_len) = self.text_of(&left, leave);
         let (right_bytes, right_len) = self.text_of(&right, leave);
-        let is_long = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, left_len, TEXT_BYTES_MAX as i64);
-        self.leave_if(is_long, slow);
+        self.charge_text(left_len);
         let same_len = self.block();
         let is_same_len = self.b.ins().icmp(IntCC::Equal, left_len, right_len);
         let no = self.zero(Tag::Bool);
@@ -572,8 +562,20 @@ impl<'a> Lower<'a, '_> {
         let same = self.raw_call(Helper::same_bytes(), &[left_bytes, right_bytes, left_len]);
         let same = self.b.ins().ireduce(types::I8, same);
         self.b.ins().jump(join, &[same.into()]);
-        self.slow_equal(slow, join, both, error)?;
-        Ok(result)
+        self.b.switch_to_block(join);
+        result
+    }
+
+    /// Charges for a long text on the left of a comparison.
+    fn charge_text(&mut self, len: V) {
+        let (long, next) = (self.cold(), self.block());
+        let is_long = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, len, TEXT_BYTES_MAX as i64);
+        self.b.ins().brif(is_long, long, &[], next, &[]);
+        self.b.switch_to_block(long);
+        let units = self.b.ins().ushr_imm_u(len, 6);
+        self.charge_value(units);
+        self.b.ins().jump(next, &[]);
+        self.b.switch_to_block(next);
     }
 
     /// Code is written in place, unless it is large.
@@ -583,6 +585,10 @@ impl<'a> Lower<'a, '_> {
             return Err(Unfit);
         }
         let extent = extent(&called.body)?;
+        // Code has no frame but its arguments.
+        if extent.reads {
+            return Err(Unfit);
+        }
         self.charge(1);
         let mut operands = Vec::with_capacity(args.len());
         for arg in args {

@@ -122,15 +122,15 @@ impl<'a> Lower<'a, '_> {
         let mark = self.b.declare_var(types::I64);
         let zero = self.word(0);
         self.b.def_var(number, zero);
-        let (head, inside, next, done) = (self.block(), self.block(), self.block(), self.block());
+        let (head, marks, inside) = (self.block(), self.block(), self.block());
+        let (next, done) = (self.block(), self.block());
+        let [kept, top, end] = [(); 3].map(|()| self.b.append_block_param(inside, types::I64));
         self.b.ins().jump(head, &[]);
         self.b.switch_to_block(head);
         let index = self.b.use_var(number);
         let goes_on = self.b.ins().icmp(IntCC::UnsignedLessThan, index, turns.count);
-        self.b.ins().brif(goes_on, inside, &[], done, &[]);
+        self.b.ins().brif(goes_on, marks, &[], done, &[]);
         self.b.switch_to_block(inside);
-        let kept = self.load(self.context, at::KEPT);
-        let (top, end) = (self.load(self.context, at::TOP), self.load(self.context, at::END));
         self.b.def_var(mark, kept);
         let made = self.made;
         let first = self.each(turns.first, index);
@@ -140,6 +140,13 @@ impl<'a> Lower<'a, '_> {
         }
         let turn = Turn { index, next, mark, top, end };
         self.apart(|lower| lower.with(&bound, |lower| body(lower, turn)))?;
+        // Only now it is known whether a turn makes anything, so that where things stand has to be noted at its start.
+        self.b.switch_to_block(marks);
+        let noted = [at::KEPT, at::TOP, at::END].map(|at| match self.made == made {
+            true => self.word(0).into(),
+            false => self.load(self.context, at).into(),
+        });
+        self.b.ins().jump(inside, &noted);
         self.b.switch_to_block(next);
         if self.made != made {
             self.clear(turn);

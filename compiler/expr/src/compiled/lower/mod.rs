@@ -11,6 +11,7 @@ mod join;
 mod macros;
 mod operand;
 mod path;
+mod sums;
 mod text;
 
 use cranelift_codegen::ir::AbiParam;
@@ -61,6 +62,8 @@ pub(super) struct Made {
     pub id: FuncId,
     pub returns: Returns,
     pub reads: Vec<SlotId>,
+    /// Whether it may make something that has to be dropped.
+    pub makes: bool,
 }
 
 /// Writes the code of an expression.
@@ -99,17 +102,20 @@ struct Extent {
     depth: usize,
     /// Whether it calls code.
     calls: bool,
+    /// Whether it reads slots.
+    reads: bool,
 }
 
 /// Measures an expression without going deep itself.
 fn extent(expr: &Expr) -> Result<Extent, Unfit> {
-    let mut extent = Extent { nodes: 0, nesting: 0, depth: 0, calls: false };
+    let mut extent = Extent { nodes: 0, nesting: 0, depth: 0, calls: false, reads: false };
     let mut open = vec![(expr, 1, 1)];
     while let Some((expr, nesting, depth)) = open.pop() {
         extent.nodes += 1;
         extent.nesting = extent.nesting.max(nesting);
         extent.depth = extent.depth.max(depth);
         extent.calls |= matches!(expr, Expr::Code { .. });
+        extent.reads |= matches!(expr, Expr::Slot(_));
         if extent.nodes > NODES_MAX || nesting > NESTING_MAX {
             return Err(Unfit);
         }
@@ -135,7 +141,7 @@ fn write(
     sites: &mut Vec<Arc<Site>>,
     constants: &mut Vec<Arc<Value>>,
 ) -> Result<Made, Unfit> {
-    let (id, (returns, reads)) = machinery.define(|function, context, config| {
+    let (id, (returns, reads, makes)) = machinery.define(|function, context, config| {
         let call_conv = function.signature.call_conv;
         let mut builder = FunctionBuilder::new(function, context);
         let entry = builder.create_block();
@@ -177,11 +183,11 @@ fn write(
             lower.leave_with(code);
         }
         lower.b.seal_all_blocks();
-        let reads = std::mem::take(&mut lower.reads);
+        let (reads, makes) = (std::mem::take(&mut lower.reads), lower.made > 0);
         lower.b.finalize(config);
-        Ok((returns, reads))
+        Ok((returns, reads, makes))
     })?;
-    Ok(Made { id, returns, reads })
+    Ok(Made { id, returns, reads, makes })
 }
 
 /// What has been loaded of a value, behind the test of its tag.
@@ -308,7 +314,10 @@ impl<'a> Lower<'a, '_> {
             Expr::Record { shape, slots } => self.record(shape, slots, error),
             Expr::Update { of, shape, slots } => self.update(of, shape, slots, error),
             Expr::Enum { shape, of } => self.enumerated(shape, of, error),
-            Expr::Call { function, args } => self.call(function, args, error),
+            Expr::Call { function, args } => match self.sum(expr, error)? {
+                Some(sum) => Ok(sum),
+                None => self.call(function, args, error),
+            },
             Expr::Code { code, args } => self.code(*code, args, error),
             Expr::And(..) | Expr::Or(..) => self.test_as_value(expr, error),
             Expr::If { test, then, otherwise } => self.choose(test, then, otherwise, error),
@@ -463,6 +472,13 @@ impl<'a> Lower<'a, '_> {
         self.failing_at(error);
         self.b.ins().brif(is_error, error, &[], self.leave, &[]);
         self.b.switch_to_block(next);
+    }
+
+    /// Calls a helper that can't fail but for running out.
+    fn sure(&mut self, helper: Helper, args: &[V]) {
+        let status = self.raw_call(helper, args);
+        let leave = self.leave;
+        self.leave_if(status, leave);
     }
 
     /// The value that a helper has made.

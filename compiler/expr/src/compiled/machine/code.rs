@@ -155,18 +155,26 @@ pub(crate) struct Routine {
     reads: Box<[SlotId]>,
     /// How many slots a frame must have.
     slots: usize,
+    /// Whether it may make something that has to be dropped.
+    makes: bool,
 }
 
 impl Memory {
     /// Returns a function of this memory. It must not outlive it.
-    pub(crate) fn function(&self, id: FuncId, returns: Returns, mut reads: Vec<SlotId>) -> Routine {
+    pub(crate) fn function(
+        &self,
+        id: FuncId,
+        returns: Returns,
+        mut reads: Vec<SlotId>,
+        makes: bool,
+    ) -> Routine {
         let address = self.module.get_finalized_function(id);
         // SAFETY: every function is defined with this signature, in the C convention of the machine.
         let entry = unsafe { std::mem::transmute::<*const u8, Entry>(address) };
         reads.sort_unstable();
         reads.dedup();
         let slots = reads.last().map_or(0, |slot| *slot as usize + 1);
-        Routine { entry, returns, reads: reads.into(), slots }
+        Routine { entry, returns, reads: reads.into(), slots, makes }
     }
 }
 
@@ -294,6 +302,114 @@ impl Routine {
             }
         })?;
         Ok(borrowed(at, count))
+    }
+}
+
+/// What many evaluations share: an environment, and memory. The frame comes with each of them.
+pub struct Evaluator<'e> {
+    context: Context<'e>,
+}
+
+impl std::fmt::Debug for Evaluator<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Evaluator").finish_non_exhaustive()
+    }
+}
+
+impl<'e> Evaluator<'e> {
+    /// Prepares to evaluate; the frame of `env` is not read.
+    pub fn new(env: &'e Env<'e>) -> Evaluator<'e> {
+        let mut context = Context::new(env);
+        context.heap();
+        Evaluator { context }
+    }
+
+    /// Drops what the last evaluation made.
+    fn clear(&mut self) {
+        self.context.kept = 0;
+        let heap = self.context.heap();
+        heap.clear();
+        (self.context.top, self.context.end) = heap.room();
+    }
+}
+
+impl Drop for Evaluator<'_> {
+    fn drop(&mut self) {
+        // SAFETY: `Context::heap` made it by `Box::into_raw` in `new`; views borrow the evaluator, so none is left.
+        drop(unsafe { Box::from_raw(self.context.heap) });
+    }
+}
+
+/// A unit of a program that can be entered at once, again and again, on frames whose slots lie side by side.
+#[derive(Clone, Copy, Debug)]
+pub struct Prepared<'p> {
+    routine: &'p Routine,
+}
+
+impl<'p> Prepared<'p> {
+    pub(crate) fn new(routine: &'p Routine) -> Prepared<'p> {
+        Prepared { routine }
+    }
+
+    /// Evaluates a condition. `None`: machine code alone can't tell; the meter is as it was, and
+    /// [`Program::test`](super::super::Program::test) tells the value or the error.
+    #[inline]
+    pub fn test(self, evaluator: &mut Evaluator<'_>, slots: FrameSlots<'_>) -> Option<bool> {
+        let status = self.enter(evaluator, slots)?;
+        match self.routine.returns {
+            Returns::Test => Some(status != 0),
+            Returns::Scalar(Tag::Bool) => Some(evaluator.context.out != 0),
+            _ => None,
+        }
+    }
+
+    /// Evaluates an int. `None`: as above, or it is no int.
+    #[inline]
+    pub fn int(self, evaluator: &mut Evaluator<'_>, slots: FrameSlots<'_>) -> Option<i64> {
+        self.enter(evaluator, slots)?;
+        (self.routine.returns == Returns::Scalar(Tag::Int)).then_some(evaluator.context.out as i64)
+    }
+
+    /// Evaluates a list that a macro makes, and shows its elements where they lie: neither copied nor measured. `None`: as
+    /// above, or it is no such list.
+    #[inline]
+    pub fn view<'s>(self, evaluator: &'s mut Evaluator<'_>, slots: FrameSlots<'s>) -> Option<&'s [Value]> {
+        self.enter(evaluator, slots)?;
+        let context = &evaluator.context;
+        (self.routine.returns == Returns::Items)
+            .then(|| borrowed(context.out as *const Value, context.out_2 as usize))
+    }
+
+    #[inline]
+    fn enter(self, evaluator: &mut Evaluator<'_>, slots: FrameSlots<'_>) -> Option<i64> {
+        let routine = self.routine;
+        let (at, count) = match slots {
+            FrameSlots::Values(slots) => (slots.as_ptr(), slots.len()),
+            FrameSlots::Options(slots) => (slots.as_ptr().cast(), slots.len()),
+            FrameSlots::Apart => return None,
+        };
+        if count < routine.slots {
+            return None;
+        }
+        if routine.makes {
+            evaluator.clear();
+        }
+        let meter = evaluator.context.env.meter;
+        let left = meter.left();
+        let status = (routine.entry)(&mut evaluator.context, at, meter.cell());
+        if status as u64 > 1 {
+            evaluator.failed(left);
+            return None;
+        }
+        Some(status)
+    }
+}
+
+impl Evaluator<'_> {
+    #[cold]
+    fn failed(&mut self, left: u64) {
+        (self.context.fatal, self.context.mismatch) = (false, false);
+        self.context.env.meter.set_back(left);
     }
 }
 

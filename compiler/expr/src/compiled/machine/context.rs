@@ -70,6 +70,9 @@ impl Scratch {
 impl Heap {
     /// Drops all cells and builders, and all room but the largest block.
     pub(super) fn clear(&mut self) {
+        if self.builders.is_empty() && self.rooms.len() <= 1 && self.cells.is_empty() {
+            return;
+        }
         self.builders.clear();
         self.cells.truncate(1);
         self.cells.iter_mut().for_each(Vec::clear);

@@ -13,6 +13,7 @@ mod context;
 mod layout;
 mod text;
 
+pub use code::{Evaluator, Prepared};
 pub(super) use code::{Exit, Machinery, Memory, Routine, exit};
 pub use context::Scratch;
 pub(super) use layout::{Layout, VALUE_BYTES, layout};
