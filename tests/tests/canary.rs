@@ -381,7 +381,7 @@ fn what_a_killed_run_leaves_in_the_log_holds_no_key() {
     assert_eq!(written.holding(&keys), []);
     let marked: Vec<_> = written.holding(&[MARK]).into_iter().map(|(place, _)| place.to_owned()).collect();
     assert!(marked.iter().any(|place| place.ends_with("-wal")), "the log has what isn't secret: {marked:?}");
-    assert!(marked.iter().any(|place| place.ends_with(".tape")), "{marked:?}");
+    assert!(marked.iter().any(|place| place.ends_with(".tape.part")), "{marked:?}");
 }
 
 #[test]

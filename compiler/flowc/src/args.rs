@@ -147,6 +147,13 @@ pub struct Run {
     pub model: Option<String>,
     #[command(flatten)]
     pub tapes: Tapes,
+    /// With `--tape`: asks for real what is stale or missing on it, after asking you, and puts that on the tape in its
+    /// place; what nothing asks for any more is dropped
+    #[arg(long, requires = "tape")]
+    pub update: bool,
+    /// With `--update`: asks for real without asking you, for scripts
+    #[arg(long, requires = "update")]
+    pub yes: bool,
     #[command(flatten)]
     pub show: Show,
     #[command(flatten)]

@@ -3,8 +3,10 @@
 //! signal.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use flow_host::tape::Tape;
 use flow_host::{RunHandle, RunOptions, StoreUrl};
 use flow_ir::plan::Places;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -28,6 +30,8 @@ pub struct Told {
     pub places: Places,
     /// What `flowc resume` needs behind the id: `--store`, `--tape`.
     pub flags: Flags,
+    /// The tape that it is answered from.
+    pub tape: Option<Arc<Tape>>,
 }
 
 /// Flags behind an id, ready to be shown: each with a space before it.
@@ -73,10 +77,10 @@ pub fn wants_events(show: &Show) -> bool {
 }
 
 /// What the flags ask of a run that is followed.
-pub fn options(tapes: &Tapes, show: &Show) -> RunOptions {
+pub fn options(tapes: &Tapes, tape: &Option<Arc<Tape>>, show: &Show) -> RunOptions {
     RunOptions {
         record: tapes.record.clone(),
-        tape: tapes.tape.clone(),
+        tape: tape.clone(),
         stream: wants_events(show),
         events: wants_events(show),
         wait_max_ms: show.wait_max,

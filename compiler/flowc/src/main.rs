@@ -20,6 +20,7 @@ mod program;
 mod progress;
 mod show;
 mod table;
+mod tapes;
 mod telling;
 mod terminal;
 mod text;

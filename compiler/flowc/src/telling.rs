@@ -17,6 +17,7 @@ use crate::exit::{Code, Outcome, Stop};
 use crate::follow::{Flags, Told, quoted};
 use crate::progress::{self, live::Live};
 use crate::show;
+use crate::tapes;
 use crate::tell;
 use crate::terminal::{self, BOLD, DIM, RED, Stream, YELLOW};
 use crate::text;
@@ -179,6 +180,7 @@ fn end(ended: Result<Finished, HostError>, run: &RunId, told: &Told, stopped_by:
                 terminal::out(result + "\n")?;
             }
             terminal::err(last_line("done", &finished.trace));
+            told.tape.as_ref().map_or(Ok(()), |tape| tapes::end(tape, true))?;
             Ok(Code::Done)
         }
         Err(HostError::Failed { failure, trace, .. }) => {
@@ -188,6 +190,7 @@ fn end(ended: Result<Finished, HostError>, run: &RunId, told: &Told, stopped_by:
                 terminal::err(format!("  see every step with {BOLD}{show}{BOLD:#}\n"));
             }
             terminal::err(last_line("failed", &trace));
+            told.tape.as_ref().map_or(Ok(()), |tape| tapes::end(tape, false))?;
             Ok(if failure.missing { Code::Environment } else { Code::RunFailed })
         }
         Err(HostError::Suspended { reason, until, trace, .. }) => {

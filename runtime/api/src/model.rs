@@ -46,6 +46,26 @@ pub struct Call {
     /// Whether the provider may keep the beginning; it changes no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
+    /// Whether `sampling.max_tokens` is the model's own limit, and not set by the program.
+    #[serde(skip)]
+    pub has_own_limit: bool,
+}
+
+impl Call {
+    /// Returns what is asked, as fingerprints and tapes have it. What a provider keeps changes what a call costs, and not
+    /// what it asks; the model's own limit isn't the program's, so that a newer table of models makes no run diverge.
+    pub fn asked(&self) -> serde_json::Value {
+        let mut json = serde_json::to_value(self).unwrap_or_default();
+        if let Some(call) = json.as_object_mut() {
+            call.shift_remove("cache");
+        }
+        if self.has_own_limit
+            && let Some(sampling) = json.get_mut("sampling").and_then(serde_json::Value::as_object_mut)
+        {
+            sampling.shift_remove("max_tokens");
+        }
+        json
+    }
 }
 
 /// Whether a model may call the tools that it is given.

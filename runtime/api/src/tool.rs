@@ -39,6 +39,20 @@ pub struct HttpRequest {
     pub limit_bytes: u64,
 }
 
+impl HttpRequest {
+    /// Returns what is asked, as fingerprints and tapes have it: what the program makes of its fields and arguments, without
+    /// what is of this run only or limits where it may be sent.
+    pub fn asked(&self) -> serde_json::Value {
+        let mut json = serde_json::to_value(self).unwrap_or_default();
+        if let Some(request) = json.as_object_mut() {
+            for key in ["idempotency_key", "repeatable", "allow", "limit_bytes"] {
+                request.shift_remove(key);
+            }
+        }
+        json
+    }
+}
+
 /// The answer to a tool's request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpAnswer {

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use crate::HostError;
-use crate::outside::Outside;
+use crate::outside::{OnTape, Outside, asked};
 
 /// What an agent's model asks for, as the engine hands it on.
 pub(crate) struct Draw {
@@ -22,16 +22,16 @@ pub(crate) struct Draw {
 impl Outside {
     /// Gives it: simulated, from a tape, or for real. Fails only if a tape can't be written.
     pub(crate) async fn draw(&self, draw: Draw, now: Time) -> Result<Input, HostError> {
-        let kind = "built_in";
-        let result = match (&self.tape, self.simulate) {
-            (Some(tape), _) => tape.replay::<Json>(&draw.step.0, (0, 0), kind, &draw.fingerprint),
-            (None, Some(simulate @ Simulation { models_only: false, .. })) => {
+        let request = || Json::from(draw.what.name());
+        let asked = asked(&draw.step, (0, 0), "built_in", &draw.fingerprint, &request);
+        let result = match (self.on_tape::<Json>(&asked), self.simulate) {
+            (OnTape::Ended(result, _), _) => result,
+            (_, Some(simulate @ Simulation { models_only: false, .. })) => {
                 self.simulated_draw(&draw, simulate)
             }
             _ => Ok(drawn(draw.what, now)),
         };
-        let request = || Json::from(draw.what.name());
-        self.record(&draw.step, (0, 0), kind, &draw.fingerprint, request, &result, None)?;
+        self.record(&asked, &result, None)?;
         Ok(Input::Simulated { attempt: draw.attempt, result })
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow_engine::{AttemptId, Command, Engine, Input, Notice};
+use flow_providers::tape::Entry;
 use flow_runtime_api::{
     Coordinate, Delta, Evaluations, Event, Failure, Kind, Record, RunId, RunStatus, Scrubber, StoreError,
     Time,
@@ -82,7 +83,7 @@ pub(crate) struct Executor {
 /// What is in flight.
 struct Flight {
     tasks: JoinSet<Result<Input, HostError>>,
-    by_attempt: HashMap<AttemptId, AbortHandle>,
+    by_attempt: HashMap<AttemptId, (AbortHandle, Option<Entry>)>,
     by_task: HashMap<Id, (AttemptId, bool)>,
     timers: Timers,
     deltas: mpsc::UnboundedSender<(Coordinate, Delta)>,
@@ -225,7 +226,11 @@ impl Executor {
                 Command::Put { step, node, kind, question, fingerprint } => {
                     self.put(Put { step, node, kind, question, fingerprint });
                 }
-                Command::Abort(attempt) => flight.abort(attempt),
+                Command::Abort(attempt) => {
+                    if let Some(entry) = flight.abort(attempt) {
+                        self.outside.record_entry(entry).map_err(Stop::Host)?;
+                    }
+                }
                 Command::SetTimer(timer, at) => flight.timers.set(timer, at),
                 Command::ClearTimer(timer) => flight.timers.clear(timer),
                 Command::Show(Notice::Branch { step, after }) => {
@@ -254,7 +259,7 @@ impl Executor {
     /// Answers a question if no person has to.
     fn put(&mut self, put: Put) {
         self.told.extend(self.outside.reply(&put));
-        if self.outside.recorder.is_some() {
+        if self.outside.records() {
             self.open.insert(put.step.clone(), put);
         }
     }
@@ -394,6 +399,10 @@ impl Executor {
         let run = self.run.clone();
         let is_begun = self.recording.next_seq() > 0;
         let is_lost = self.recording.is_lost();
+        let ended = match (ended, self.outside.finish_tape()) {
+            (Ok(_), Err(error)) => Err(Stop::Host(error)),
+            (ended, _) => ended,
+        };
         self.recording.close().await;
         if matches!(&ended, Err(Stop::Store(StoreError::Fenced(_)))) {
             drop(self.keeper);
@@ -449,6 +458,7 @@ async fn rest(pause: Duration) {
 impl Flight {
     fn ask(&mut self, outside: Arc<Outside>, ask: Ask, stream: bool) {
         let (attempt, step, deltas) = (ask.attempt, ask.step.clone(), self.deltas.clone());
+        let cut = outside.records().then(|| ask.cut());
         let scrubber = outside.scrubber.clone();
         let handle = self.tasks.spawn(async move {
             let (mut text, mut reasoning) = (scrubber.stream(), scrubber.stream());
@@ -470,31 +480,33 @@ impl Flight {
             send(Delta::Text(text.finish()));
             answered
         });
-        self.keep(attempt, true, handle);
+        self.keep(attempt, true, handle, cut);
     }
 
     fn fetch(&mut self, outside: Arc<Outside>, fetch: Fetch) {
         let attempt = fetch.attempt;
+        let cut = outside.records().then(|| fetch.cut());
         let handle = self.tasks.spawn(async move { outside.fetch(fetch).await });
-        self.keep(attempt, false, handle);
+        self.keep(attempt, false, handle, cut);
     }
 
     fn draw(&mut self, outside: Arc<Outside>, draw: Draw, now: Time) {
         let attempt = draw.attempt;
         let handle = self.tasks.spawn(async move { outside.draw(draw, now).await });
-        self.keep(attempt, false, handle);
+        self.keep(attempt, false, handle, None);
     }
 
-    fn keep(&mut self, attempt: AttemptId, is_model: bool, handle: AbortHandle) {
+    /// Keeps what belongs to an effect: `cut` is what a tape tells of it if it is aborted.
+    fn keep(&mut self, attempt: AttemptId, is_model: bool, handle: AbortHandle, cut: Option<Entry>) {
         self.by_task.insert(handle.id(), (attempt, is_model));
-        self.by_attempt.insert(attempt, handle);
+        self.by_attempt.insert(attempt, (handle, cut));
     }
 
-    fn abort(&mut self, attempt: AttemptId) {
-        if let Some(handle) = self.by_attempt.remove(&attempt) {
-            self.by_task.remove(&handle.id());
-            handle.abort();
-        }
+    fn abort(&mut self, attempt: AttemptId) -> Option<Entry> {
+        let (handle, cut) = self.by_attempt.remove(&attempt)?;
+        self.by_task.remove(&handle.id());
+        handle.abort();
+        cut
     }
 
     /// Returns what the engine is told of an effect that ended; nothing if it was aborted.

@@ -72,19 +72,24 @@ pub struct RunLine {
 /// How effects are carried out.
 struct Ways {
     simulate: Option<Simulation>,
-    tape: Option<Tape>,
+    tape: Option<Arc<Tape>>,
     recorder: Option<Recorder>,
 }
 
 impl Ways {
     /// Whether models are asked for real.
     fn asks(&self) -> bool {
-        self.simulate.is_none() && self.tape.is_none()
+        self.simulate.is_none() && !self.is_on_tape()
     }
 
     /// Whether tools are used for real.
     fn fetches(&self) -> bool {
-        self.tape.is_none() && self.simulate.is_none_or(|simulate| simulate.models_only)
+        !self.is_on_tape() && self.simulate.is_none_or(|simulate| simulate.models_only)
+    }
+
+    /// Whether everything is answered by a tape.
+    fn is_on_tape(&self) -> bool {
+        self.tape.as_ref().is_some_and(|tape| !tape.is_updating())
     }
 }
 
@@ -175,8 +180,7 @@ impl Host {
         let hash = self.hash_of(&plan, &text);
         let hot = self.programs.shared(&hash, plan);
         let plan = hot.plan().clone();
-        let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_refused)?;
-        let mut ways = Ways { simulate: options.simulate, tape, recorder: None };
+        let mut ways = Ways { simulate: options.simulate, tape: options.tape, recorder: None };
         let default = options.model.as_deref().or(self.settings.default_model.as_deref());
         let models = self.models(&plan, default, &ways, &self.secrets)?;
 
@@ -195,6 +199,9 @@ impl Host {
         // Only a run that can begin may write over an old tape.
         if let Some(path) = &options.record {
             ways.recorder = Some(Recorder::create(path, &hash, self.scrubber.clone()).map_err(tape_refused)?);
+        }
+        if let Some(tape) = &ways.tape {
+            tape.updated_by(&hash, &self.scrubber);
         }
         // The lease first: a plan that no run names goes with the next run that is deleted, unless one is just starting.
         let (lease, stored) = tokio::join!(self.take(&run), self.store.journal.put_plan(&hash, &text));
@@ -281,11 +288,10 @@ impl Host {
         let hash = plan.hash();
         let hot = self.programs.shared(&hash, plan);
         let plan = hot.plan().clone();
-        let tape = options.tape.as_deref().map(Tape::read).transpose().map_err(tape_refused)?;
         let recorder =
             options.record.as_deref().map(|path| Recorder::append(path, &hash, self.scrubber.clone()));
-        let ways =
-            Ways { simulate: trace.simulate, tape, recorder: recorder.transpose().map_err(tape_refused)? };
+        let recorder = recorder.transpose().map_err(tape_refused)?;
+        let ways = Ways { simulate: trace.simulate, tape: options.tape, recorder };
         let default = trace.models.get(DEFAULT_MODEL).and_then(Json::as_str);
         let local = self.recorded(records.first());
         let models = self.models(&plan, default, &ways, &local.secrets)?;

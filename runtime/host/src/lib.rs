@@ -38,6 +38,7 @@ pub use environment::Environment;
 pub use error::HostError;
 pub use facts::{Fact, FactStatus};
 pub use flow_engine::{DEFAULT_MODEL, Inspection};
+pub use flow_providers::tape;
 pub use handle::{Interrupter, Outcome, RunHandle};
 pub use host::{Host, RunLine};
 pub use known::{Known, KnownModel, KnownServer, Reach};

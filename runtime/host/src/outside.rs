@@ -6,7 +6,7 @@ use std::time::Duration;
 use flow_engine::{AttemptId, Input, Worst};
 use flow_ir::Name;
 use flow_ir::plan::{ModelRef, Plan};
-use flow_providers::tape::{Entry, Recorder, Response, Tape};
+use flow_providers::tape::{Asked, Entry, Recorder, Response, Tape};
 use flow_runtime_api::{
     Answer, Call, Coordinate, Delta, Deltas, Failure, HttpAnswer, HttpRequest, Kind, Part, Provider,
     Question, Scrubber, Simulation, Tool, Usage,
@@ -29,7 +29,7 @@ pub(crate) struct Outside {
     pub(crate) scrubber: Scrubber,
     pub(crate) queues: Arc<Queues>,
     pub(crate) simulate: Option<Simulation>,
-    pub(crate) tape: Option<Tape>,
+    pub(crate) tape: Option<Arc<Tape>>,
     pub(crate) recorder: Option<Recorder>,
     /// What the worst case chooses, where it is simulated.
     pub(crate) worst: OnceLock<Mutex<Worst>>,
@@ -78,70 +78,105 @@ pub(crate) struct Put {
     pub(crate) fingerprint: String,
 }
 
-pub(crate) type Asked = (Result<Answer, Failure>, Option<Usage>);
+pub(crate) type Answered = (Result<Answer, Failure>, Option<Usage>);
+
+/// What a tape tells of an effect.
+pub(crate) enum OnTape<R> {
+    /// Nothing: it is carried out.
+    Not,
+    /// What came of it, or that the tape can't tell.
+    Ended(Result<R, Failure>, Option<Usage>),
+    /// That nobody waited for its end.
+    Open,
+}
 
 impl Outside {
     /// Asks a model; dropping the future closes the connection. Fails only if a tape can't be written.
     pub(crate) async fn ask(&self, ask: Ask, deltas: &mut dyn Deltas) -> Result<Input, HostError> {
-        let ((result, usage), duration_ms) = self.answer(&ask, deltas).await;
+        let request = || ask.call.asked();
+        let asked = asked(&ask.step, ask.tries, "prompt", &ask.fingerprint, &request);
+        let ((result, usage), duration_ms) = self.answer(&ask, &asked, deltas).await;
         let result =
             result.map(|answer| self.scrub_answer(answer)).map_err(|failure| self.scrub_failure(failure));
-        let request = || serde_json::to_value(&ask.call).unwrap_or_default();
-        self.record(&ask.step, ask.tries, "prompt", &ask.fingerprint, request, &result, usage)?;
+        self.record(&asked, &result, usage)?;
         Ok(Input::Answered { attempt: ask.attempt, result, usage, duration_ms })
     }
 
     /// Sends a tool's request; dropping the future closes the connection. Fails only if a tape can't be written.
     pub(crate) async fn fetch(&self, fetch: Fetch) -> Result<Input, HostError> {
-        let request = || serde_json::to_value(&fetch.request).unwrap_or_default();
-        let tries = (fetch.attempt_number, 0);
-        if let (Some(simulate @ Simulation { models_only: false, .. }), None) = (self.simulate, &self.tape) {
-            let result = self.simulated_value(&fetch, simulate);
-            let page = result.as_ref().map(|json| self.as_page(&fetch.node, json)).map_err(Clone::clone);
-            self.record(&fetch.step, tries, "http", &fetch.fingerprint, request, &page, None)?;
-            return Ok(Input::Simulated { attempt: fetch.attempt, result });
-        }
+        let request = || fetch.request.asked();
+        let asked = asked(&fetch.step, (fetch.attempt_number, 0), "http", &fetch.fingerprint, &request);
         let began = Instant::now();
-        let result = match &self.tape {
-            Some(tape) => tape.replay::<HttpAnswer>(&fetch.step.0, tries, "http", &fetch.fingerprint),
-            None => within(fetch.timeout_ms, self.send(&fetch)).await.unwrap_or_else(Err),
+        let result = match self.on_tape::<HttpAnswer>(&asked) {
+            OnTape::Ended(result, _) => result,
+            OnTape::Open => never(fetch.timeout_ms).await,
+            OnTape::Not => match self.simulate {
+                Some(simulate @ Simulation { models_only: false, .. }) => {
+                    let result = self.simulated_value(&fetch, simulate);
+                    let page =
+                        result.as_ref().map(|json| self.as_page(&fetch.node, json)).map_err(Clone::clone);
+                    self.record(&asked, &page, None)?;
+                    return Ok(Input::Simulated { attempt: fetch.attempt, result });
+                }
+                _ => within(fetch.timeout_ms, self.send(&fetch)).await.unwrap_or_else(Err),
+            },
         };
         let duration_ms = elapsed_ms(began);
         let result =
             result.map(|answer| self.scrub_page(answer)).map_err(|failure| self.scrub_failure(failure));
-        self.record(&fetch.step, tries, "http", &fetch.fingerprint, request, &result, None)?;
+        self.record(&asked, &result, None)?;
         Ok(Input::Fetched { attempt: fetch.attempt, result, duration_ms })
     }
 
     /// Answers a question where no person has to: in a simulated run, and from a tape. One that was open to the end on the
     /// tape stays open.
     pub(crate) fn reply(&self, put: &Put) -> Option<Input> {
-        let result = match (&self.tape, self.simulate) {
-            (Some(tape), _) => tape.replay::<Json>(&put.step.0, (0, 0), &put.kind, &put.fingerprint),
-            (None, Some(simulate @ Simulation { models_only: false, .. })) => {
+        let request = || put.asked();
+        let asked = asked(&put.step, (0, 0), &put.kind, &put.fingerprint, &request);
+        let result = match (self.on_tape::<Json>(&asked), self.simulate) {
+            (OnTape::Ended(result, _), _) => result,
+            (OnTape::Not, Some(simulate @ Simulation { models_only: false, .. })) => {
                 self.simulated_reply(put, simulate)
             }
-            _ => return None,
+            (OnTape::Open | OnTape::Not, _) => return None,
         };
-        if result.as_ref().is_err_and(|failure| failure.built_in() == Some(Kind::Cancelled)) {
-            return None;
-        }
         Some(Input::Replied { step: put.step.clone(), result })
     }
 
     /// Writes on the tape how a question ended.
     pub(crate) fn record_reply(&self, put: &Put, result: &Result<Json, Failure>) -> Result<(), HostError> {
-        let request = || serde_json::to_value(&put.question).unwrap_or_default();
-        self.record(&put.step, (0, 0), &put.kind, &put.fingerprint, request, result, None)
+        let request = || put.asked();
+        self.record(&asked(&put.step, (0, 0), &put.kind, &put.fingerprint, &request), result, None)
     }
 
-    async fn answer(&self, ask: &Ask, deltas: &mut dyn Deltas) -> (Asked, u64) {
-        if let Some(tape) = &self.tape {
-            let answer = tape.replay::<Answer>(&ask.step.0, ask.tries, "prompt", &ask.fingerprint);
-            if let Ok(answer) = &answer {
-                deltas.delta(Delta::Text(answer.text.clone()));
+    /// Returns what the tape tells of an effect, if there is one. What a tape that is mended can't tell is carried out.
+    pub(crate) fn on_tape<R: Response>(&self, asked: &Asked<'_>) -> OnTape<R> {
+        let Some(tape) = &self.tape else { return OnTape::Not };
+        match tape.take(asked, &self.scrubber) {
+            Ok(entry) => match entry.answer() {
+                Err(failure) if failure.built_in() == Some(Kind::Cancelled) => OnTape::Open,
+                result => OnTape::Ended(result, entry.usage),
+            },
+            Err(_) if tape.is_updating() => OnTape::Not,
+            Err(stale) => OnTape::Ended(Err(stale.failure()), None),
+        }
+    }
+
+    /// Whether what comes of effects is written on a tape.
+    pub(crate) fn records(&self) -> bool {
+        self.recorder.is_some() || self.tape.as_ref().is_some_and(|tape| tape.is_updating())
+    }
+
+    async fn answer(&self, ask: &Ask, asked: &Asked<'_>, deltas: &mut dyn Deltas) -> (Answered, u64) {
+        match self.on_tape::<Answer>(asked) {
+            OnTape::Ended(answer, usage) => {
+                if let Ok(answer) = &answer {
+                    deltas.delta(Delta::Text(answer.text.clone()));
+                }
+                return ((answer, usage), 0);
             }
-            return ((answer, tape.usage(&ask.step.0, ask.tries)), 0);
+            OnTape::Open => return ((never(ask.timeout_ms).await, None), ask.timeout_ms),
+            OnTape::Not => {}
         }
         if let Some(simulate) = self.simulate {
             return (self.simulated_answer(ask, simulate, deltas), 0);
@@ -185,20 +220,33 @@ impl Outside {
         self.parts.tool.http(&fetch.request, &secrets).await
     }
 
-    #[allow(clippy::too_many_arguments, reason = "these are the columns of a tape")]
+    /// Writes on a tape what came of an effect, where one is written or mended.
     pub(crate) fn record<R: Response>(
         &self,
-        step: &Coordinate,
-        tries: (u32, u32),
-        kind: &str,
-        fingerprint: &str,
-        request: impl FnOnce() -> Json,
+        asked: &Asked<'_>,
         result: &Result<R, Failure>,
         usage: Option<Usage>,
     ) -> Result<(), HostError> {
-        let Some(recorder) = &self.recorder else { return Ok(()) };
-        let entry = Entry::new(&step.0, tries, kind, fingerprint, request(), result, usage);
-        recorder.record(&entry).map_err(tape_error)
+        if !self.records() {
+            return Ok(());
+        }
+        self.record_entry(Entry::new(asked, result, usage))
+    }
+
+    /// Writes an entry on a tape, where one is written or mended.
+    pub(crate) fn record_entry(&self, entry: Entry) -> Result<(), HostError> {
+        if let Some(recorder) = &self.recorder {
+            recorder.record(&entry).map_err(tape_error)?;
+        }
+        if let Some(tape) = self.tape.as_ref().filter(|tape| tape.is_updating()) {
+            tape.keep(entry);
+        }
+        Ok(())
+    }
+
+    /// Puts what was recorded in its place, once the run is over or waits.
+    pub(crate) fn finish_tape(&self) -> Result<(), HostError> {
+        self.recorder.as_ref().map_or(Ok(()), |recorder| recorder.finish().map_err(tape_error))
     }
 
     fn scrub_answer(&self, mut answer: Answer) -> Answer {
@@ -246,17 +294,57 @@ impl Outside {
     }
 }
 
-/// Says that a tape can't be read or written.
-const TAPE_HELP: &str = "name another file, or make this one readable and writable";
+impl Ask {
+    /// Returns what a tape tells of it if nobody waits for its end.
+    pub(crate) fn cut(&self) -> Entry {
+        let request = || self.call.asked();
+        cut::<Answer>(&asked(&self.step, self.tries, "prompt", &self.fingerprint, &request))
+    }
+}
+
+impl Fetch {
+    /// Returns what a tape tells of it if nobody waits for its end.
+    pub(crate) fn cut(&self) -> Entry {
+        let request = || self.request.asked();
+        cut::<HttpAnswer>(&asked(&self.step, (self.attempt_number, 0), "http", &self.fingerprint, &request))
+    }
+}
+
+fn cut<R: Response>(asked: &Asked<'_>) -> Entry {
+    let failure = Failure::new(Kind::Cancelled, "nobody waited for its end");
+    Entry::new::<R>(asked, &Err(failure), None)
+}
+
+impl Put {
+    fn asked(&self) -> Json {
+        serde_json::to_value(&self.question).unwrap_or_default()
+    }
+}
+
+/// Returns what an attempt asks, as a tape knows it.
+pub(crate) fn asked<'a>(
+    step: &'a Coordinate,
+    tries: (u32, u32),
+    kind: &'a str,
+    fingerprint: &'a str,
+    request: &'a (dyn Fn() -> Json + Sync),
+) -> Asked<'a> {
+    Asked { coordinate: &step.0, tries, kind, fingerprint, request }
+}
 
 /// Says that a tape can't be begun with.
 pub(crate) fn tape_refused(error: flow_providers::tape::Error) -> HostError {
-    HostError::usage(error.to_string(), TAPE_HELP)
+    HostError::usage(error.to_string(), error.help())
 }
 
 /// Says that a tape stopped a run.
 fn tape_error(error: flow_providers::tape::Error) -> HostError {
-    HostError::environment(error.to_string(), TAPE_HELP)
+    HostError::environment(error.to_string(), error.help())
+}
+
+/// What nobody waited for when it was recorded has no end before its time is over.
+async fn never<R>(timeout_ms: u64) -> Result<R, Failure> {
+    within(timeout_ms, std::future::pending()).await.unwrap_or_else(Err)
 }
 
 async fn within<T>(timeout_ms: u64, work: impl Future<Output = T>) -> Result<T, Failure> {

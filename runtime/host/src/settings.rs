@@ -1,11 +1,13 @@
 //! What the host is told from outside: plain data, already read from `flow.toml`, flags and the environment.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use flow_ir::catalogue::Price;
 use flow_ir::{Name, Plan};
+use flow_providers::tape::Tape;
 use flow_runtime_api::{Simulation, Time};
 pub use flow_storage::{OnWait, StoreUrl, Synchronous};
 
@@ -93,8 +95,8 @@ pub struct RunOptions {
     pub model: Option<String>,
     /// Writes a tape of all effects here.
     pub record: Option<PathBuf>,
-    /// Answers all effects from this tape.
-    pub tape: Option<PathBuf>,
+    /// Answers all effects from this tape; one that is [`Tape::updating`] only what it can.
+    pub tape: Option<Arc<Tape>>,
     /// Whether pieces of answers are shown as they come.
     pub stream: bool,
     /// Whether events are shown as they happen; else only that the run began, or goes on without its store.
@@ -125,8 +127,8 @@ impl Default for RunOptions {
 pub struct ResumeOptions {
     /// Goes on with the tape of all effects here.
     pub record: Option<PathBuf>,
-    /// Answers all effects from this tape.
-    pub tape: Option<PathBuf>,
+    /// Answers all effects from this tape; one that is [`Tape::updating`] only what it can.
+    pub tape: Option<Arc<Tape>>,
     /// Whether pieces of answers are shown as they come.
     pub stream: bool,
     /// Whether events are shown as they happen; else only that the run began, or goes on without its store.

@@ -11,11 +11,11 @@ use flow_runtime_api::{Coordinate, Deltas, Failure, HttpAnswer, Kind, Simulation
 use serde_json::Value as Json;
 
 use crate::draw::Draw;
-use crate::outside::{Ask, Asked, Fetch, Outside, Put};
+use crate::outside::{Answered, Ask, Fetch, Outside, Put};
 
 impl Outside {
     /// Answers as a model would; usage is estimated.
-    pub(crate) fn simulated_answer(&self, ask: &Ask, how: Simulation, deltas: &mut dyn Deltas) -> Asked {
+    pub(crate) fn simulated_answer(&self, ask: &Ask, how: Simulation, deltas: &mut dyn Deltas) -> Answered {
         let answer = self.about(&ask.node, &ask.step, how, ask.tries.1, |question| {
             simulate::answer(question, &ask.call, deltas)
         });

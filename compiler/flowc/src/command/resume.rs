@@ -11,14 +11,16 @@ use crate::exit::{Outcome, Stop};
 use crate::follow::{self, Told};
 use crate::place::{self, Place};
 use crate::program;
+use crate::tapes;
 
 pub fn run(args: &Resume) -> Outcome {
     let place = Place::here()?;
     let host = place.host(&args.store)?;
     let flags = follow::flags(&place, &args.store, &args.tapes)?;
+    let tape = tapes::shared(&args.tapes)?;
     let options = ResumeOptions {
         record: args.tapes.record.clone(),
-        tape: args.tapes.tape.clone(),
+        tape: tape.clone(),
         stream: follow::wants_events(&args.show),
         events: follow::wants_events(&args.show),
         wait_max_ms: args.show.wait_max,
@@ -36,7 +38,7 @@ pub fn run(args: &Resume) -> Outcome {
             None => host.plan(&id).await?.places,
         };
         let handle = host.resume(&id.0, ResumeOptions { with, ..options }).await?;
-        follow::follow(handle, Told { show: args.show.clone(), places, flags }).await
+        follow::follow(handle, Told { show: args.show.clone(), places, flags, tape }).await
     })
 }
 

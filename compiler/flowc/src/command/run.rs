@@ -2,16 +2,18 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::CommandFactory;
 use flow_diagnostics::escape;
 use flow_host::RunOptions;
+use flow_host::tape::Tape;
 use flow_ir::plan::{Flow, Plan};
 use flow_project::World;
 use flow_runtime_api::Simulation;
 use serde_json::{Map, Value as Json};
 
-use crate::args::{Cli, Run, Simulate};
+use crate::args::{Cli, Run, Simulate, Store};
 use crate::disk::Disk;
 use crate::exit::{Code, Outcome, Stop};
 use crate::follow::{self, Told};
@@ -19,7 +21,7 @@ use crate::inputs::{self, Inputs};
 use crate::place::{self, Place};
 use crate::program::{self, Program};
 use crate::terminal::{self, Stream};
-use crate::{flow_help, values};
+use crate::{flow_help, tapes, values};
 
 /// Inputs at most, in bytes.
 const INPUT_MAX: u64 = 64 << 20;
@@ -57,10 +59,19 @@ pub fn run(args: &Run) -> Outcome {
     let inputs = read_inputs(&plan, args, pairs, path)?;
     let place = Place::of(root, settings)?;
     let host = place.host(&args.store)?;
+    let runtime = place::runtime()?;
+    let tape = match tapes::open(&args.tapes)? {
+        Some(tape) if args.update => match runtime.block_on(mend(args, &place, &plan, &inputs, tape))? {
+            Some(tape) => Some(Arc::new(tape)),
+            None => return Ok(Code::Problems),
+        },
+        tape => tape.map(Arc::new),
+    };
     let told = Told {
         show: args.show.clone(),
         places: plan.places.clone(),
         flags: follow::flags(&place, &args.store, &args.tapes)?,
+        tape: tape.clone(),
     };
     let options = RunOptions {
         simulate: args.simulate.map(|what| Simulation {
@@ -69,9 +80,37 @@ pub fn run(args: &Run) -> Outcome {
             seed: args.seed,
         }),
         model: args.model.clone(),
-        ..follow::options(&args.tapes, &args.show)
+        ..follow::options(&args.tapes, &tape, &args.show)
     };
-    place::runtime()?.block_on(async { follow::follow(host.start(plan, inputs, options).await?, told).await })
+    runtime.block_on(async { follow::follow(host.start(plan, inputs, options).await?, told).await })
+}
+
+/// Tries a tape out, off the record, and returns it ready to be mended; nothing if that is refused.
+async fn mend(
+    args: &Run,
+    place: &Place,
+    plan: &Plan,
+    inputs: &Inputs,
+    tape: Tape,
+) -> Result<Option<Tape>, Stop> {
+    let memory = Store { url: Some(String::from("memory:")) };
+    let tried = Arc::new(tape);
+    let options = RunOptions {
+        tape: Some(tried.clone()),
+        model: args.model.clone(),
+        events: false,
+        wait_max_ms: 0,
+        ..RunOptions::default()
+    };
+    let handle = place.host(&memory)?.start(plan.clone(), inputs.clone(), options).await?;
+    // How it ends is told of the run that follows; here only what it could not be answered counts.
+    let _ = handle.finish().await;
+    let stale = tried.report().stale;
+    if !stale.is_empty() && !tapes::confirm(&tried, &stale, args.yes)? {
+        terminal::err("nothing was asked, and the tape stays as it was\n");
+        return Ok(None);
+    }
+    Ok(tapes::open(&args.tapes)?.map(Tape::updating))
 }
 
 fn help(plan: &Plan, path: &Path) -> String {

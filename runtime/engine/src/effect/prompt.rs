@@ -121,15 +121,14 @@ impl Run {
                 _ => ToolChoice::Auto,
             },
             sampling: sampling(plan, state),
-            cache: None,
+            cache: setting(plan, state, |settings| settings.cache),
+            has_own_limit: false,
         };
-        let fingerprint = fingerprint(&call);
-        // What a provider keeps changes what a call costs, and not what it asks.
-        call.cache = setting(plan, state, |settings| settings.cache);
-        // The model's own limit isn't the program's: a newer table of models must not make a run diverge.
         if call.sampling.max_tokens.is_none() {
+            call.has_own_limit = true;
             call.sampling.max_tokens = self.facts(Some(model)).and_then(|facts| facts.output_tokens_max);
         }
+        let fingerprint = fingerprint(&call);
         let request = Request::Ask(Box::new(call), model);
         Ok(Prepared { request, fingerprint, model: Some(name), repeatable: true })
     }
@@ -341,6 +340,5 @@ fn schema_name(plan: &Plan, returns: &Type, node: &Name) -> String {
 
 /// Returns the SHA-256 of what is asked, in canonical form.
 fn fingerprint(call: &Call) -> String {
-    let json = serde_json::to_value(call).unwrap_or_default();
-    flow_ir::plan::hex(&Sha256::digest(flow_ir::plan::canonical(&json)))
+    flow_ir::plan::hex(&Sha256::digest(flow_ir::plan::canonical(&call.asked())))
 }

@@ -286,7 +286,8 @@ async fn a_tape_replays_a_run_and_never_hides_a_change() {
     assert_eq!(asked(&provider).len(), 2);
     assert!(!std::fs::read_to_string(&tape).unwrap().contains("sk-of-the-user"));
 
-    let replay = || RunOptions { tape: Some(tape.clone()), ..RunOptions::default() };
+    let read = || Arc::new(crate::tape::Tape::read(&tape).unwrap());
+    let replay = || RunOptions { tape: Some(read()), ..RunOptions::default() };
     let host = host(&provider, &[]);
     let again = run(&host, main_plan(), replay()).await.unwrap();
     assert_eq!((again.result, again.trace.usage), (first.result, first.trace.usage));
@@ -296,8 +297,41 @@ async fn a_tape_replays_a_run_and_never_hides_a_change() {
     let error = host.start(main_plan(), changed, replay()).await.unwrap().finish().await.unwrap_err();
     assert_eq!(error.exit_code(), 3);
     assert!(error.to_string().contains("stale"), "{error}");
-    let missing = RunOptions { tape: Some(folder.path().join("none")), ..RunOptions::default() };
-    assert_eq!(run(&host, main_plan(), missing).await.unwrap_err().exit_code(), 2);
+}
+
+#[tokio::test]
+async fn a_tape_that_is_mended_asks_only_what_is_stale() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tape");
+    let provider = Arc::new(Loud::default());
+    let host = host(&provider, &KEY);
+    let recorded = RunOptions { record: Some(path.clone()), ..RunOptions::default() };
+    let first = run(&host, main_plan(), recorded).await.unwrap();
+    assert_eq!(asked(&provider).len(), 2);
+    let before = std::fs::read_to_string(&path).unwrap();
+
+    let mend = async |plan: Plan| {
+        let tape = Arc::new(crate::tape::Tape::read(&path).unwrap().updating());
+        let options = RunOptions { tape: Some(tape.clone()), ..RunOptions::default() };
+        let outcome = run(&host, plan, options).await.unwrap();
+        (tape.write(true).unwrap(), tape.report(), outcome)
+    };
+    let (differs, report, again) = mend(main_plan()).await;
+    assert_eq!((differs, report.used, again.result), (false, 2, first.result));
+    assert!(asked(&provider).is_empty(), "all is fresh");
+
+    // The first question is taken from the tape, the second isn't on it any more.
+    let lines: Vec<&str> = before.lines().collect();
+    std::fs::write(&path, lines[..2].join("\n") + "\n").unwrap();
+    let (differs, report, again) = mend(main_plan()).await;
+    assert_eq!((differs, report.used, report.recorded.len(), report.stale.len()), (true, 1, 1, 1));
+    assert_eq!(asked(&provider).len(), 1);
+    assert_eq!(again.trace.status, RunStatus::Succeeded);
+    let after = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(after.lines().next(), Some(lines[0]));
+    assert_eq!(after.lines().nth(1), Some(lines[1]));
+    assert!(!after.contains("sk-of-the-user"));
+    assert_eq!(mend(main_plan()).await.1.used, 2);
 }
 
 #[tokio::test]
@@ -447,6 +481,7 @@ async fn a_tools_secret_is_sent_and_seen_nowhere() {
     {
         assert!(!text.contains("tok-123456789"), "{text}");
     }
+    let tape = Arc::new(crate::tape::Tape::read(&tape).unwrap());
     let replay = RunOptions { tape: Some(tape), ..RunOptions::default() };
     assert_eq!(run(&open(&[]), plan.clone(), replay).await.unwrap().result, outcome.result);
     let simulate = Some(Simulation { models_only: false, worst: false, seed: 0 });
