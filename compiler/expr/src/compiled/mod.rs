@@ -202,12 +202,15 @@ fn again<T>(
     env: &Env<'_>,
     interpret: impl FnOnce() -> Result<T, Error>,
 ) -> (Result<T, Error>, BackEnd) {
-    let back_end = match exit {
-        Exit::Left => BackEnd::Interpreted,
-        // The work has been done once, and up to the limit: it is not done again.
-        Exit::Exhausted => return (Err(env.meter.exhausted()), BackEnd::Compiled),
-        Exit::Error | Exit::Fatal => BackEnd::Compiled,
-    };
+    // The work has been done once, and up to the limit: it is not done again.
+    if exit == Exit::Exhausted {
+        return (Err(env.meter.exhausted()), BackEnd::Compiled);
+    }
     env.meter.set_back(left);
-    (interpret(), back_end)
+    let result = interpret();
+    let back_end = match (exit, &result) {
+        (Exit::Error | Exit::Fatal, Err(_)) => BackEnd::Compiled,
+        _ => BackEnd::Interpreted,
+    };
+    (result, back_end)
 }

@@ -387,7 +387,7 @@ fn binary(env: &Env<'_>, overload: &Overload, left: &Value, right: &Value) -> Re
 }
 
 /// Returns the child that is evaluated first, of a node that can go on from its result.
-fn first_child(expr: &Expr) -> Option<&Expr> {
+pub(crate) fn first_child(expr: &Expr) -> Option<&Expr> {
     match expr {
         Expr::Call { args, .. } => args.first(),
         Expr::Field { of, .. }

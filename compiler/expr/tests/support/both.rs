@@ -23,8 +23,13 @@ pub fn eval(expr: &Expr, env: &Env<'_>) -> Result<Value, Error> {
 
 /// Fails if the back ends differ in value, error or units; returns what ran.
 pub fn compare(expr: &Expr, slots: &[Type], env: &Env<'_>) -> BackEnd {
-    let units = env.meter.left();
     let program = Program::compile(&[Unit { expr, slots }], env.codes, env.types).expect("executable memory");
+    check(&program, expr, env)
+}
+
+/// The same of an expression that has been compiled.
+pub fn check(program: &Program, expr: &Expr, env: &Env<'_>) -> BackEnd {
+    let units = env.meter.left();
     let interpreted = Meter::new(units);
     let expected = flow_expr::eval(expr, &Env { meter: &interpreted, ..*env });
     let told = |result: &Result<Value, Error>| format!("{result:?}");

@@ -7,7 +7,7 @@ use flow_ir::expr::Function;
 use flow_ir::{Expr, Type, Value};
 
 use super::operand::{Operand, Place};
-use super::{DEPTH_MAX, Lower, Site, Tag, Unfit, at, extent, flags};
+use super::{DEPTH_MAX, Lower, Site, Tag, Unfit, at, extent, flags, is_path};
 use crate::compiled::machine::Helper;
 use crate::functions::{self, Overload};
 use crate::interpreter;
@@ -134,16 +134,39 @@ impl<'a> Lower<'a, '_> {
         if row.is_some_and(|row| !row.takes(args.len())) {
             return Err(Unfit);
         }
-        let mut operands = Vec::with_capacity(args.len());
-        for arg in args {
-            operands.push(self.expr(arg, error)?);
-        }
+        let operands = self.operands(args, error)?;
         if operands.iter().any(|operand| matches!(operand, Operand::Never)) {
             return Ok(Operand::Never);
         }
         match row {
             Some(row) => self.row(row, &operands, error),
             None => self.named(function, &operands, error),
+        }
+    }
+
+    /// Evaluates arguments. A slot without a value is noticed before what follows it is evaluated and charged for.
+    pub(super) fn operands(&mut self, args: &'a [Expr], error: Block) -> Result<Vec<Operand<'a>>, Unfit> {
+        let mut operands = Vec::with_capacity(args.len());
+        for (index, arg) in args.iter().enumerate() {
+            let operand = self.expr(arg, error)?;
+            let is_followed = args[index + 1..].iter().any(|arg| !is_path(arg));
+            operands.push(if is_followed { self.settled(operand, error)? } else { operand });
+        }
+        Ok(operands)
+    }
+
+    /// An operand that is sure to have a value.
+    pub(super) fn settled(&mut self, operand: Operand<'a>, error: Block) -> Result<Operand<'a>, Unfit> {
+        let Operand::Cell(place) = operand else { return Ok(operand) };
+        if !place.may_be_none {
+            return Ok(operand);
+        }
+        match place.likely.filter(|tag| tag.is_scalar()) {
+            Some(tag) => {
+                let leave = self.leave;
+                Ok(Operand::Scalar(tag, self.scalar(operand, tag, leave)))
+            }
+            None => Ok(Operand::Cell(self.place(operand, error)?)),
         }
     }
 
@@ -503,6 +526,38 @@ impl<'a> Lower<'a, '_> {
         }
         self.slow_equal(slow, join, both, error)?;
         Ok(result)
+    }
+
+    /// Goes to `yes` if a text is a short constant one, else to `no`; false if that isn't what is compared.
+    pub(super) fn branch_on_text(
+        &mut self,
+        left: Operand<'a>,
+        right: Operand<'a>,
+        (yes, no): (Block, Block),
+    ) -> Result<bool, Unfit> {
+        let (place, text, is_left) = match (left, right) {
+            (Operand::Cell(place), other) if other.text().is_some() => (place, other.text(), true),
+            (other, Operand::Cell(place)) => (place, other.text(), false),
+            _ => return Ok(false),
+        };
+        let Some(text) = text.filter(|text| text.len() <= INLINE_BYTES_MAX) else { return Ok(false) };
+        if place.tag.or(place.likely) != Some(Tag::String) {
+            return Ok(false);
+        }
+        let leave = self.leave;
+        let (bytes, len) = self.text_of(&place, leave);
+        let (same_len, other_len) = (self.block(), self.block());
+        let is_same_len = self.b.ins().icmp_imm_u(IntCC::Equal, len, text.len() as i64);
+        self.b.ins().brif(is_same_len, same_len, &[], other_len, &[]);
+        self.b.switch_to_block(other_len);
+        if is_left {
+            self.charge_text(len);
+        }
+        self.b.ins().jump(no, &[]);
+        self.b.switch_to_block(same_len);
+        let same = self.same_bytes(bytes, text, (left, right))?;
+        self.b.ins().brif(same, yes, &[], no, &[]);
+        Ok(true)
     }
 
     /// Compares as many bytes as a constant text has.

@@ -58,9 +58,14 @@ impl<'a> Lower<'a, '_> {
             (Some(op), Expr::Call { args, .. }) => {
                 self.nodes += 1;
                 self.depth += 1;
-                let left = self.expr(&args[0], error)?;
-                let right = self.expr(&args[1], error)?;
+                let operands = self.operands(args, error)?;
                 self.depth -= 1;
+                let &[left, right] = &operands[..] else { return Err(Unfit) };
+                if let Op::Equal(same) = op
+                    && self.branch_on_text(left, right, if same { (yes, no) } else { (no, yes) })?
+                {
+                    return Ok(());
+                }
                 self.compare(op, &[left, right], error)?
             }
             _ => {
@@ -273,7 +278,7 @@ impl<'a> Lower<'a, '_> {
 }
 
 /// The operator that an expression is written as a branch of.
-fn test_op(expr: &Expr) -> Option<Op> {
+pub(super) fn test_op(expr: &Expr) -> Option<Op> {
     let Expr::Call { function, args } = expr else { return None };
     let row = match interpreter::overload(function) {
         Some(row) => op(row.id).filter(|_| row.takes(args.len()))?,

@@ -7,7 +7,7 @@ use cranelift_frontend::Variable;
 use flow_ir::expr::{LocalId, MacroOp};
 use flow_ir::{Expr, Type};
 
-use super::flow::ABSENT;
+use super::flow::{ABSENT, test_op};
 use super::operand::{Operand, Place};
 use super::{Lower, Site, Tag, Unfit, VALUE_BYTES, at, flags};
 use crate::compiled::machine::Helper;
@@ -250,6 +250,15 @@ impl<'a> Lower<'a, '_> {
         bodies: &'a [Expr],
         error: Block,
     ) -> Result<Operand<'a>, Unfit> {
+        if let (MacroOp::Map, [var], [body]) = (op, vars, bodies)
+            && let Expr::Macro { op: MacroOp::Filter, over, vars: inner, bodies: tests } = over
+            && let ([inner], [test]) = (&inner[..], &tests[..])
+            && is_plain(test)
+            && is_plain(body)
+        {
+            self.nodes += 1;
+            return self.filtered_and_mapped(over, (inner, test), (*var, body), error);
+        }
         let over = self.expr(over, error)?;
         let turns = self.turns_of(over, vars.len(), error)?;
         let (test, body) = match bodies {
@@ -437,6 +446,48 @@ impl<'a> Lower<'a, '_> {
         Ok(self.written(start, place, of))
     }
 
+    /// `xs.filter(x, p).map(y, f)` in one loop, where neither makes anything or costs more than its turn. An error, which
+    /// would come in another order, is the interpreter's.
+    fn filtered_and_mapped(
+        &mut self,
+        over: &'a Expr,
+        (inner, test): (&'a LocalId, &'a Expr),
+        (var, body): (LocalId, &'a Expr),
+        error: Block,
+    ) -> Result<Operand<'a>, Unfit> {
+        let vars = std::slice::from_ref(inner);
+        let turns = self.turns(over, vars, error)?;
+        let element = turns.element.ok_or(Unfit)?;
+        let start = self.reserve(turns.count, error);
+        let place = self.b.declare_var(types::I64);
+        self.b.def_var(place, start);
+        let leave = self.leave;
+        let mut of = None;
+        self.looped(turns, vars, |lower, turn| {
+            let made = lower.made;
+            let passes = lower.block();
+            lower.branch(test, passes, turn.next, leave)?;
+            lower.b.switch_to_block(passes);
+            let element = lower.each(element, turn.index);
+            let (first, _) = lower.locals.pop().ok_or(Unfit)?;
+            let operand = lower.with(&[(var, element)], |lower| lower.expr(body, leave));
+            lower.locals.push((first, element));
+            let operand = operand?;
+            of = operand.ty();
+            lower.yields(operand, place, turn, lower.made != made, leave)?;
+            lower.advance(place);
+            lower.b.ins().jump(turn.next, &[]);
+            Ok(())
+        })?;
+        let end = self.b.use_var(place);
+        let bytes = self.b.ins().isub(end, start);
+        let passed = self.b.ins().udiv_imm_u(bytes, i64::from(VALUE_BYTES));
+        let twice = self.b.ins().iadd(passed, passed);
+        let units = self.b.ins().iadd(turns.count, twice);
+        self.charge_value(units);
+        Ok(Operand::Items { at: start, len: passed, of, is_local: false })
+    }
+
     /// Goes on with a turn if it passes the test.
     fn pass(&mut self, test: Option<&'a Expr>, turn: Turn, failed: Block) -> Result<(), Unfit> {
         if let Some(test) = test {
@@ -486,7 +537,12 @@ impl<'a> Lower<'a, '_> {
         (test, body): (Option<&'a Expr>, &'a Expr),
         error: Block,
     ) -> Result<Operand<'a>, Unfit> {
-        let element = if Gather::is_keyed(op) { turns.first } else { turns.element.ok_or(Unfit)? };
+        let element = match op {
+            // It has no use for the element.
+            MacroOp::TransformMapEntry => turns.first,
+            op if Gather::is_keyed(op) => turns.first,
+            _ => turns.element.ok_or(Unfit)?,
+        };
         let zero = self.word(0);
         let site = self.site(Site::Macro(op));
         self.helper(Helper::gather(), &[zero, site, zero, zero], error);
@@ -533,5 +589,16 @@ impl<'a> Lower<'a, '_> {
         })?;
         self.charge_value(turns.count);
         Ok(())
+    }
+}
+
+/// Whether an expression only looks at things: paths, comparisons and what connects them.
+fn is_plain(expr: &Expr) -> bool {
+    match expr {
+        Expr::Const(_) | Expr::Slot(_) | Expr::Local(_) => true,
+        Expr::Field { of, optional: false, .. } => is_plain(of),
+        Expr::And(left, right) | Expr::Or(left, right) => is_plain(left) && is_plain(right),
+        Expr::Call { args, .. } => test_op(expr).is_some() && args.iter().all(is_plain),
+        _ => false,
     }
 }

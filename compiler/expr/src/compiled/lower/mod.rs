@@ -119,12 +119,15 @@ fn extent(expr: &Expr) -> Result<Extent, Unfit> {
         if extent.nodes > NODES_MAX || nesting > NESTING_MAX {
             return Err(Unfit);
         }
+        let first = interpreter::first_child(expr);
         let mut is_first = true;
         expr.children(&mut |child| {
             // The interpreter takes chains to the left apart on the heap, and walks those to the right in a loop.
             let goes_deeper = match expr {
                 Expr::If { .. } | Expr::Coalesce(..) | Expr::Let { .. } | Expr::Match { .. } => is_first,
-                _ => !is_first || depth <= interpreter::SPINE_FROM,
+                _ => {
+                    depth <= interpreter::SPINE_FROM || !first.is_some_and(|first| std::ptr::eq(first, child))
+                }
             };
             is_first = false;
             open.push((child, nesting + 1, depth + usize::from(goes_deeper)));

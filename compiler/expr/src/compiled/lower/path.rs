@@ -6,7 +6,7 @@ use flow_ir::expr::RunValue;
 use flow_ir::{Expr, Name, Type, TypeName, Value};
 
 use super::operand::{Operand, Place};
-use super::{Lower, Site, Tag, Unfit, VALUE_BYTES, at, kinds};
+use super::{Lower, Site, Tag, Unfit, VALUE_BYTES, at, is_path, kinds};
 use crate::compiled::machine::Helper;
 
 impl<'a> Lower<'a, '_> {
@@ -106,6 +106,7 @@ impl<'a> Lower<'a, '_> {
             let at = self.borrowed();
             return Ok(Operand::Cell(self.typed(at, 0, element)));
         }
+        let of = if is_path(key) { of } else { self.settled(of, error)? };
         let key = self.expr(key, error)?;
         if !optional && key.likely() == Some(Tag::Int) && of.likely() == Some(Tag::List) {
             let leave = self.leave;

@@ -1,7 +1,7 @@
 //! Executable memory: filled by Cranelift, entered, and freed with the program.
 
 use std::cell::Cell;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 
 use cranelift_codegen::ir::{AbiParam, Function, Signature, types};
 use cranelift_codegen::settings::{self, Configurable};
@@ -19,6 +19,9 @@ use super::context::{Context, Scratch};
 use super::layout::Layout;
 use crate::env::FrameSlots;
 use crate::{Env, values};
+
+/// So many slots of a frame that holds them here and there are copied to the stack.
+const SLOTS_ON_STACK: usize = 24;
 
 /// What machine code returns besides `false`, `true` and "it is done" (0).
 pub(crate) mod exit {
@@ -211,8 +214,15 @@ impl Routine {
         if self.slots > 65_536 {
             return Err(Exit::Left);
         }
-        let mut slots: Vec<ManuallyDrop<Value>> = Vec::with_capacity(self.slots);
-        let start: *mut Value = slots.as_mut_ptr().cast();
+        let mut few = [const { MaybeUninit::<Value>::uninit() }; SLOTS_ON_STACK];
+        let mut many: Vec<MaybeUninit<Value>> = Vec::new();
+        let start: *mut Value = match self.slots {
+            0..=SLOTS_ON_STACK => few.as_mut_ptr().cast(),
+            slots => {
+                many.reserve_exact(slots);
+                many.as_mut_ptr().cast()
+            }
+        };
         for slot in &self.reads {
             let place = start.wrapping_add(*slot as usize);
             // SAFETY: there is room for `slots` values, of which this is one. The copy is never dropped, and the frame
