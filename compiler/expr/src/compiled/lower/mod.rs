@@ -18,8 +18,8 @@ use cranelift_codegen::ir::AbiParam;
 use std::sync::Arc;
 
 use cranelift_codegen::ir::{
-    Block, InstBuilder, MemFlagsData, SigRef, Signature, StackSlot, StackSlotData, StackSlotKind, Value as V,
-    condcodes::IntCC, types,
+    Block, InstBuilder, MemFlagsData, SigRef, Signature, StackSlot, StackSlotData, StackSlotKind, TrapCode,
+    Value as V, condcodes::IntCC, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -47,6 +47,11 @@ const LEVEL_BYTES: usize = if cfg!(debug_assertions) { 32 << 10 } else { 8 << 10
 
 /// An expression binds at most so many variables; the interpreter says so.
 const LOCALS_MAX: LocalId = 65_536;
+
+/// With assertions on, a word that nothing may write stands before, between and behind what a function has on the stack;
+/// where one has changed when it returns, the process ends by an illegal instruction.
+const GUARDED: bool = cfg!(debug_assertions);
+const GUARD: i64 = 0x7ea5_c0de_f10e_5afe;
 
 /// What an expression is compiled with.
 #[derive(Clone, Copy)]
@@ -149,8 +154,17 @@ fn write(
         let mut builder = FunctionBuilder::new(function, context);
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
-        builder.switch_to_block(entry);
         let params = builder.block_params(entry).to_vec();
+        let (begin, out) = if GUARDED {
+            // The guards are written at the entry, when it is known how many there are, and looked at in one place.
+            builder.func.layout.append_block(entry);
+            let (begin, out) = (builder.create_block(), builder.create_block());
+            builder.append_block_param(out, types::I64);
+            (begin, Some(out))
+        } else {
+            (entry, None)
+        };
+        builder.switch_to_block(begin);
         let [exhausted, leave, error] = [(); 3].map(|()| {
             let block = builder.create_block();
             builder.set_cold_block(block);
@@ -176,6 +190,8 @@ fn write(
             signatures: [None; 8],
             arguments: Vec::new(),
             boxes: Vec::new(),
+            out,
+            guards: Vec::new(),
             reads: Vec::new(),
             sites,
             constants,
@@ -185,6 +201,7 @@ fn write(
             lower.b.switch_to_block(block);
             lower.leave_with(code);
         }
+        lower.guard(entry, begin);
         lower.b.seal_all_blocks();
         let (reads, makes) = (std::mem::take(&mut lower.reads), lower.made > 0);
         lower.b.finalize(config);
@@ -235,6 +252,9 @@ struct Lower<'a, 'b> {
     arguments: Vec<(usize, StackSlot)>,
     /// Where scalars stand that a helper reads as values: of the nth argument.
     boxes: Vec<StackSlot>,
+    /// Where the guards are looked at; they stand around what is on the stack.
+    out: Option<Block>,
+    guards: Vec<StackSlot>,
     reads: Vec<SlotId>,
     sites: &'b mut Vec<Arc<Site>>,
     constants: &'b mut Vec<Arc<Value>>,
@@ -285,6 +305,32 @@ impl<'a> Lower<'a, '_> {
 
     fn leave_with(&mut self, code: i64) {
         let code = self.b.ins().iconst(types::I64, code);
+        match self.out {
+            Some(out) => self.b.ins().jump(out, &[code.into()]),
+            None => self.b.ins().return_(&[code]),
+        };
+    }
+
+    /// Writes the guards at the entry, and looks at them on the way out.
+    fn guard(&mut self, entry: Block, begin: Block) {
+        let Some(out) = self.out else { return };
+        if !self.guards.is_empty() {
+            let last = self.slot_of(8);
+            self.guards.push(last);
+        }
+        self.b.switch_to_block(entry);
+        let guard = self.b.ins().iconst(types::I64, GUARD);
+        for slot in self.guards.clone() {
+            self.b.ins().stack_store(types::I64, guard, slot, 0);
+        }
+        self.b.ins().jump(begin, &[]);
+        self.b.switch_to_block(out);
+        let code = self.b.block_params(out)[0];
+        for slot in self.guards.clone() {
+            let found = self.b.ins().stack_load(types::I64, types::I64, slot, 0);
+            let is_whole = self.b.ins().icmp_imm_s(IntCC::Equal, found, GUARD);
+            self.b.ins().trapz(is_whole, TrapCode::unwrap_user(1));
+        }
         self.b.ins().return_(&[code]);
     }
 
@@ -412,8 +458,16 @@ impl<'a> Lower<'a, '_> {
         if bytes > 32 << 10 {
             return Err(Unfit);
         }
+        if GUARDED {
+            let guard = self.slot_of(8);
+            self.guards.push(guard);
+        }
+        Ok(self.slot_of(bytes))
+    }
+
+    fn slot_of(&mut self, bytes: usize) -> StackSlot {
         let data = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes as u32, 3);
-        Ok(self.b.create_sized_stack_slot(data))
+        self.b.create_sized_stack_slot(data)
     }
 
     fn site(&mut self, site: Site) -> V {

@@ -19,6 +19,50 @@ const CELLS_MAX: usize = 4_096;
 /// The least block of room, in words.
 const ROOM_WORDS: usize = 1_024;
 
+/// With assertions on, a word that nothing may write stands at both ends of each room.
+const GUARD: u64 = 0x7ea5_c0de_f10e_5afe;
+const GUARD_WORDS: usize = if cfg!(debug_assertions) { 1 } else { 0 };
+
+/// Raw memory, in words.
+struct Room(Vec<MaybeUninit<u64>>);
+
+impl Room {
+    fn new(words: usize) -> Result<Room, Error> {
+        let mut room = Vec::new();
+        room.try_reserve_exact(words + 2 * GUARD_WORDS).map_err(|_| crate::env::too_large())?;
+        if GUARD_WORDS > 0 {
+            let all: &mut [MaybeUninit<MaybeUninit<u64>>] = room.spare_capacity_mut();
+            let last = all.len() - 1;
+            all[0].write(MaybeUninit::new(GUARD));
+            all[last].write(MaybeUninit::new(GUARD));
+        }
+        Ok(Room(room))
+    }
+
+    /// Where the free part begins and ends.
+    fn ends(&mut self) -> (*mut u8, *mut u8) {
+        let start = self.0.as_mut_ptr().wrapping_add(GUARD_WORDS).cast::<u8>();
+        // `wrapping_add` stays within the block, its end included.
+        (start, start.wrapping_add((self.0.capacity() - 2 * GUARD_WORDS) * 8))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if GUARD_WORDS > 0 {
+            let start = self.0.as_ptr();
+            for word in [0, self.0.capacity() - 1] {
+                // SAFETY: `new` has written both, and they lie within the block.
+                let found = unsafe { start.add(word).read().assume_init() };
+                if found != GUARD {
+                    // A panic would be taken for one of a helper.
+                    std::process::abort();
+                }
+            }
+        }
+    }
+}
+
 /// What machine code gets by address. It reads and writes the first fields, in this order; the rest is its helpers'.
 #[repr(C)]
 pub(crate) struct Context<'a> {
@@ -52,7 +96,7 @@ pub(crate) struct Heap {
     active: usize,
     /// What is being built, with the number of the cell that stands for it.
     builders: Vec<(usize, Builder)>,
-    rooms: Vec<Vec<MaybeUninit<u64>>>,
+    rooms: Vec<Room>,
 }
 
 impl std::fmt::Debug for Scratch {
@@ -86,7 +130,7 @@ impl Heap {
     /// The room that is left from an evaluation before.
     pub(super) fn room(&mut self) -> (*mut u8, *mut u8) {
         match self.rooms.last_mut() {
-            Some(room) => ends(room),
+            Some(room) => room.ends(),
             None => (ptr::null_mut(), ptr::null_mut()),
         }
     }
@@ -116,13 +160,6 @@ impl Heap {
             }
         }
     }
-}
-
-fn ends(room: &mut Vec<MaybeUninit<u64>>) -> (*mut u8, *mut u8) {
-    let bytes = room.capacity() * 8;
-    let start = room.as_mut_ptr().cast::<u8>();
-    // `wrapping_add` stays within the block, its end included.
-    (start, start.wrapping_add(bytes))
 }
 
 impl<'a> Context<'a> {
@@ -201,10 +238,10 @@ impl<'a> Context<'a> {
         if self.end != end {
             let heap = self.heap();
             // Room is found by its end. The one that was current is still there: only later ones are freed.
-            while heap.rooms.len() > 1 && heap.rooms.last_mut().is_some_and(|room| ends(room).1 != end) {
+            while heap.rooms.len() > 1 && heap.rooms.last_mut().is_some_and(|room| room.ends().1 != end) {
                 heap.rooms.pop();
             }
-            match heap.rooms.last_mut().map(ends) {
+            match heap.rooms.last_mut().map(Room::ends) {
                 Some((_, last)) if last == end => {
                     (self.top, self.end) = (top, end);
                 }
@@ -221,10 +258,8 @@ impl<'a> Context<'a> {
     pub(super) fn room(&mut self, bytes: usize) -> Result<*mut u8, Error> {
         let bytes = bytes.next_multiple_of(8);
         if (self.end as usize) - (self.top as usize) < bytes {
-            let mut room = Vec::new();
-            let words = (bytes / 8).max(ROOM_WORDS);
-            room.try_reserve_exact(words).map_err(|_| crate::env::too_large())?;
-            (self.top, self.end) = ends(&mut room);
+            let mut room = Room::new((bytes / 8).max(ROOM_WORDS))?;
+            (self.top, self.end) = room.ends();
             self.heap().rooms.push(room);
         }
         let start = self.top;
