@@ -181,7 +181,8 @@ fn main() {
         Box::new(|of| of.status == "done" || (of.retries < of.max_retries && !of.failed)),
         Box::new(|of| of.review.score >= 8.0 && of.review.tags.iter().any(|tag| tag == "ok")),
     ];
-    let sum: Box<dyn Fn(&Native) -> Option<i64>> = Box::new(|of| {
+    type Sum = Box<dyn Fn(&Native) -> Option<i64>>;
+    let sum: Sum = Box::new(|of| {
         let mut sum = 0_i64;
         macro_rules! add {
             ($($turn:literal)*) => { $( sum = sum.checked_add(of.v[$turn % 8].checked_mul($turn + 3)?.checked_sub($turn)?)?; )* }

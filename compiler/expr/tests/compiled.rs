@@ -79,14 +79,10 @@ fn slot_types() -> Vec<Type> {
         Type::FLOAT,
         Type::STRING,
         Type::Bool,
-        Type::Uint,
-        Type::Duration,
         Type::list(Type::INT),
         Type::list(record_type()),
         Type::map(Type::STRING, Type::INT),
         record_type(),
-        Type::STRING.nullable(),
-        Type::Optional(Arc::new(Type::INT)),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Executable memory: filled by Cranelift, entered, and freed with the program.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 
 use cranelift_codegen::ir::{AbiParam, Function, Signature, types};
@@ -318,6 +319,9 @@ impl Routine {
 /// What many evaluations share: an environment, and memory. The frame comes with each of them.
 pub struct Evaluator<'e> {
     context: Context<'e>,
+    /// What the meter has left, and had before the last evaluation.
+    meter: &'e Cell<u64>,
+    left: u64,
 }
 
 impl std::fmt::Debug for Evaluator<'_> {
@@ -331,7 +335,7 @@ impl<'e> Evaluator<'e> {
     pub fn new(env: &'e Env<'e>) -> Evaluator<'e> {
         let mut context = Context::new(env);
         context.heap();
-        Evaluator { context }
+        Evaluator { context, meter: env.meter.cell(), left: 0 }
     }
 
     /// Drops what the last evaluation made.
@@ -340,6 +344,12 @@ impl<'e> Evaluator<'e> {
         let heap = self.context.heap();
         heap.clear();
         (self.context.top, self.context.end) = heap.room();
+    }
+
+    #[cold]
+    fn failed(&mut self) {
+        (self.context.fatal, self.context.mismatch) = (false, false);
+        self.meter.set(self.left);
     }
 }
 
@@ -353,12 +363,18 @@ impl Drop for Evaluator<'_> {
 /// A unit of a program that can be entered at once, again and again, on frames whose slots lie side by side.
 #[derive(Clone, Copy, Debug)]
 pub struct Prepared<'p> {
-    routine: &'p Routine,
+    entry: Entry,
+    slots: usize,
+    makes: bool,
+    returns: Returns,
+    /// The code lives as long as its program.
+    program: PhantomData<&'p Memory>,
 }
 
 impl<'p> Prepared<'p> {
     pub(crate) fn new(routine: &'p Routine) -> Prepared<'p> {
-        Prepared { routine }
+        let Routine { entry, returns, slots, makes, .. } = *routine;
+        Prepared { entry, slots, makes, returns, program: PhantomData }
     }
 
     /// Evaluates a condition. `None`: machine code alone can't tell; the meter is as it was, and
@@ -366,7 +382,7 @@ impl<'p> Prepared<'p> {
     #[inline]
     pub fn test(self, evaluator: &mut Evaluator<'_>, slots: FrameSlots<'_>) -> Option<bool> {
         let status = self.enter(evaluator, slots)?;
-        match self.routine.returns {
+        match self.returns {
             Returns::Test => Some(status != 0),
             Returns::Scalar(Tag::Bool) => Some(evaluator.context.out != 0),
             _ => None,
@@ -377,7 +393,7 @@ impl<'p> Prepared<'p> {
     #[inline]
     pub fn int(self, evaluator: &mut Evaluator<'_>, slots: FrameSlots<'_>) -> Option<i64> {
         self.enter(evaluator, slots)?;
-        (self.routine.returns == Returns::Scalar(Tag::Int)).then_some(evaluator.context.out as i64)
+        (self.returns == Returns::Scalar(Tag::Int)).then_some(evaluator.context.out as i64)
     }
 
     /// Evaluates a list that a macro makes, and shows its elements where they lie: neither copied nor measured. `None`: as
@@ -386,40 +402,30 @@ impl<'p> Prepared<'p> {
     pub fn view<'s>(self, evaluator: &'s mut Evaluator<'_>, slots: FrameSlots<'s>) -> Option<&'s [Value]> {
         self.enter(evaluator, slots)?;
         let context = &evaluator.context;
-        (self.routine.returns == Returns::Items)
+        (self.returns == Returns::Items)
             .then(|| borrowed(context.out as *const Value, context.out_2 as usize))
     }
 
     #[inline]
     fn enter(self, evaluator: &mut Evaluator<'_>, slots: FrameSlots<'_>) -> Option<i64> {
-        let routine = self.routine;
         let (at, count) = match slots {
             FrameSlots::Values(slots) => (slots.as_ptr(), slots.len()),
             FrameSlots::Options(slots) => (slots.as_ptr().cast(), slots.len()),
             FrameSlots::Apart => return None,
         };
-        if count < routine.slots {
+        if count < self.slots {
             return None;
         }
-        if routine.makes {
+        if self.makes {
             evaluator.clear();
         }
-        let meter = evaluator.context.env.meter;
-        let left = meter.left();
-        let status = (routine.entry)(&mut evaluator.context, at, meter.cell());
+        evaluator.left = evaluator.meter.get();
+        let status = (self.entry)(&mut evaluator.context, at, evaluator.meter);
         if status as u64 > 1 {
-            evaluator.failed(left);
+            evaluator.failed();
             return None;
         }
         Some(status)
-    }
-}
-
-impl Evaluator<'_> {
-    #[cold]
-    fn failed(&mut self, left: u64) {
-        (self.context.fatal, self.context.mismatch) = (false, false);
-        self.context.env.meter.set_back(left);
     }
 }
 
