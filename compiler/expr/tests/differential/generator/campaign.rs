@@ -108,7 +108,13 @@ fn disagreement(target: Target, of: &[u32], values: &[u32], unit: usize) -> Opti
     let code = cases::compiled(&program)?;
     let unit = unit.min(program.units.len() - 1);
     let case = drawn(&mut Tape::replay(values.to_vec()), &program, unit);
-    let found = cases::held(&program, &code, unit, &case.frame, case.units, &case.expected).err()?;
+    let forms = cases::Forms::of(&case.frame);
+    let found = (0..3).find_map(|form| {
+        let held = |frame: &dyn flow_expr::Frame| {
+            cases::held(&program, &code, unit, frame, case.units, &case.expected).err()
+        };
+        forms.with(form, held)
+    })?;
     Some(Disagreement { program, unit, case, found })
 }
 
@@ -177,7 +183,9 @@ impl Campaign {
                     report.exhausted += u64::from(!error.is_absorbed());
                 }
             }
-            match cases::held(&program, &code, unit, &case.frame, case.units, &case.expected) {
+            let held = cases::Forms::of(&case.frame)
+                .with(turn, |frame| cases::held(&program, &code, unit, frame, case.units, &case.expected));
+            match held {
                 Ok(by_code) => report.compiled += u64::from(by_code),
                 Err(_) => {
                     report.failures.push(self.told(target, index, &words, &tape.into_words(), unit));

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flow_expr::compiled::{self, BackEnd};
-use flow_expr::{Env, Error, Frame, Meter, eval};
+use flow_expr::{Env, Error, Frame, FrameSlots, Meter, Slots, eval};
 use flow_ir::expr::Code;
 use flow_ir::{Expr, Type, Value};
 use serde_json::{Value as Json, json};
@@ -147,6 +147,7 @@ pub fn held(
     let env = env(program, frame, &meter);
     raw_alike(code, unit, &env, expected, program.lies)?;
     viewed_alike(code, unit, &Env { meter: &Meter::new(units), ..env }, expected)?;
+    prepared_alike(code, unit, &Env { meter: &Meter::new(units), ..env }, expected)?;
     let meter = Meter::new(units);
     let (test, _) = code.test(unit, &program.units[unit], &Env { meter: &meter, ..env });
     let alike = match (&expected.result, &test) {
@@ -207,6 +208,73 @@ fn viewed_alike(
         _ => false,
     };
     if alike { Ok(()) } else { Err(format!("viewed {shown:?}")) }
+}
+
+/// What is prepared yields the same, twice in a row in one memory, or leaves it to others.
+fn prepared_alike(
+    code: &compiled::Program,
+    unit: usize,
+    env: &Env<'_>,
+    expected: &Outcome,
+) -> Result<(), String> {
+    let Some(prepared) = code.prepare(unit) else { return Ok(()) };
+    let (slots, units) = (env.frame.slots(), env.meter.left());
+    let mut evaluator = compiled::Evaluator::new(env);
+    for turn in 0..2 {
+        let before = env.meter.left();
+        let found = match &expected.result {
+            Ok(Value::Int(_)) => prepared.int(&mut evaluator, slots).map(Value::Int),
+            Ok(Value::List(_)) => {
+                let shown = prepared.view(&mut evaluator, slots);
+                shown.map(|items| Value::list(items.to_vec()))
+            }
+            _ => prepared.test(&mut evaluator, slots).map(Value::Bool),
+        };
+        let Some(found) = found else { continue };
+        let spent = before - env.meter.left();
+        // A view isn't measured; a second turn may have too little left to be the same.
+        let is_view = matches!(found, Value::List(_));
+        let alike = expected.result.as_ref().is_ok_and(|value| exactly(value, &found))
+            || expected.result.is_err() && is_view;
+        if !alike || !is_view && spent != units - expected.left {
+            return Err(format!("prepared, the {turn}th time: {found:?} for {spent} units"));
+        }
+    }
+    Ok(())
+}
+
+/// The same values in the other forms that frames have.
+pub struct Forms<'a> {
+    options: &'a [Option<Value>],
+    values: Option<Vec<Value>>,
+}
+
+/// Slots that don't lie side by side.
+struct Apart<'a>(&'a [Option<Value>]);
+
+impl Frame for Apart<'_> {
+    fn slot(&self, slot: u32) -> Option<&Value> {
+        self.0.get(slot as usize)?.as_ref()
+    }
+
+    fn slots(&self) -> FrameSlots<'_> {
+        FrameSlots::Apart
+    }
+}
+
+impl<'a> Forms<'a> {
+    pub fn of(options: &'a [Option<Value>]) -> Forms<'a> {
+        Forms { options, values: options.iter().cloned().collect() }
+    }
+
+    /// Calls with one of the forms, by a number.
+    pub fn with<T>(&self, form: u64, call: impl FnOnce(&dyn Frame) -> T) -> T {
+        match (form % 3, &self.values) {
+            (1, Some(values)) => call(&Slots(values)),
+            (2, _) => call(&Apart(self.options)),
+            _ => call(&self.options.to_vec()),
+        }
+    }
 }
 
 /// Writes a case so that [`read`] reads it. The named types are always those of the universe.
