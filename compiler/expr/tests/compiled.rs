@@ -76,9 +76,7 @@ fn slot_types() -> Vec<Type> {
     vec![
         Type::Json,
         Type::INT,
-        Type::FLOAT,
         Type::STRING,
-        Type::Bool,
         Type::list(Type::INT),
         Type::list(record_type()),
         Type::map(Type::STRING, Type::INT),
@@ -513,4 +511,48 @@ fn many_threads_and_one_evaluator() {
         assert_eq!(some.test(&mut evaluator, FrameSlots::Values(&slots[..1])), None);
         assert_eq!(ratio.int(&mut evaluator, FrameSlots::Values(&[Value::Null, Value::Null])), None);
     }
+}
+
+/// A sum that isn't one of small parts only, however long, is looked at once.
+#[test]
+fn long_sums_compile_quickly() {
+    let types = TypeDefs::new();
+    let start = call("size_list", vec![Expr::Slot(0)]);
+    let sum = (0..3_000).fold(start, |sum, turn| call("add_int", vec![sum, int(turn)]));
+    let unit = Unit { expr: &sum, slots: &[Type::list(Type::INT)] };
+    let program = Program::compile(&[unit], &[], &types).unwrap();
+    assert!(program.is_compiled(0));
+    let meter = Meter::default();
+    let slots = [Value::list(vec![Value::Null; 5])];
+    let result = program.eval(0, &sum, &Env { frame: &Slots(&slots), ..Env::bare(&types, &meter) });
+    assert_eq!(result, (Ok(Value::Int(5 + 2_999 * 1_500)), BackEnd::Compiled));
+}
+
+/// What is compiled on the caller's stack needs little of it.
+#[test]
+fn a_small_stack_is_enough() {
+    let run = || {
+        let types = TypeDefs::new();
+        for count in [20, 23, 24, 40] {
+            let nested = (0..count).fold(Expr::Slot(0), |inner, turn| match turn % 4 {
+                0 => over(
+                    MacroOp::Map,
+                    Expr::List(vec![Item { value: inner, optional: false }]),
+                    &[turn],
+                    vec![Expr::Local(turn)],
+                ),
+                1 => Expr::Template(vec![Piece::Splice { value: inner, ty: Type::Json }]),
+                2 => {
+                    Expr::Let { local: 100 + turn, value: inner.into(), body: Expr::Local(100 + turn).into() }
+                }
+                _ => Expr::If { test: Expr::truth().into(), then: inner.into(), otherwise: int(1).into() },
+            });
+            both::compare(
+                &nested,
+                &[],
+                &Env { frame: &Slots(&[Value::Int(1)]), ..Env::bare(&types, &Meter::default()) },
+            );
+        }
+    };
+    std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
 }

@@ -15,6 +15,7 @@ mod sums;
 mod text;
 
 use cranelift_codegen::ir::AbiParam;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use cranelift_codegen::ir::{
@@ -42,8 +43,8 @@ const NESTING_MAX: usize = 4_000;
 const DEPTH_MAX: usize = 280;
 
 /// From this nesting on code is written on a stack of its own, with so much for each level.
-const NESTING_OF_CALLER: usize = 64;
-const LEVEL_BYTES: usize = if cfg!(debug_assertions) { 32 << 10 } else { 8 << 10 };
+const NESTING_OF_CALLER: usize = 24;
+const LEVEL_BYTES: usize = 32 << 10;
 
 /// An expression binds at most so many variables; the interpreter says so.
 const LOCALS_MAX: LocalId = 65_536;
@@ -193,6 +194,7 @@ fn write(
             out,
             guards: Vec::new(),
             reads: Vec::new(),
+            plain: HashSet::new(),
             sites,
             constants,
         };
@@ -256,6 +258,8 @@ struct Lower<'a, 'b> {
     out: Option<Block>,
     guards: Vec<StackSlot>,
     reads: Vec<SlotId>,
+    /// Operations that are no sum of which nothing can overflow.
+    plain: HashSet<*const Expr>,
     sites: &'b mut Vec<Arc<Site>>,
     constants: &'b mut Vec<Arc<Value>>,
 }
@@ -296,7 +300,8 @@ impl<'a> Lower<'a, '_> {
             other => {
                 let place = self.place(other, error)?;
                 self.copy((place.at, place.offset), (self.context, at::OUT));
-                if is_path { Returns::Path } else { Returns::Cell }
+                // Behind an optional, a path makes its value.
+                if is_path && self.made == 0 { Returns::Path } else { Returns::Cell }
             }
         };
         self.leave_with(0);

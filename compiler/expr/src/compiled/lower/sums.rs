@@ -26,6 +26,9 @@ struct Measure {
 impl<'a> Lower<'a, '_> {
     /// Writes a sum or product of many parts that are paths or constants; `None` if it is another expression.
     pub(super) fn sum(&mut self, expr: &'a Expr, error: Block) -> Result<Option<Operand<'a>>, Unfit> {
+        if operation(expr).is_none() || self.plain.contains(&std::ptr::from_ref(expr)) {
+            return Ok(None);
+        }
         let fitting = BITS.into_iter().find(|bits| {
             let mut measure = Measure { operations: 0, largest: 0.0 };
             let bound = 2_f64.powi(*bits as i32);
@@ -34,7 +37,17 @@ impl<'a> Lower<'a, '_> {
                 // Far enough from the end that no rounding of these estimates matters.
                 && measure.largest < 2_f64.powi(62)
         });
-        let Some(bits) = fitting else { return Ok(None) };
+        let Some(bits) = fitting else {
+            // Neither does what it consists of: it isn't asked again at each of its operations.
+            let mut open = vec![expr];
+            while let Some(expr) = open.pop() {
+                if let Some((_, left, right)) = operation(expr) {
+                    self.plain.insert(std::ptr::from_ref(expr));
+                    open.extend([left, right]);
+                }
+            }
+            return Ok(None);
+        };
         let mut parts = Vec::new();
         self.parts(expr, &mut parts, error)?;
         let mut distinct: Vec<V> =
