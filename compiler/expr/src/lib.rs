@@ -4,6 +4,7 @@
 //! interpreter runs are the table that the checker resolves overloads by ([`functions`]). It must not know text, trees,
 //! steps, clocks or randomness: the same frame gives the same value, and the same charge.
 
+pub mod assertion;
 mod cost;
 mod env;
 mod error;
@@ -16,7 +17,7 @@ mod values;
 pub mod compiled;
 pub mod functions;
 
-pub use cost::{Cost, cost};
+pub use cost::{Cost, cost, cost_for};
 pub use env::{Env, Frame, FrameSlots, Meter, NoFrame, Slots, VALUE_BYTES_MAX};
 pub use error::{Error, ErrorKind};
 pub use fold::{constant, fold};

@@ -452,9 +452,9 @@ fn costs_are_told() {
         ("lists.range(100).all(i, i >= 0)", "102 to 201 units"),
         ("lists.range(100).exists_one(i, i == 3)", "201 units"),
         ("tags.filter(t, t != 'x')", "2 to 20 units"),
-        ("tags.join(', ')", "4 to 42 units"),
+        ("tags.join(', ')", "4 to 64 units"),
         ("s.upperAscii()", "2 units or more, without a known end"),
-        ("tags.take(2).map(t, t.upperAscii()).join('')", "15 to 25 units"),
+        ("tags.take(2).map(t, t.upperAscii()).join('')", "15 to 31 units"),
         ("j.a.b", "0 units or more, without a known end"),
         ("lists.range(10000000).size() > 0 || true", "0 to 10000001 units"),
     ] {

@@ -8,7 +8,7 @@ use std::fmt;
 use flow_ir::expr::{Code, Entry, MacroOp, Pattern, Piece};
 use flow_ir::types::TypeBody;
 use flow_ir::value::Shape as Fields;
-use flow_ir::{Expr, Type, TypeDefs};
+use flow_ir::{Expr, Type, TypeDefs, Value};
 
 use crate::functions::{self, Overload, Sig};
 use rows::{bytes, elements, equal, hashed, sorted, told_apart};
@@ -47,6 +47,18 @@ const STEPS: u32 = 200_000;
 /// The greatest cost of a search with a regular expression, of a cast to a type with a rule, of JSON in a text and of `json` is not known.
 pub fn cost(expr: &Expr, slots: &[Type], codes: &[Code], types: &TypeDefs) -> Cost {
     let slots = slots.iter().map(|ty| Shape::of_type(ty, types, DEPTH)).collect();
+    told(expr, slots, codes, types)
+}
+
+/// The same for slots of which values like these are known: as many elements, texts as long.
+pub fn cost_for(expr: &Expr, slots: &[Option<Value>], codes: &[Code], types: &TypeDefs) -> Cost {
+    let shape = |value: &Option<Value>| {
+        value.as_ref().map_or_else(Shape::unknown, |value| Shape::of_value(value, DEPTH))
+    };
+    told(expr, slots.iter().map(shape).collect(), codes, types)
+}
+
+fn told(expr: &Expr, slots: Vec<Shape>, codes: &[Code], types: &TypeDefs) -> Cost {
     let mut walk = Walk { slots, locals: Vec::new(), base: 0, codes, types, steps: STEPS, depth: 0 };
     let (mut units, shape) = walk.expr(expr);
     if shape.is_composite() {
@@ -513,7 +525,22 @@ fn called(function: &str, args: &[Shape]) -> (Range, Shape) {
         row.takes(args.len()) && args.iter().enumerate().all(fits)
     };
     let rows = functions::lookup(function, true).chain(functions::lookup(function, false));
-    let all = rows.filter(may_be).map(|row| rows::row(row.id, args));
-    all.reduce(|(units, shape), (other, result)| (units.or(other), shape.or(&result, 4)))
-        .unwrap_or_else(|| (Range::ZERO, Shape::nothing()))
+    // Which row it is, is seen by the elements of lists.
+    let looked = |row: &Overload| {
+        let lists =
+            row.params.iter().zip(args).filter(|(sig, _)| matches!(sig, Sig::List(of) if !of.is_any()));
+        lists.fold(Range::ZERO, |sum, (_, arg)| sum + arg.nodes.from_zero())
+    };
+    let mut choosing = Range::ZERO;
+    let mut chosen: Option<(Range, Shape)> = None;
+    for row in rows.filter(may_be) {
+        choosing = choosing + looked(row);
+        let (units, shape) = rows::row(row.id, args);
+        chosen = Some(match chosen {
+            None => (units, shape),
+            Some((other, result)) => (units.or(other), shape.or(&result, 4)),
+        });
+    }
+    let (units, shape) = chosen.unwrap_or_else(|| (Range::ZERO, Shape::nothing()));
+    (units + choosing.from_zero(), shape)
 }

@@ -253,7 +253,9 @@ pub(super) fn row(id: &str, args: &[Shape]) -> Charged {
             let texts = compared(&best, &best).by(number);
             (Range::exactly(number) + texts, best)
         }
-        "format_time_utc" | "format_time_zone" => made(bytes(size(1).by(128)), size(1).by(128).from_zero()),
+        "format_time_utc" => made(bytes(size(1).by(128)), size(1).by(128).from_zero()),
+        "format_time_zone" => made(scan(size(2)) + bytes(size(1).by(128)), size(1).by(128).from_zero()),
+        id if id.starts_with("get_") && id.ends_with("_zone") => scalar(scan(size(1))),
 
         "optional_of" => (Range::ZERO, arg(0).clone().maybe()),
         "optional_of_non_zero" => (Range::ZERO, arg(0).clone().maybe()),

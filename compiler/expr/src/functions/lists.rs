@@ -12,7 +12,7 @@ use super::{
     LIST_DURATION, LIST_FLOAT, LIST_INT, LIST_O0, LIST_STRING, LIST_UINT, LIST_V0, O0, OPTIONAL_V0, Overload,
     Sig, V0, equal, int, list, no_overload, order, row, strings,
 };
-use crate::env::Meter;
+use crate::env::{Meter, VALUE_BYTES_MAX, too_large};
 use crate::{Env, Error};
 
 pub(super) const ROWS: &[Overload] = &[
@@ -319,6 +319,9 @@ fn flatten(env: &Env<'_>, items: &[Value], depth: usize) -> Result<Value, Error>
             }
             Some(other) => {
                 env.meter.charge(1)?;
+                if out.len() >= VALUE_BYTES_MAX / 8 {
+                    return Err(too_large());
+                }
                 out.push(other.clone());
             }
         }

@@ -316,10 +316,19 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 
 /// Runs the first overload of a name that takes these values: for calls whose types are known only now.
 pub(crate) fn call_by_name(name: &str, env: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
-    match row_for(name, args) {
-        Some(row) => (row.eval)(env, args),
-        None => Err(no_overload(args)),
+    for row in rows(name).filter(|row| row.takes(args.len())) {
+        let mut fits = true;
+        for (index, arg) in args.iter().enumerate() {
+            fits = match row.param(index) {
+                Some(sig) => fits && sig.accepts_within(arg, env.meter)?,
+                None => false,
+            };
+        }
+        if fits {
+            return (row.eval)(env, args);
+        }
     }
+    Err(no_overload(args))
 }
 
 /// Returns all overloads of a name, however it is written.
@@ -339,6 +348,26 @@ pub(crate) fn row_for(name: &str, args: &[&Value]) -> Option<&'static Overload> 
 }
 
 impl Sig {
+    /// Whether every value has this type.
+    pub(crate) fn is_any(&self) -> bool {
+        matches!(self, Sig::Any | Sig::Var(_) | Sig::Json)
+    }
+
+    /// The same as [`Sig::accepts`], a unit for each element that is looked at.
+    fn accepts_within(&self, value: &Value, meter: &crate::Meter) -> Result<bool, Error> {
+        let (Sig::List(of), Value::List(items)) = (self, value) else { return Ok(self.accepts(value)) };
+        if of.is_any() {
+            return Ok(true);
+        }
+        for item in items.iter() {
+            meter.charge(1)?;
+            if !of.accepts_within(item, meter)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Whether a value has this type, looking at the value alone and not into collections.
     pub fn accepts(&self, value: &Value) -> bool {
         match (self, value) {
@@ -357,7 +386,7 @@ impl Sig {
             | (Sig::Map(..), Value::Map(_))
             | (Sig::Optional(_), Value::Optional(_))
             | (Sig::Nullable(_), Value::Null) => true,
-            (Sig::List(of), Value::List(items)) => items.iter().all(|item| of.accepts(item)),
+            (Sig::List(of), Value::List(items)) => of.is_any() || items.iter().all(|item| of.accepts(item)),
             (Sig::Nullable(of), value) => of.accepts(value),
             (Sig::Ordered(_), value) => !matches!(
                 value,

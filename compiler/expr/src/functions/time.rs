@@ -4,6 +4,7 @@ use flow_ir::Value;
 
 use super::Sig::*;
 use super::Style::{Both, Method};
+use super::strings::scanned;
 use super::{Overload, duration, row, string, text, timestamp};
 use crate::{Env, Error};
 
@@ -11,8 +12,8 @@ use crate::{Env, Error};
 macro_rules! getter {
     ($id:literal $zoned:literal $name:literal $doc:literal, $of:expr) => {
         [
-            row($id, $name, Method, &[Timestamp], Int, $doc, |_, a| part(a, $of)),
-            row($zoned, $name, Method, &[Timestamp, String], Int, $doc, |_, a| part(a, $of)),
+            row($id, $name, Method, &[Timestamp], Int, $doc, |env, a| part(env, a, $of)),
+            row($zoned, $name, Method, &[Timestamp, String], Int, $doc, |env, a| part(env, a, $of)),
         ]
     };
 }
@@ -89,8 +90,9 @@ pub(super) const DURATION_ROWS: &[Overload] = &[
     ),
 ];
 
-fn part(args: &[&Value], of: fn(&jiff::Zoned) -> i64) -> Result<Value, Error> {
+fn part(env: &Env<'_>, args: &[&Value], of: fn(&jiff::Zoned) -> i64) -> Result<Value, Error> {
     let zone = if args.len() > 1 { Some(&**string(args, 1)?) } else { None };
+    scanned(env, zone.unwrap_or_default())?;
     Ok(Value::Int(of(&timestamp(args, 0)?.to_zoned(time_zone(zone)?))))
 }
 
@@ -125,6 +127,7 @@ fn fixed_offset(name: &str) -> Option<jiff::tz::Offset> {
 fn format_time(env: &Env<'_>, args: &[&Value]) -> Result<Value, Error> {
     let pattern = string(args, 1)?;
     let zone = if args.len() > 2 { Some(&**string(args, 2)?) } else { None };
+    scanned(env, zone.unwrap_or_default())?;
     // A conversion writes at most some dozens of bytes; widths like %255Y are bounded by a byte.
     env.meter.bytes(pattern.len().saturating_mul(128))?;
     let at = timestamp(args, 0)?.to_zoned(time_zone(zone)?);

@@ -6,6 +6,7 @@ pub mod both;
 
 use std::collections::HashMap;
 
+use flow_expr::assertion::Part;
 use flow_expr::functions::{forms, lookup, macros};
 use flow_expr::{Env, Error, Meter, Slots};
 
@@ -21,7 +22,29 @@ pub fn dynamic(text: &str, slots: &[&str]) -> Result<Expr, String> {
         return Err(format!("{problem:?}"));
     }
     let slots = slots.iter().enumerate().map(|(index, name)| (name.to_string(), Expr::Slot(index as u32)));
-    Lower { names: slots.collect(), locals: 0 }.expr(&tree)
+    Lower { names: slots.collect(), locals: 0, parts: Vec::new() }.expr(&tree)
+}
+
+/// Reads a condition over named slots, with its parts.
+pub fn condition(text: &str, slots: &[&str]) -> Part {
+    let (tree, problems) = flow_syntax::parse_expression(text);
+    assert!(problems.is_empty(), "{problems:?}");
+    let slots = slots.iter().enumerate().map(|(index, name)| (name.to_string(), Expr::Slot(index as u32)));
+    let mut lower = Lower { names: slots.collect(), locals: 0, parts: Vec::new() };
+    lower.expr(&tree).unwrap();
+    lower.parts.pop().unwrap()
+}
+
+/// Where the value of an expression is shown.
+fn place(tree: &t::Expr) -> u32 {
+    match &tree.kind {
+        t::ExprKind::Member(member) => member.name.span.start,
+        t::ExprKind::Index(index) => index.object.span.end,
+        t::ExprKind::Method(method) => method.name.span.start,
+        t::ExprKind::Binary(binary) => binary.op_span.start,
+        t::ExprKind::Ternary(ternary) => ternary.condition.span.end + 1,
+        _ => tree.span.start,
+    }
 }
 
 /// Evaluates an expression over named values.
@@ -51,6 +74,8 @@ pub fn shown(text: &str) -> String {
 struct Lower {
     names: HashMap<String, Expr>,
     locals: u32,
+    /// What has been read and belongs to no larger part yet.
+    parts: Vec<Part>,
 }
 
 fn call(function: &str, args: Vec<Expr>) -> Expr {
@@ -67,6 +92,15 @@ impl Lower {
     }
 
     fn expr(&mut self, tree: &t::Expr) -> Result<Expr, String> {
+        let open = self.parts.len();
+        let expr = self.node(tree)?;
+        let parts = self.parts.split_off(open);
+        let (start, end) = (tree.span.start, tree.span.end);
+        self.parts.push(Part { start, end, at: place(tree), expr: expr.clone(), parts });
+        Ok(expr)
+    }
+
+    fn node(&mut self, tree: &t::Expr) -> Result<Expr, String> {
         use t::ExprKind as K;
         Ok(match &tree.kind {
             K::Literal(literal) => Expr::Const(constant(literal)),
