@@ -120,6 +120,9 @@ pub struct Expr {
     /// `disable_macros` are as in CEL's conformance tests; `check_only` asks for the `type`
     #[arg(long)]
     pub jsonl: bool,
+    /// Interprets; else what can be compiled runs as machine code
+    #[arg(long)]
+    pub interpret: bool,
 }
 
 #[derive(Debug, Args)]

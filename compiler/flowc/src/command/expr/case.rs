@@ -63,6 +63,12 @@ impl Case {
             }
             Some(_) => return Err("`bindings` is no object".into()),
         }
+        if scope.unchecked {
+            // Without a check a name is what has a value when it runs, whatever is declared.
+            let mut bound = frame.iter().map(Option::is_some);
+            scope.variables.retain(|_| bound.next() == Some(true));
+            frame.retain(Option::is_some);
+        }
         Ok(Case { text: text.to_owned(), scope, frame, check_only: flag("check_only")? })
     }
 }

@@ -5,12 +5,13 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use flow_diagnostics::{Diagnostic, Severity, escape};
+use flow_expr::compiled::BackEnd;
 use flow_project::expression;
 use flow_source::{FileId, Sources};
 use serde_json::{Map, Value as Json, json};
 
 use super::case::Case;
-use super::evaluate::{self, Work};
+use super::evaluate::{self, Done, Work};
 use super::tagged;
 use crate::args::Expr;
 use crate::exit::{Code, Outcome, Stop};
@@ -50,13 +51,14 @@ pub fn run(args: &Expr) -> Outcome {
         is_good: true,
         counts: Counts::default(),
     }
-    .run()
+    .run(args.interpret)
 }
 
 #[derive(Default)]
 struct Counts {
     cases: usize,
     evaluated: usize,
+    compiled: usize,
 }
 
 struct Reader {
@@ -68,7 +70,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn run(mut self) -> Outcome {
+    fn run(mut self, interpret: bool) -> Outcome {
         let mut batch = Vec::new();
         while let Some(line) = self.line()? {
             if line.iter().all(u8::is_ascii_whitespace) {
@@ -78,12 +80,12 @@ impl Reader {
             batch.push(answer);
             // Whoever waits for an answer before the next line gets it.
             if batch.len() >= BATCH || !self.lines.buffer().contains(&b'\n') {
-                self.flush(&mut batch)?;
+                self.flush(&mut batch, interpret)?;
             }
         }
-        self.flush(&mut batch)?;
-        let Counts { cases, evaluated } = self.counts;
-        terminal::err(format!("{cases} cases, {evaluated} evaluated\n"));
+        self.flush(&mut batch, interpret)?;
+        let Counts { cases, evaluated, compiled } = self.counts;
+        terminal::err(format!("{cases} cases, {evaluated} evaluated, {compiled} of them as machine code\n"));
         Ok(if self.is_good { Code::Done } else { Code::Usage })
     }
 
@@ -134,7 +136,8 @@ impl Reader {
         if case.check_only {
             return Answer::Known(json!({"id": id, "type": read.ty.to_string()}));
         }
-        Answer::Value(id, Box::new(Work { expr: read.expr, frame: case.frame }))
+        let slots = case.scope.variables.iter().map(|variable| variable.ty.to_type()).collect();
+        Answer::Value(id, Box::new(Work { expr: read.expr, frame: case.frame, slots }))
     }
 
     fn bad(&mut self, id: Json, why: String) -> Answer {
@@ -143,7 +146,7 @@ impl Reader {
     }
 
     /// Evaluates and answers what was read.
-    fn flush(&mut self, batch: &mut Vec<Answer>) -> Result<(), Stop> {
+    fn flush(&mut self, batch: &mut Vec<Answer>, interpret: bool) -> Result<(), Stop> {
         let mut heads = Vec::with_capacity(batch.len());
         let mut work = Vec::with_capacity(batch.len());
         for answer in batch.drain(..) {
@@ -155,14 +158,15 @@ impl Reader {
                 }
             }
         }
-        let mut results = evaluate::all(&work).into_iter();
+        let mut results = evaluate::all(&work, interpret).into_iter();
         let mut out = String::new();
         for head in heads {
             let line = match head {
                 Err(line) => line,
                 Ok(id) => {
-                    let Some(result) = results.next() else { break };
+                    let Some(Done { result, back_end }) = results.next() else { break };
                     self.counts.evaluated += 1;
+                    self.counts.compiled += usize::from(back_end == BackEnd::Compiled);
                     match result {
                         Ok(value) => json!({"id": id, "value": tagged::write(&value)}),
                         Err(error) => json!({"id": id, "error": error.to_string()}),

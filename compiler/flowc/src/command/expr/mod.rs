@@ -77,9 +77,12 @@ fn single(args: &Expr) -> Outcome {
     if read.has_errors() {
         return Ok(Code::Problems);
     }
-    let work =
-        evaluate::Work { expr: read.expr, frame: values.into_iter().map(|(_, value)| Some(value)).collect() };
-    let result = evaluate::all(std::slice::from_ref(&work)).remove(0);
+    let work = evaluate::Work {
+        expr: read.expr,
+        frame: values.into_iter().map(|(_, value)| Some(value)).collect(),
+        slots: scope.variables.iter().map(|variable| variable.ty.to_type()).collect(),
+    };
+    let result = evaluate::all(std::slice::from_ref(&work), args.interpret).remove(0).result;
     match result {
         Ok(value) => {
             terminal::data(format!("{}\n", tagged::to_json(&value)))?;
