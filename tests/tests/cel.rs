@@ -4,6 +4,7 @@
 //! cases of the same suites, written down from CEL's definition.
 
 #![allow(clippy::disallowed_methods, reason = "tests read files and start processes")]
+#![allow(clippy::print_stderr, reason = "the share of machine code is told, and what was skipped")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
