@@ -67,8 +67,8 @@ fn told(expr: &Expr, slots: Vec<Shape>, codes: &[Code], types: &TypeDefs) -> Cos
             + match (expr, shape.kind) {
                 (Expr::Const(_) | Expr::Slot(_), _) => Range::ZERO,
                 // A path may go through what is absent, and then gives a new value.
-                (path, _) if is_path(path) => all.from_zero(),
-                (_, Kind::Unknown) => all.from_zero(),
+                (path, _) if is_path(path) => all.or_less(),
+                (_, Kind::Unknown) => all.or_less(),
                 _ => all,
             };
     }
@@ -201,7 +201,7 @@ impl Walk<'_> {
             Expr::Coalesce(left, right) => {
                 let (left, a) = self.expr(left);
                 let (right, b) = self.expr(right);
-                (left + right.from_zero(), a.or(&b, 4))
+                (left + right.or_less(), a.or(&b, 4))
             }
             Expr::Macro { op, over, vars, bodies } => self.macro_call(*op, over, vars, bodies),
             Expr::Let { local, value, body } => {
@@ -233,7 +233,7 @@ impl Walk<'_> {
                         self.bind(*local, field.unwrap_or_else(Shape::unknown));
                     }
                     if let Some(guard) = &arm.guard {
-                        tests = tests + self.expr(guard).0.from_zero();
+                        tests = tests + self.expr(guard).0.or_less();
                     }
                     choose(self.expr(&arm.value));
                 }
@@ -245,7 +245,7 @@ impl Walk<'_> {
             }
             Expr::Cast { of, to, .. } => {
                 let (units, of) = self.expr(of);
-                let read = of.nodes.over(64).from_zero();
+                let read = of.nodes.over(64).or_less();
                 let rules = if self.has_rule(to, DEPTH) { Range::ANY } else { Range::ZERO };
                 (units + read + rules, self.shaped(to, &of))
             }
@@ -301,15 +301,15 @@ impl Walk<'_> {
                     let (value_units, value) = self.expr(value);
                     units = units + key_units + value_units + hashed(&key);
                     count = count + Range { min: u64::from(!optional), max: Some(1) };
-                    keys = keys + key.bytes.from_zero();
+                    keys = keys + key.bytes.or_less();
                     value
                 }
                 Entry::Spread(map) => {
                     let (more, map) = self.expr(map);
                     units = units + more + elements(map.count);
                     // Keys may be the same.
-                    count = count + map.count.from_zero();
-                    keys = keys + map.text.from_zero();
+                    count = count + map.count.or_less();
+                    keys = keys + map.text.or_less();
                     match &map.fields {
                         Some(fields) => {
                             fields.iter().cloned().reduce(|a, b| a.or(&b, 2)).unwrap_or_else(Shape::unknown)
@@ -322,7 +322,7 @@ impl Walk<'_> {
         }
         // A key that is written over a spread leaves one entry.
         let spread = entries.iter().any(|entry| matches!(entry, Entry::Spread(_)));
-        let count = if spread { count.from_zero() } else { count };
+        let count = if spread { count.or_less() } else { count };
         (units, Shape::map(count, keys, of.unwrap_or_else(Shape::nothing)))
     }
 
@@ -428,20 +428,20 @@ impl Walk<'_> {
         let all = turns.times(body.plus(1));
         // A turn that decides ends it; before it each turn may fail and be absorbed.
         let until = Range { min: if turns.min > 0 { body.min + 1 } else { 0 }, ..all };
-        let kept = if test.is_some() { turns.from_zero() } else { turns };
+        let kept = if test.is_some() { turns.or_less() } else { turns };
         let made_each = turns.times(test.unwrap_or(Range::ZERO).plus(1)) + kept.times(body.plus(1));
         let (own, shape) = match op {
             MacroOp::All | MacroOp::Exists => (until, Shape::scalar(Kind::Keyed)),
             MacroOp::ExistsOne => (all, Shape::scalar(Kind::Keyed)),
-            MacroOp::Filter => (all, Shape::list(turns.from_zero(), item)),
+            MacroOp::Filter => (all, Shape::list(turns.or_less(), item)),
             MacroOp::Find => (until, item.maybe()),
             MacroOp::Map | MacroOp::TransformList => (made_each, Shape::list(kept, made)),
-            MacroOp::TransformMap => (made_each, Shape::map(kept, over.text.from_zero(), made)),
+            MacroOp::TransformMap => (made_each, Shape::map(kept, over.text.or_less(), made)),
             MacroOp::TransformMapEntry => {
                 let entries = turns.times(test.unwrap_or(Range::ZERO).plus(1))
                     + kept.times(body + elements(made.count));
                 let count = kept.times(made.count);
-                (entries, Shape::map(count, kept.times(made.text).from_zero(), made.element()))
+                (entries, Shape::map(count, kept.times(made.text).or_less(), made.element()))
             }
             MacroOp::SortBy => (turns.times(body.plus(2)) + sorted(turns, &made), Shape::list(turns, item)),
             MacroOp::DistinctBy => {
@@ -451,11 +451,11 @@ impl Walk<'_> {
             MacroOp::GroupBy => {
                 let count = Range { min: turns.min.min(1), max: turns.max };
                 let group = Shape::list(Range { min: 1, max: turns.max }, item);
-                let keys = turns.times(made.bytes).from_zero();
+                let keys = turns.times(made.bytes).or_less();
                 (all + turns.times(hashed(&made)) + elements(turns), Shape::map(count, keys, group))
             }
             MacroOp::MinBy | MacroOp::MaxBy => {
-                (all + turns.times(made.bytes.over(64)).from_zero(), item.maybe())
+                (all + turns.times(made.bytes.over(64)).or_less(), item.maybe())
             }
         };
         (units + own, shape)
@@ -529,7 +529,7 @@ fn called(function: &str, args: &[Shape]) -> (Range, Shape) {
     let looked = |row: &Overload| {
         let lists =
             row.params.iter().zip(args).filter(|(sig, _)| matches!(sig, Sig::List(of) if !of.is_any()));
-        lists.fold(Range::ZERO, |sum, (_, arg)| sum + arg.nodes.from_zero())
+        lists.fold(Range::ZERO, |sum, (_, arg)| sum + arg.nodes.or_less())
     };
     let mut choosing = Range::ZERO;
     let mut chosen: Option<(Range, Shape)> = None;
@@ -542,5 +542,5 @@ fn called(function: &str, args: &[Shape]) -> (Range, Shape) {
         });
     }
     let (units, shape) = chosen.unwrap_or_else(|| (Range::ZERO, Shape::nothing()));
-    (units + choosing.from_zero(), shape)
+    (units + choosing.or_less(), shape)
 }

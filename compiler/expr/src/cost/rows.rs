@@ -38,21 +38,21 @@ pub(super) fn equal(left: &Shape, right: &Shape) -> Range {
     };
     let may_be = |shape: &Shape| shape.is_composite() || matches!(shape.kind, Kind::Text | Kind::Bytes);
     let texts = if may_be(left) && may_be(right) { left.text + right.text } else { Range::ZERO };
-    Range::up_to(parts) + scan(texts).from_zero()
+    Range::up_to(parts) + scan(texts).or_less()
 }
 
 /// Hashing a key.
 pub(super) fn hashed(key: &Shape) -> Range {
     match key.kind {
         Kind::Text => scan(key.bytes),
-        Kind::Unknown => scan(key.bytes).from_zero(),
+        Kind::Unknown => scan(key.bytes).or_less(),
         _ => Range::ZERO,
     }
 }
 
 /// Comparing two values for their order.
 fn compared(left: &Shape, right: &Shape) -> Range {
-    scan(left.bytes.least(right.bytes)).from_zero()
+    scan(left.bytes.least(right.bytes)).or_less()
 }
 
 /// Telling each of so many values from those before: by hash, or from each of them.
@@ -60,8 +60,8 @@ pub(super) fn told_apart(count: Range, item: &Shape, before: Range) -> Range {
     match item.kind {
         Kind::Keyed | Kind::Text => count.times(hashed(item)),
         _ => {
-            let one = equal(item, item).plus(1) + hashed(item).from_zero();
-            count.times(before.times(one) + hashed(item).from_zero()).from_zero()
+            let one = equal(item, item).plus(1) + hashed(item).or_less();
+            count.times(before.times(one) + hashed(item).or_less()).or_less()
         }
     }
 }
@@ -75,7 +75,7 @@ pub(super) fn sorted(count: Range, key: &Shape) -> Range {
     };
     let texts = scan(count.times(key.bytes));
     let reads = match count.max {
-        Some(max) => texts.by(rounds(max) + 1).from_zero(),
+        Some(max) => texts.by(rounds(max) + 1).or_less(),
         None if texts.max == Some(0) => Range::ZERO,
         None => Range::ANY,
     };
@@ -105,7 +105,7 @@ pub(super) fn row(id: &str, args: &[Shape]) -> Charged {
         "in_list" | "in_json" => {
             let (item, all) = (arg(0), arg(1));
             let one = equal(item, &all.element()).plus(1);
-            let most = all.count.times(one).from_zero() + hashed(item).from_zero();
+            let most = all.count.times(one).or_less() + hashed(item).or_less();
             let least = if id == "in_list" { all.count.min.min(1) } else { 0 };
             scalar(Range { min: least, ..most })
         }
@@ -116,10 +116,10 @@ pub(super) fn row(id: &str, args: &[Shape]) -> Charged {
             scalar(compared(arg(0), arg(1)))
         }
 
-        "size_string" => (scan(size(0)), natural(size(0).over(1).from_zero())),
+        "size_string" => (scan(size(0)), natural(size(0).over(1).or_less())),
         "size_bytes" => (Range::ZERO, natural(size(0))),
         "size_list" | "size_map" => (Range::ZERO, natural(count(0))),
-        "size_json" => scalar(scan(size(0)).from_zero()),
+        "size_json" => scalar(scan(size(0)).or_less()),
         "contains_string"
         | "index_of_string"
         | "index_of_offset_string"
@@ -127,9 +127,9 @@ pub(super) fn row(id: &str, args: &[Shape]) -> Charged {
         | "last_index_of_offset_string" => scalar(scan(size(0))),
         "starts_with_string" | "ends_with_string" => scalar(scan(size(1))),
         "lower_ascii" | "upper_ascii" | "reverse_string" => made(bytes(size(0)), size(0)),
-        "trim_string" => made(scan(size(0)), size(0).from_zero()),
+        "trim_string" => made(scan(size(0)), size(0).or_less()),
         "char_at_string" => made(scan(size(0)), Range::up_to(Some(4))),
-        "substring_from" | "substring_range" => made(scan(size(0)), size(0).from_zero()),
+        "substring_from" | "substring_range" => made(scan(size(0)), size(0).or_less()),
         "replace_all" | "replace_some" => replaced(args),
         "split_string" | "split_some" => {
             let most = match size(1).min {
@@ -138,7 +138,7 @@ pub(super) fn row(id: &str, args: &[Shape]) -> Charged {
             };
             let some = Range::up_to(most.map(|most| most + 1));
             let separators = Range::up_to(most.map(|most| most + 1));
-            (bytes(size(0)) + separators, parts(some, size(0).from_zero()))
+            (bytes(size(0)) + separators, parts(some, size(0).or_less()))
         }
         "quote_string" => {
             let quoted =
@@ -149,7 +149,7 @@ pub(super) fn row(id: &str, args: &[Shape]) -> Charged {
             let whole = size(0).over(3).by(4);
             made(bytes(whole.plus(4)), Range { min: whole.min, max: whole.max.map(|max| max + 4) })
         }
-        "base64_decode" => (bytes(size(0)), Shape::raw(size(0).from_zero())),
+        "base64_decode" => (bytes(size(0)), Shape::raw(size(0).or_less())),
         "format_string" => formatted(arg(0), arg(1)),
 
         "matches_string" | "regex_extract" | "regex_extract_all" | "regex_replace" | "regex_replace_some" => {
@@ -207,18 +207,18 @@ pub(super) fn row(id: &str, args: &[Shape]) -> Charged {
         "flatten_list" | "flatten_json" | "flatten_depth" => {
             let inner = arg(0).nodes;
             let most = inner.by(2);
-            let kept = inner.from_zero();
+            let kept = inner.or_less();
             let of = match id {
                 "flatten_list" => arg(0).element().element(),
                 _ => Shape {
                     nodes: Range { min: 1, ..inner },
-                    text: arg(0).text.from_zero(),
+                    text: arg(0).text.or_less(),
                     ..Shape::unknown()
                 },
             };
             (Range { min: 1, ..most }, Shape::list(kept, of))
         }
-        "compact_list" => list(elements(count(0)), count(0).from_zero()),
+        "compact_list" => list(elements(count(0)), count(0).or_less()),
         "groups_list" => {
             let group = Shape::list(Range { min: 1, max: count(0).max }, arg(0).element());
             (elements(count(0)), Shape::list(Range { min: count(0).min.min(1), max: count(0).max }, group))
@@ -241,7 +241,7 @@ pub(super) fn row(id: &str, args: &[Shape]) -> Charged {
             let (left, right) = (arg(0), arg(1));
             let item = left.element().or(&right.element(), 4);
             let (all, both) = (left.count + right.count, elements(left.count) + elements(right.count));
-            let apart = told_apart(all, &item, all).from_zero();
+            let apart = told_apart(all, &item, all).or_less();
             match id {
                 "sets_equivalent" => scalar(Range { min: both.min, ..(both + apart).by(2) }),
                 _ => scalar(both + apart),
@@ -253,8 +253,8 @@ pub(super) fn row(id: &str, args: &[Shape]) -> Charged {
             let texts = compared(&best, &best).by(number);
             (Range::exactly(number) + texts, best)
         }
-        "format_time_utc" => made(bytes(size(1).by(128)), size(1).by(128).from_zero()),
-        "format_time_zone" => made(scan(size(2)) + bytes(size(1).by(128)), size(1).by(128).from_zero()),
+        "format_time_utc" => made(bytes(size(1).by(128)), size(1).by(128).or_less()),
+        "format_time_zone" => made(scan(size(2)) + bytes(size(1).by(128)), size(1).by(128).or_less()),
         id if id.starts_with("get_") && id.ends_with("_zone") => scalar(scan(size(1))),
 
         "optional_of" => (Range::ZERO, arg(0).clone().maybe()),
@@ -264,7 +264,7 @@ pub(super) fn row(id: &str, args: &[Shape]) -> Charged {
         }
         "optional_value" => (Range::ZERO, arg(0).clone()),
         "optional_or_value" | "optional_or" => (Range::ZERO, arg(0).or(arg(1), 4)),
-        "optional_unwrap" | "optional_unwrap_opt" => list(elements(count(0)), count(0).from_zero()),
+        "optional_unwrap" | "optional_unwrap_opt" => list(elements(count(0)), count(0).or_less()),
 
         "to_json" => {
             let flat = match arg(0).kind {
@@ -277,14 +277,14 @@ pub(super) fn row(id: &str, args: &[Shape]) -> Charged {
             };
             made(scan(arg(0).nodes), flat)
         }
-        "slug" => made(bytes(size(0)), size(0).from_zero()),
+        "slug" => made(bytes(size(0)), size(0).or_less()),
         "truncate" => {
-            let cut = size(0).from_zero().plus(3).from_zero();
-            (scan(size(0)) + bytes(cut).from_zero(), Shape::text(cut))
+            let cut = size(0).or_less().plus(3).or_less();
+            (scan(size(0)) + bytes(cut).or_less(), Shape::text(cut))
         }
         "lines" | "words" | "pieces" => {
             // Each is charged as an element and as a text.
-            let most = size(0).from_zero();
+            let most = size(0).or_less();
             (scan(size(0)) + most.by(3) + scan(most), parts(most, most))
         }
         _ => scalar(Range::ZERO),
@@ -326,7 +326,7 @@ fn replaced(args: &[Shape]) -> Charged {
     };
     let found = Range::up_to(found);
     let most = found.times(size(2)) + size(0);
-    (scan(size(0)) + found + bytes(most), Shape::text(most.from_zero()))
+    (scan(size(0)) + found + bytes(most), Shape::text(most.or_less()))
 }
 
 fn joined(id: &str, args: &[Shape]) -> Charged {
@@ -336,7 +336,7 @@ fn joined(id: &str, args: &[Shape]) -> Charged {
     let one = if id == "join_scalars" { all.element().written() } else { all.element().bytes };
     let most = all.count.times(one) + all.count.times(separator);
     let each = if id == "join_scalars" { all.count.times(bytes(one)) } else { Range::ZERO };
-    (elements(all.count) + each + bytes(most), Shape::text(most.from_zero()))
+    (elements(all.count) + each + bytes(most), Shape::text(most.or_less()))
 }
 
 /// Each clause writes one element; a float with all its digits, an int in bits.
@@ -347,11 +347,11 @@ fn formatted(pattern: &Shape, args: &Shape) -> Charged {
         Kind::Text | Kind::Bytes => item.bytes.max.and_then(|max| max.checked_mul(3)?.checked_add(2)),
         _ => None,
     };
-    let clauses = args.count.least(pattern.bytes.over(2)).from_zero();
+    let clauses = args.count.least(pattern.bytes.over(2)).or_less();
     // What isn't UTF-8 is put in pieces, each charged; digits of hex twice.
     let one = Range::up_to(flat).times(Range::exactly(2)).plus(2);
     let most = pattern.bytes + clauses.times(Range::up_to(flat));
-    (bytes(pattern.bytes) + clauses.times(one), Shape::text(most.from_zero()))
+    (bytes(pattern.bytes) + clauses.times(one), Shape::text(most.or_less()))
 }
 
 /// A search charges for its pattern, and for its states times the text.
@@ -364,10 +364,10 @@ fn searched(id: &str, args: &[Shape]) -> Charged {
             let least = if id == "regex_replace" { search.min + bytes(subject).min } else { 0 };
             (Range { min: least, max: None }, Shape::text(Range::ANY))
         }
-        "regex_extract" => (search, Shape::text(subject.from_zero()).maybe()),
+        "regex_extract" => (search, Shape::text(subject.or_less()).maybe()),
         "regex_extract_all" => {
-            let most = subject.from_zero().plus(1).from_zero();
-            (search.plus(1), parts(most, subject.from_zero()))
+            let most = subject.or_less().plus(1).or_less();
+            (search.plus(1), parts(most, subject.or_less()))
         }
         _ => scalar(search),
     }

@@ -62,7 +62,7 @@ impl Range {
         Range { min: self.min.min(other.min), max }
     }
 
-    pub(super) fn from_zero(self) -> Range {
+    pub(super) fn or_less(self) -> Range {
         Range { min: 0, ..self }
     }
 }
@@ -182,7 +182,7 @@ impl Shape {
     pub(super) fn maybe(self) -> Shape {
         Shape {
             nodes: Range { min: 1, max: self.nodes.max.and_then(|max| max.checked_add(1)) },
-            text: self.text.from_zero(),
+            text: self.text.or_less(),
             ..self
         }
     }
