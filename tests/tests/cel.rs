@@ -127,7 +127,9 @@ fn every_conformance_case_passes() {
     let counts: Vec<usize> = said.split(' ').filter_map(|word| word.parse().ok()).collect();
     let [count, evaluated, compiled] = counts[..] else { panic!("no counts: {said}") };
     let percent = compiled as f64 * 100.0 / evaluated as f64;
-    eprintln!("{count} cases, {percent:.1} % of the {evaluated} evaluated ones ran as machine code without falling back");
+    eprintln!(
+        "{count} cases, {percent:.1} % of the {evaluated} evaluated ones ran as machine code without falling back"
+    );
     assert!(percent >= 95.0, "machine code ran {compiled} of {evaluated}");
 }
 
