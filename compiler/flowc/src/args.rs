@@ -123,6 +123,10 @@ pub struct Expr {
     /// Interprets; else what can be compiled runs as machine code
     #[arg(long)]
     pub interpret: bool,
+    /// Tells what evaluating it costs, at least and at most, in units of the meter (an expression may spend 10,000,000), for
+    /// values of the given size. It isn't evaluated
+    #[arg(long, conflicts_with = "jsonl")]
+    pub cost: bool,
 }
 
 #[derive(Debug, Args)]

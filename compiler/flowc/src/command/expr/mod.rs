@@ -77,6 +77,12 @@ fn single(args: &Expr) -> Outcome {
     if read.has_errors() {
         return Ok(Code::Problems);
     }
+    if args.cost {
+        let slots: Vec<_> = values.into_iter().map(|(_, value)| Some(value)).collect();
+        let cost = flow_expr::cost_for(&read.expr, &slots, &[], &flow_ir::TypeDefs::default());
+        terminal::data(format!("{cost}\n"))?;
+        return Ok(Code::Done);
+    }
     let work = evaluate::Work {
         expr: read.expr,
         frame: values.into_iter().map(|(_, value)| Some(value)).collect(),
