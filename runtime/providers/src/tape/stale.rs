@@ -20,7 +20,7 @@ pub struct Stale {
     pub kind: String,
     /// Why.
     pub why: Why,
-    /// What is asked otherwise now, if the tape has such an entry; [`CHANGES_MAX`](changes::CHANGES_MAX) at most.
+    /// What is asked otherwise now, if the tape has such an entry; 40 at most.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
 }
