@@ -301,6 +301,16 @@ fn no_key_is_ever_written() {
         written.command(&place, &["run", ".", "say_own", &text, "--json", "--stream"]);
         written.command(&place, &["run", ".", "say_own", &text, "--stream", "--record", "own.tape"]);
         written.command(&place, &["run", ".", "use_tool", &text, "--json", "--record", "tool.tape"]);
+        // What is stale is told with what it was and what it is, and recorded anew.
+        let changed =
+            program(&server.url(), way).replace("\"own ${", "\"own: ${").replace("{q: text}", "{p: text}");
+        place.file("main.flow", changed);
+        for (flow, tape) in [("say_own", "own.tape"), ("use_tool", "tool.tape")] {
+            written.command(&place, &["run", ".", flow, &text, "--tape", tape]);
+            written
+                .command(&place, &["run", ".", flow, &text, "--tape", tape, "--update", "--yes", "--json"]);
+        }
+        place.file("main.flow", program(&server.url(), way));
         written.command(&place, &["run", ".", "say_vendor", &text, "--model", "ollama/m"]);
         let (_, runs) = written.command(&place, &["runs", "--json"]);
         let ids = runs.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());

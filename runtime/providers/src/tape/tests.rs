@@ -265,3 +265,145 @@ fn bodies_of_any_bytes_survive() {
         assert_eq!(HttpAnswer::from_json(&answer.to_json()), Some(answer));
     }
 }
+
+/// Numbers as if by chance, the same ones in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        // Xorshift, by Marsaglia.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end.max(1) as u64) as usize
+    }
+}
+
+/// Whatever is done to a tape's bytes, it is read or refused with a line and few words, and what is read can be taken,
+/// told about and written again.
+#[test]
+fn spoilt_tapes_are_read_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = recorded(folder.path());
+    let whole = std::fs::read(&path).unwrap();
+    let pieces: [&[u8]; 12] = [
+        b"\n",
+        b"\r",
+        b"\0",
+        b"\xff",
+        b"{",
+        b"}",
+        b"[[[[[[[[",
+        b"\"",
+        b"\\u0000",
+        b"1e999",
+        b"-",
+        b",\"kind\":7",
+    ];
+    let mut chance = Chance(20_261_122);
+    let (mut read, mut refused) = (0, 0);
+    for round in 0..4_000 {
+        // A write waits for the disk.
+        let writes = round % 40 == 0;
+        let mut bytes = whole.clone();
+        for _ in 0..=chance.below(4) {
+            let at = chance.below(bytes.len());
+            match chance.below(6) {
+                0 => bytes[at] = chance.below(256) as u8,
+                1 => bytes.truncate(at),
+                2 => drop(bytes.drain(at..(at + chance.below(40)).min(bytes.len()))),
+                3 => {
+                    let piece = pieces[chance.below(pieces.len())];
+                    bytes.splice(at..at, piece.iter().copied());
+                }
+                4 => {
+                    let end = (at + chance.below(300)).min(bytes.len());
+                    let copy = bytes[at..end].to_vec();
+                    bytes.splice(at..at, copy);
+                }
+                _ => {
+                    let other = chance.below(bytes.len());
+                    bytes.swap(at, other);
+                }
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        match Tape::read(&path) {
+            Ok(tape) => {
+                read += 1;
+                for key in tape.report().unused {
+                    let request = || json!({"messages": 1, "q": ["x"]});
+                    for fingerprint in ["f1", "f2"] {
+                        let tries = (key.attempt, key.repair);
+                        let asked = Asked {
+                            coordinate: &key.coordinate,
+                            tries,
+                            kind: "prompt",
+                            fingerprint,
+                            request: &request,
+                        };
+                        match tape.take(&asked, &Scrubber::default()) {
+                            Ok(entry) => drop(entry.answer::<Answer>()),
+                            Err(stale) => assert!(!stale.to_string().is_empty()),
+                        }
+                    }
+                }
+                if writes {
+                    tape.keep(entry("f/new", (0, 0), &Ok(answer("x"))));
+                    tape.write(true).unwrap();
+                    Tape::read(&path).expect("what was written can be read");
+                }
+            }
+            Err(error) => {
+                refused += 1;
+                let said = error.to_string();
+                assert!(said.contains(", line ") && said.len() < 600, "{said}");
+            }
+        }
+        if writes && let Ok(recorder) = Recorder::append(&path, "p", Scrubber::default()) {
+            recorder.record(&entry("f/b", (0, 0), &Ok(answer("y")))).unwrap();
+            recorder.finish().unwrap();
+        }
+    }
+    assert!(read > 200 && refused > 200, "{read} read, {refused} refused");
+}
+
+/// Whatever two requests are, what differs is found, bounded, and found again the other way round.
+#[test]
+fn any_two_requests_are_held_against_each_other() {
+    fn any(chance: &mut Chance, depth: usize) -> Value {
+        const KEYS: [&str; 12] = [
+            "messages", "parts", "role", "text", "schema", "json", "tools", "name", "sampling", "method",
+            "body", "headers",
+        ];
+        match chance.below(if depth == 0 { 4 } else { 7 }) {
+            0 => Value::Null,
+            1 => json!(chance.below(3)),
+            2 => json!(["user", "system", "e30=", "x"][chance.below(4)]),
+            3 => json!(chance.below(2) == 0),
+            4 => (0..chance.below(4)).map(|_| any(chance, depth - 1)).collect(),
+            _ => {
+                let pairs =
+                    (0..chance.below(7)).map(|_| (KEYS[chance.below(12)].to_owned(), any(chance, depth - 1)));
+                Value::Object(pairs.collect())
+            }
+        }
+    }
+    let mut chance = Chance(7);
+    for _ in 0..20_000 {
+        let (mut one, mut other) = (any(&mut chance, 5), any(&mut chance, 5));
+        if let (Some(one), Some(other)) = (one.as_object_mut(), other.as_object_mut()) {
+            let key = ["messages", "method"][chance.below(2)];
+            one.insert(key.to_owned(), any(&mut chance, 4));
+            other.insert(key.to_owned(), any(&mut chance, 4));
+        }
+        assert_eq!(changes::between(&one, &one), []);
+        let (there, back) = (changes::between(&one, &other), changes::between(&other, &one));
+        assert!(there.len() <= changes::CHANGES_MAX && back.len() <= changes::CHANGES_MAX);
+        assert!(there.iter().all(|change| change.was != change.now && !change.part.is_empty()));
+        assert_eq!(there.is_empty(), back.is_empty(), "{one} and {other}");
+    }
+}
