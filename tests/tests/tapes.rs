@@ -291,3 +291,51 @@ fn two_recordings_are_one_text() {
         .collect();
     assert_eq!(left.len(), 2, "{left:?}");
 }
+
+/// A conversation goes on with the wrong answers in it: a run that takes over its turns asks what was asked, so nothing.
+#[test]
+fn a_replayed_agent_that_had_to_repair_asks_nothing() {
+    let server = Server::start(|request, stream| {
+        let Some(wire) = Wire::of(request) else {
+            return respond(stream, "200 OK", "text/plain", "", b"a page");
+        };
+        let messages = request.json()["messages"].as_array().cloned().unwrap_or_default();
+        let has = |role: &str| messages.iter().any(|message| message["role"] == role);
+        let say = match (has("assistant"), has("tool")) {
+            (false, _) => Say::Text(String::from("No JSON at all.")),
+            (true, false) => Say::Calls(vec![("look", json!({"page": "Tide"}))]),
+            (true, true) => Say::Text(json!({"score": 3}).to_string()),
+        };
+        wire.say(request, stream, &say);
+    });
+    let program = r#"allow [net("127.0.0.1")]
+model own = "openai/own" { base_url: "SERVER/v1"  retry: 0 }
+type Review { score: int(1..5) }
+tool look(server: trusted string, page: string(..80)) -> string(..400) { get: "${server}/pages/${page}"  decode: text }
+agent judge(server: trusted string, topic: string) -> Review {
+  model: own
+  user: "How good is what is written about ${topic}?"
+  tools: [look(server: server) max 2]
+  max_turns: 4
+  repair: 1
+}
+flow main(topic: string, server: trusted string) -> int { return judge(server, topic).score }
+"#;
+    let place = place(&server, program);
+    let own = format!("server={}", server.url());
+    let store = ["--store", "sqlite:runs.db", "--json"];
+    let first =
+        place.run([&["run", ".", "topic=tides", &own, "--record", "t.tape"], &store[..]].concat()).expect(0);
+    let asked = server.requests().len();
+    assert_eq!(asked, 4, "a wrong answer, a call, the page, an answer");
+    let run = |ran: &Ran| ran.json_lines()[0]["run"].as_str().expect("an event names its run").to_owned();
+    let again = place.run([&["replay", &run(&first)], &store[..]].concat()).expect(0);
+    let replayed_again = place.run([&["replay", &run(&again)], &store[..]].concat()).expect(0);
+    assert_eq!(server.requests().len(), asked, "nothing is asked anew");
+    for ran in [again, replayed_again] {
+        let last = ran.json_lines().pop().expect("a run has events");
+        assert_eq!((&last["status"], &last["result"]), (&json!("succeeded"), &json!(3)));
+    }
+    place.run(["run", ".", "topic=tides", &own, "--store", "memory:", "--tape", "t.tape"]).expect(0);
+    assert_eq!(server.requests().len(), asked);
+}

@@ -90,6 +90,9 @@ pub enum Event {
         /// Why it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
+        /// The answers before it that weren't of the type: a conversation goes on with them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        repairs: Vec<Repair>,
     },
     /// An attempt failed and another follows at `next_at`; or an answer has to be repaired.
     AttemptFailed {
@@ -273,6 +276,15 @@ pub enum Event {
         /// Over all attempts.
         cost: Cost,
     },
+}
+
+/// An answer that wasn't of the type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// What the model said.
+    pub answer: String,
+    /// What it was told is wrong with it.
+    pub complaint: String,
 }
 
 /// A choice of a `round_robin`.

@@ -17,7 +17,8 @@ mod tool;
 pub use cost::{Cost, Usage};
 pub use error::{Failure, Kind};
 pub use event::{
-    Choice, Evaluations, Event, Question, Record, RecordedModel, ReplayOf, Resolved, RunStatus, Simulation,
+    Choice, Evaluations, Event, Question, Record, RecordedModel, Repair, ReplayOf, Resolved, RunStatus,
+    Simulation,
 };
 pub use ids::{Coordinate, RunId, Time};
 pub use message::{Message, Part, Role};

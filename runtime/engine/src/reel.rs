@@ -3,12 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use flow_ir::plan::Step;
+use flow_ir::plan::{ModelRef, Step};
 use flow_ir::{Name, Plan};
-use flow_runtime_api::{Coordinate, Event, Failure, Record, ReplayOf};
+use flow_runtime_api::{Coordinate, Event, Failure, Record, Repair, ReplayOf};
 use serde_json::Value as Json;
 
-use crate::effect::{Stage, kind_name};
+use crate::effect::{Stage, StepState, kind_name};
 use crate::engine::{Engine, Run};
 use crate::task::{Control, Outcome, Task, TaskId};
 
@@ -30,6 +30,8 @@ struct Taken {
     kind: Name,
     /// Of the last.
     model: Option<Name>,
+    /// Before the last answer.
+    repairs: Vec<Repair>,
     end: Option<Result<Json, Failure>>,
 }
 
@@ -45,6 +47,7 @@ impl Reel {
                         fingerprint: String::new(),
                         kind: Name::default(),
                         model: None,
+                        repairs: Vec::new(),
                         end: None,
                     });
                     if attempt == 0 && repair == 0 {
@@ -52,12 +55,19 @@ impl Reel {
                     }
                     (taken.kind, taken.model) = (kind, model);
                 }
-                Event::StepReplayed { step, kind, fingerprint, model, result, failure, .. } => {
+                Event::StepReplayed { step, kind, fingerprint, model, result, failure, repairs, .. } => {
                     let end = Some(failure.map_or(Ok(result), Err));
-                    reel.steps.insert(step, Taken { fingerprint, kind, model, end });
+                    reel.steps.insert(step, Taken { fingerprint, kind, model, repairs, end });
+                }
+                Event::AttemptFailed { step, answer: Some(answer), complaint, failure, .. } => {
+                    if let Some(taken) = reel.steps.get_mut(&step) {
+                        let complaint = complaint.unwrap_or(failure.message);
+                        taken.repairs.push(Repair { answer, complaint });
+                    }
                 }
                 Event::Asked { step, kind, fingerprint, .. } => {
-                    reel.steps.insert(step, Taken { fingerprint, kind, model: None, end: None });
+                    let taken = Taken { fingerprint, kind, model: None, repairs: Vec::new(), end: None };
+                    reel.steps.insert(step, taken);
                 }
                 Event::StepFinished { step, result, .. } => reel.end(&step, Ok(result)),
                 Event::StepFailed { step, failure, .. } => reel.end(&step, Err(failure)),
@@ -173,6 +183,7 @@ impl Run {
         };
         state.stage = Stage::Over;
         state.prepared = None;
+        self.go_on_from(plan, state, taken.model.as_ref(), taken.repairs.clone());
         let (coordinate, choices) = (state.coordinate.clone(), std::mem::take(&mut state.choices));
         if !choices.is_empty() {
             self.emit(Event::RoundRobin { step: coordinate.clone(), choices });
@@ -185,8 +196,25 @@ impl Run {
             model: taken.model,
             result,
             failure,
+            repairs: taken.repairs,
         });
         task.wake = Some(outcome);
         true
+    }
+
+    /// Sets a step up as it was when it got the answer that is taken over: a conversation goes on with the model that gave
+    /// it, and with the wrong answers before it.
+    pub(crate) fn go_on_from(
+        &self,
+        plan: &Plan,
+        state: &mut StepState,
+        model: Option<&Name>,
+        repairs: Vec<Repair>,
+    ) {
+        let is_it = |candidate: &ModelRef| {
+            model.is_some_and(|model| self.model_name(plan, *candidate).is_ok_and(|name| name == *model))
+        };
+        state.candidate = state.candidates.iter().position(is_it).unwrap_or(state.candidate);
+        state.repairs = repairs.into_iter().map(|Repair { answer, complaint }| (answer, complaint)).collect();
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use indexmap::IndexMap;
 
-use flow_ir::Plan;
-use flow_runtime_api::{Choice, Coordinate, Cost, Event, Failure, Kind, Record, Time, Usage};
+use flow_ir::{Name, Plan};
+use flow_runtime_api::{Choice, Coordinate, Cost, Event, Failure, Kind, Record, Repair, Time, Usage};
 use serde_json::Value as Json;
 
 use crate::effect::{Stage, kind_name, step_of};
@@ -232,8 +232,9 @@ impl Run {
                 self.reread_start(plan, step, &kind, (attempt, repair), &fingerprint)
             }
             Event::RoundRobin { step, choices } => self.reread_choices(plan, step, &choices),
-            Event::StepReplayed { step, kind, fingerprint, result, failure, .. } => {
+            Event::StepReplayed { step, kind, fingerprint, model, result, failure, repairs, .. } => {
                 self.reread_start(plan, step.clone(), &kind, (0, 0), &fingerprint)?;
+                self.reread_conversation(plan, &step, model, repairs);
                 self.reread_replayed(plan, step, &result, failure)
             }
             Event::AttemptFailed { step, failure, usage, cost, next_at, answer, complaint, .. } => {
@@ -389,6 +390,22 @@ impl Run {
         }
         self.tasks[id as usize] = Some(task);
         Ok(())
+    }
+
+    /// What a conversation goes on with of a step that has taken over another run's outcome.
+    fn reread_conversation(
+        &mut self,
+        plan: &Plan,
+        step: &Coordinate,
+        model: Option<Name>,
+        repairs: Vec<Repair>,
+    ) {
+        let Some(id) = self.waiting_task(step).map(|task| task.id) else { return };
+        let Some(mut task) = self.tasks[id as usize].take() else { return };
+        if let Some(state) = task.step_mut() {
+            self.go_on_from(plan, state, model.as_ref(), repairs);
+        }
+        self.tasks[id as usize] = Some(task);
     }
 
     /// A step has taken over another run's outcome.

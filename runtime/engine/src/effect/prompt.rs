@@ -147,7 +147,7 @@ impl Run {
         }
     }
 
-    fn model_name(&self, plan: &Plan, model: ModelRef) -> Result<Name, Failure> {
+    pub(crate) fn model_name(&self, plan: &Plan, model: ModelRef) -> Result<Name, Failure> {
         if let Some(facts) = self.facts(Some(model)) {
             return Ok(facts.name.clone());
         }
