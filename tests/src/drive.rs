@@ -320,6 +320,7 @@ impl<'a> Driver<'a> {
                     self.queue.insert((at, self.count), Due::Answer(step, result));
                 }
             }
+            Command::StandIn { .. } => bail!("nothing here is under test"),
             Command::Abort(gone) => self.queue.retain(|_, due| match due {
                 Due::Answered(attempt, ..) | Due::Fetched(attempt, ..) | Due::Drawn(attempt, _) => {
                     *attempt != gone

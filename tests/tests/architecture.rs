@@ -60,6 +60,7 @@ const ROOMS: &[Room] = &[
             "flow-project",
             "flow-runtime-api",
             "flow-host",
+            "flow-testing",
             "flow-trace",
         ],
     ),
@@ -84,6 +85,11 @@ const ROOMS: &[Room] = &[
             "flow-storage",
             "flow-trace",
         ],
+    ),
+    room(
+        "flow-testing",
+        "runtime/testing",
+        &["flow-source", "flow-runtime-api", "flow-ir", "flow-expr", "flow-engine", "flow-providers"],
     ),
     room("flow-tests", "tests", &["*"]),
 ];

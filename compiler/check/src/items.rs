@@ -65,6 +65,21 @@ pub enum Body {
     Model(Model),
     /// A flow.
     Flow(Box<Flow>),
+    /// A test.
+    Test(Box<TestBody>),
+}
+
+/// A test before it is linked.
+#[derive(Clone, Debug)]
+pub struct TestBody {
+    /// Its title.
+    pub title: String,
+    /// The tape that answers its effects.
+    pub replay: Option<String>,
+    /// What it does.
+    pub flow: Flow,
+    /// What it asks of whoever runs it; its calls are those of flows from [`flow_ir::test::ASKS_FROM`] on.
+    pub asks: Vec<flow_ir::test::Ask>,
 }
 
 /// Checks the item of this index.
@@ -100,8 +115,9 @@ pub fn check_item(program: &Program, module: &Module, index: usize) -> (Checked,
             Body::None
         }
         ItemKind::Test(test) => {
-            cx = crate::test::check(cx, test);
-            Body::None
+            let (checked_cx, body) = crate::test::check(cx, test);
+            cx = checked_cx;
+            Body::Test(Box::new(body))
         }
         ItemKind::Memory(memory) => {
             cx.memory(memory);

@@ -59,7 +59,7 @@ pub use checker::Checker;
 pub use coordinates::{Coordinate, Coordinates, Naming};
 pub use cx::{Use, Uses};
 pub use imports::path_to;
-pub use items::{Body, Checked, Items, check_item};
+pub use items::{Body, Checked, Items, TestBody, check_item};
 pub use node::settings;
 pub use program::{
     CallKind, CallSig, Entry, ImportedName, ModelSig, Module, NoModule, ParamSig, Program, Sig, Symbol, Unit,

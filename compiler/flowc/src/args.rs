@@ -31,6 +31,8 @@ pub enum Command {
     New(New),
     /// Reports every problem of every file
     Check(Check),
+    /// Runs the tests, without a network, in no time
+    Test(Test),
     /// Runs a flow and prints its result as JSON
     Run(Run),
     /// Shows what has run
@@ -73,6 +75,30 @@ pub struct Check {
     #[arg(long, value_name = "N", default_value = "100", value_parser = max)]
     pub max: Max,
     /// Checks again whenever a file changes, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// A test runs on a clock of its own, with one order of everything that happens. Its effects are mocked or come from the tape
+/// that it names: it reaches no network, no environment, and no file but that tape. Ends with 1 if a test fails.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// A file, or the folder of a project; without one the folder you are in
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// Only tests whose title or file holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Also tells what happened in each test
+    #[arg(long)]
+    pub trace: bool,
+    /// Prints a JSON object for each test, and one for all
+    #[arg(long)]
+    pub json: bool,
+    /// Writes what came of the tests as JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Runs again whenever a file changes, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
 }

@@ -71,6 +71,7 @@ fn dispatch(command: &Command) -> Outcome {
         Command::Explain(args) => command::explain::run(args),
         Command::Expr(args) => command::expr::run(args),
         Command::Check(args) => command::check::run(args),
+        Command::Test(args) => command::test::run(args),
         Command::Run(args) => command::run::run(args),
         Command::Runs(args) => command::runs::run(args),
         Command::Resume(args) if args.due => command::due::run(args),

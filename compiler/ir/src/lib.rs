@@ -11,6 +11,7 @@ pub mod json;
 pub mod plan;
 pub mod rewrite;
 pub mod schema;
+pub mod test;
 mod text;
 pub mod types;
 pub mod value;

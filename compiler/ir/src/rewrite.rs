@@ -9,6 +9,7 @@ use crate::plan::{
     Agent, Delivery, Flow, Http, Human, LoopTest, Model, ModelKind, ModelRef, ModelSettings, Node, NodeKind,
     Param, Prompt, SecretPiece, SecretText, Statement, Step, Target,
 };
+use crate::test::{Ask, Given, Outcome, Subject, What};
 use crate::types::{Record, Type, TypeBody, TypeDef, TypeName, Where};
 use crate::value::{EnumShape, EnumValue, Key, RecordValue, Shape};
 use crate::{Expr, Value};
@@ -182,6 +183,46 @@ pub fn expr(expr: &mut Expr, to: &mut dyn Rewrite) {
         _ => {}
     }
     children(expr, &mut |child| self::expr(child, to));
+}
+
+/// Rewrites what a test asks.
+pub fn asked(ask: &mut Ask, to: &mut dyn Rewrite) {
+    match &mut ask.what {
+        What::Mock(mock) => {
+            subject(&mut mock.of, to);
+            mock.given.iter_mut().for_each(|(_, given)| self::given(given, to));
+            match &mut mock.outcome {
+                Outcome::Value(value) => expr(value, to),
+                Outcome::Fail { message, .. } => message.iter_mut().for_each(|text| expr(text, to)),
+            }
+            mock.after.iter_mut().for_each(|after| expr(after, to));
+        }
+        What::Expect(expect) => {
+            expr(&mut expect.condition, to);
+            expect.parts.iter_mut().for_each(|part| expr(&mut part.value, to));
+        }
+        What::Before { first, later } => {
+            subject(first, to);
+            subject(later, to);
+        }
+        What::Calls(of) => subject(of, to),
+        What::Cost | What::Fails { .. } => {}
+    }
+}
+
+fn subject(subject: &mut Subject, to: &mut dyn Rewrite) {
+    match subject {
+        Subject::Node(node) => *node = to.node(*node),
+        Subject::Flow(flow) => *flow = to.flow(*flow),
+        Subject::At(_) => {}
+    }
+}
+
+fn given(given: &mut Given, to: &mut dyn Rewrite) {
+    match given {
+        Given::Is(value) => expr(value, to),
+        Given::Has(fields) => fields.iter_mut().for_each(|(_, field)| self::given(field, to)),
+    }
 }
 
 /// Calls `visit` with each direct child of an expression, to be changed.

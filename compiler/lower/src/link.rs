@@ -3,12 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use flow_check::{Body, Checked, CheckedProgram, Sig, Symbol, Use, docs, short};
+use flow_check::{Body, Checked, CheckedProgram, Module, Sig, Symbol, TestBody, Use, docs, short};
 use flow_diagnostics::{Code, Diagnostic};
-use flow_ir::plan::{Model, ModelKind, ModelSettings, Node, NodeKind, Param, Places, Plan, VERSION};
+use flow_ir::plan::{
+    Block, Budget, Flow, Model, ModelKind, ModelSettings, Node, NodeKind, Param, Places, Plan, Slot, VERSION,
+};
 use flow_ir::rewrite::{self, Rewrite};
 use flow_ir::types::TypeBody;
-use flow_ir::{Expr, Name, TypeName};
+use flow_ir::test::{ASKS_FROM, Ask, What};
+use flow_ir::{Expr, Name, Type, TypeName};
 use flow_source::{FileSpan, Span};
 
 /// A plan is stored as JSON, and readers of JSON stop at 128 levels; a part of it stands two levels deep.
@@ -19,6 +22,14 @@ pub(crate) struct Linked {
     pub plan: Plan,
     pub problems: Vec<Diagnostic>,
     pub steps: Vec<(String, FileSpan)>,
+}
+
+/// A test, but for its plan.
+pub(crate) struct Unplanned {
+    pub title: String,
+    pub replay: Option<String>,
+    pub first_ask: u32,
+    pub asks: Vec<Ask>,
 }
 
 pub(crate) struct Linker<'a> {
@@ -95,6 +106,37 @@ impl Rewrite for Own<'_, '_> {
     }
 }
 
+/// The same of a test, whose asks are flows of its plan.
+struct OfTest<'l, 'a> {
+    own: Own<'l, 'a>,
+    first_ask: u32,
+}
+
+impl Rewrite for OfTest<'_, '_> {
+    fn type_name(&mut self, name: &TypeName) -> TypeName {
+        self.own.type_name(name)
+    }
+
+    fn code(&mut self, code: u32) -> u32 {
+        self.own.code(code)
+    }
+
+    fn node(&mut self, node: u32) -> u32 {
+        self.own.node(node)
+    }
+
+    fn flow(&mut self, flow: u32) -> u32 {
+        match flow.checked_sub(ASKS_FROM) {
+            Some(number) => self.first_ask + number,
+            None => self.own.flow(flow),
+        }
+    }
+
+    fn model(&mut self, model: u32) -> u32 {
+        self.own.model(model)
+    }
+}
+
 impl<'a> Linker<'a> {
     pub fn new(checked: &'a CheckedProgram) -> Linker<'a> {
         let types = Types { checked, names: HashMap::new(), taken: HashSet::new(), order: Vec::new() };
@@ -110,35 +152,71 @@ impl<'a> Linker<'a> {
     }
 
     pub fn run(mut self, entry: &Symbol) -> Linked {
-        let reached = self.reach(entry);
+        let reached = self.reach([Use::Flow(entry.clone())]);
+        let plan = self.plan(&entry.module, entry.name.clone());
+        let mut linked = self.linked(plan, &reached, &entry.name);
+        if linked.problems.is_empty() {
+            linked.problems = self.too_deep(&linked.plan);
+        }
+        linked
+    }
+
+    /// Links a test: its body becomes the first flow, and what it asks the last ones.
+    pub fn test(mut self, module: &Module, index: usize) -> Option<(Unplanned, Linked)> {
+        let (checked, _) = flow_check::check_item(&self.checked.program, module, index);
+        let Body::Test(body) = checked.body else { return None };
+        let TestBody { title, replay, mut flow, mut asks } = *body;
+        // The body has no name that anything could call it by.
+        let body = Symbol { module: module.name.clone(), name: Name::default() };
+        self.index.insert(Use::Flow(body.clone()), push(&mut self.flows, body));
+        let reached = self.reach(checked.uses.iter().map(|(what, _)| what.clone()));
+        let first_ask = self.flows.len() as u32;
+        let mut own = OfTest {
+            own: Own { uses: &checked.uses, index: &self.index, types: &mut self.types },
+            first_ask,
+        };
+        rewrite::flow(&mut flow, &mut own);
+        asks.iter_mut().for_each(|ask| rewrite::asked(ask, &mut own));
+        let answers = asks.iter().enumerate().map(|(number, ask)| stand_in(number, ask, &flow)).collect::<Vec<_>>();
+        let mut plan = self.plan(&module.name, Name::default());
+        plan.flows.insert(0, flow);
+        plan.flows.extend(answers);
+        let item = module.tree.items.get(index);
+        let at = |span: Span| item.map_or(span, |item| item.locate(module.file, span).span);
+        asks.iter_mut().for_each(|ask| {
+            ask.span = at(ask.span);
+            if let What::Expect(expect) = &mut ask.what {
+                expect.parts.iter_mut().for_each(|part| {
+                    part.span = at(part.span);
+                    part.anchor = at(part.anchor);
+                });
+            }
+        });
+        let mut linked = self.linked(plan, &reached, &title);
+        if let Some(item) = item {
+            let own = checked.not_runnable.iter();
+            linked.problems.extend(own.map(|(span, what)| not_runnable(item.locate(module.file, *span), what, &title)));
+        }
+        Some((Unplanned { title, replay, first_ask, asks }, linked))
+    }
+
+    fn linked(&self, plan: Plan, reached: &[Symbol], entry: &str) -> Linked {
         let mut problems = Vec::new();
         let mut steps = Vec::new();
-        for symbol in &reached {
+        for symbol in reached {
             let (Some(checked), Some((module, item))) =
                 (self.checked.items.get(symbol), self.checked.program.item(symbol))
             else {
                 continue;
             };
             for (span, what) in &checked.not_runnable {
-                problems.push(
-                    Diagnostic::new(
-                        Code::NotRunnable,
-                        item.locate(module.file, *span),
-                        format!("{what} cannot run yet"),
-                    )
-                    .here(format!("`{}` needs it", entry.name))
-                    .help("this version of `flowc` checks it, and runs prompts, agents, HTTP tools, people, events, code and flows"),
-                );
+                problems.push(not_runnable(item.locate(module.file, *span), what, entry));
             }
             for (coordinate, span) in &checked.steps {
                 steps.push((coordinate.clone(), item.locate(module.file, *span)));
             }
         }
         steps.sort();
-        let plan = self.plan(entry);
-        if problems.is_empty() {
-            problems = self.too_deep(&plan);
-        }
         Linked { plan, problems, steps }
     }
 
@@ -171,11 +249,10 @@ impl<'a> Linker<'a> {
         .collect()
     }
 
-    /// Finds everything that the flow reaches and numbers it in order of first use.
-    fn reach(&mut self, entry: &Symbol) -> Vec<Symbol> {
-        let start = Use::Flow(entry.clone());
+    /// Finds everything that these reach and numbers it in order of first use.
+    fn reach(&mut self, start: impl IntoIterator<Item = Use>) -> Vec<Symbol> {
         let mut reached = Vec::new();
-        let mut open = std::collections::VecDeque::from([start]);
+        let mut open: std::collections::VecDeque<Use> = start.into_iter().collect();
         while let Some(what) = open.pop_front() {
             if self.index.contains_key(&what) {
                 continue;
@@ -199,7 +276,7 @@ impl<'a> Linker<'a> {
         reached
     }
 
-    fn plan(&mut self, entry: &Symbol) -> Plan {
+    fn plan(&mut self, module: &Name, entry: Name) -> Plan {
         let checked = self.checked;
         let mut models = Vec::with_capacity(self.models.len());
         for what in self.models.clone() {
@@ -241,12 +318,12 @@ impl<'a> Linker<'a> {
         let allow = checked
             .program
             .modules
-            .get(&entry.module)
+            .get(module)
             .map(|module| module.allow.iter().map(|(grant, _)| grant.clone()).collect())
             .unwrap_or_default();
         Plan {
             version: VERSION,
-            entry: entry.name.clone(),
+            entry,
             types,
             codes,
             models,
@@ -343,6 +420,39 @@ impl<'a> Linker<'a> {
         }
         defs
     }
+}
+
+/// Returns the flow that stands for something that a test asks. It has no body: whoever runs the test answers.
+fn stand_in(number: usize, ask: &Ask, body: &Flow) -> Flow {
+    let params = ask.slots.iter().map(|slot| {
+        let slot = &body.slots[*slot as usize];
+        Param { name: slot.name.clone(), ty: slot.ty.clone(), default: None, doc: String::new() }
+    });
+    let params: Vec<Param> = params.collect();
+    let returns = match ask.what {
+        What::Calls(_) => Type::INT,
+        What::Cost => Type::FLOAT,
+        What::Fails { .. } => Type::Bool,
+        What::Mock(_) | What::Expect(_) | What::Before { .. } => Type::Null,
+    };
+    Flow {
+        name: Name::from(format!("$ask#{number}")),
+        doc: String::new(),
+        returns,
+        emits: None,
+        budget: Budget::default(),
+        slots: params.iter().map(|param| Slot { name: param.name.clone(), ty: param.ty.clone(), merge: None }).collect(),
+        params,
+        blocks: vec![Block::default()],
+        body: 0,
+        on_error: None,
+    }
+}
+
+fn not_runnable(at: FileSpan, what: &str, entry: &str) -> Diagnostic {
+    Diagnostic::new(Code::NotRunnable, at, format!("{what} cannot run yet"))
+        .here(format!("`{entry}` needs it"))
+        .help("this version of `flowc` checks it, and runs prompts, agents, HTTP tools, people, events, code and flows")
 }
 
 fn push<T>(list: &mut Vec<T>, item: T) -> u32 {

@@ -16,7 +16,7 @@ pub mod world;
 
 pub use flow_check::bounds;
 pub use library::Library;
-pub use project::{PlanError, Project};
+pub use project::{PlanError, Project, TestAt};
 pub use session::Session;
 pub use settings::Settings;
 pub use world::{MemoryWorld, Stamp, World, WorldError};

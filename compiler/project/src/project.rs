@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use flow_check::{CheckedProgram, Symbol};
 use flow_diagnostics::{Diagnostic, Severity};
 use flow_ir::Plan;
+use flow_ir::test::Test;
 use flow_source::{FileId, FileSpan, Sources};
 use flow_syntax::tree::{self, ItemKind};
 use smol_str::SmolStr;
@@ -27,6 +28,19 @@ pub struct Project {
     modules: Vec<(SmolStr, FileId)>,
     pub(crate) checked: CheckedProgram,
     pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// A test of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestAt {
+    /// Its title.
+    pub title: String,
+    /// Its file, relative to the project's folder.
+    pub module: SmolStr,
+    /// Which item of it.
+    item: usize,
+    /// Where its title stands.
+    pub at: FileSpan,
 }
 
 /// Why there is no plan.
@@ -128,6 +142,36 @@ impl Project {
             return Err(PlanError::Problems(errors));
         }
         with_stack(|| flow_lower::lower(&self.checked, &symbol, self)).map_err(PlanError::Problems)
+    }
+
+    /// Returns the tests of the file that was named, or of all files, in their order.
+    pub fn tests(&self) -> Vec<TestAt> {
+        let named = self.layout.named.as_deref().and_then(|path| module_name(&self.layout.root, path));
+        let mut tests = Vec::new();
+        for (name, file) in &self.modules {
+            let Some(module) = self.checked.program.modules.get(name) else { continue };
+            if module.is_standard() || named.as_ref().is_some_and(|named| named != name) {
+                continue;
+            }
+            for (item, known) in module.tree.items.iter().enumerate() {
+                if let ItemKind::Test(test) = &known.kind {
+                    let title = test.title.text.to_string();
+                    let at = known.locate(*file, test.title.span);
+                    tests.push(TestAt { title, module: name.clone(), item, at });
+                }
+            }
+        }
+        tests
+    }
+
+    /// Returns a test that can be run.
+    ///
+    /// # Errors
+    /// What it needs that can't be run yet.
+    pub fn test(&self, at: &TestAt) -> Result<Test, Vec<Diagnostic>> {
+        let module = self.checked.program.modules.get(&at.module);
+        let lowered = module.and_then(|module| flow_lower::lower_test(&self.checked, module, at.item, self));
+        lowered.unwrap_or_else(|| Err(Vec::new()))
     }
 
     fn choose(&self, flow: Option<&str>) -> Result<Symbol, PlanError> {

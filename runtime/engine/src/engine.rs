@@ -51,6 +51,12 @@ impl Engine {
         Ok(Engine { plan, run })
     }
 
+    /// Has every call of a flow or an agent ask first whether something stands in for it ([`Command::StandIn`]).
+    pub fn under_test(mut self) -> Engine {
+        self.run.is_tested = true;
+        self
+    }
+
     /// Tells the hash of the plan, where it is known, so that it isn't worked out again.
     pub fn pinned_to(mut self, hash: String) -> Engine {
         self.run.plan_hash = Some(hash);
@@ -209,6 +215,8 @@ pub(crate) struct Run {
     pub started: jiff::Timestamp,
     /// The plan's hash, where it was told.
     plan_hash: Option<String>,
+    /// Whether calls of flows and agents may be stood in for.
+    pub is_tested: bool,
     /// Arguments of the first flow, and the inputs as they are recorded.
     args: Vec<Value>,
     inputs: serde_json::Map<String, Json>,
@@ -289,6 +297,7 @@ impl Run {
             now: settings.started_at,
             settings,
             plan_hash: None,
+            is_tested: false,
             args: Vec::new(),
             inputs: serde_json::Map::new(),
             tasks: Vec::new(),
@@ -510,6 +519,7 @@ impl Run {
                 self.fetched(plan, attempt, result, duration_ms)
             }
             Input::Simulated { attempt, result } => self.simulated(plan, attempt, result),
+            Input::StoodIn { attempt, result } => self.stood_in(plan, attempt, result),
             Input::Due { timer } => self.timer_due(plan, timer),
             Input::Settle { step, answer } => self.settle_step(plan, &step, answer),
             Input::Answer { step, answer } => self.answer(plan, &step, answer),
@@ -666,6 +676,11 @@ impl Run {
     pub(crate) fn set_all_timers(&mut self) {
         let timers = self.due.iter().map(|(due, timer)| Command::SetTimer(*timer, *due));
         self.commands.extend(timers);
+    }
+
+    /// Returns the task that a timer is set for.
+    pub(crate) fn task_of_timer(&self, timer: TimerId) -> Option<TaskId> {
+        self.timers.get(&timer).map(|(id, ..)| *id)
     }
 
     /// Returns when a timer is due that is set.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flow_ir::Name;
 use flow_ir::catalogue::Price;
-use flow_ir::plan::{BuiltIn, ModelRef};
+use flow_ir::plan::{BuiltIn, ModelRef, Target};
 use flow_runtime_api::{
     Answer, Call, Coordinate, Event, Failure, HttpAnswer, HttpRequest, Question, RunId, RunStatus,
     Simulation, Time, Usage,
@@ -90,6 +90,13 @@ pub enum Input {
         attempt: AttemptId,
         /// What came of it.
         result: Result<serde_json::Value, Failure>,
+    },
+    /// What stands in for a flow or an agent, or that nothing does: then it runs.
+    StoodIn {
+        /// The call.
+        attempt: AttemptId,
+        /// Its whole result as JSON of its type, or why it failed.
+        result: Option<Result<serde_json::Value, Failure>>,
     },
     /// A timer is due.
     Due {
@@ -206,6 +213,15 @@ pub enum Command {
         question: Box<Question>,
         /// SHA-256 of it, for tapes.
         fingerprint: String,
+    },
+    /// In a run under test: a flow or an agent is called. Answered by [`Input::StoodIn`].
+    StandIn {
+        /// To be fed back.
+        attempt: AttemptId,
+        /// Which step.
+        step: Coordinate,
+        /// What is called.
+        target: Target,
     },
     /// Stop an effect: close its connection.
     Abort(AttemptId),

@@ -365,12 +365,14 @@ impl Run {
     }
 }
 
-/// Returns the arm that takes a failure.
+/// Returns the arm that takes a failure. One that can't be caught is taken only by an arm that names it, and only tests
+/// have such arms.
 fn arm_of<'p>(catch: &'p Catch, failure: &Failure) -> Option<&'p CatchArm> {
-    if failure.built_in().is_some_and(|kind| !kind.can_be_caught()) {
-        return None;
-    }
-    catch.arms.iter().find(|arm| arm.kinds.is_empty() || arm.kinds.contains(&failure.kind))
+    let can_be_caught = failure.built_in().is_none_or(Kind::can_be_caught);
+    catch.arms.iter().find(|arm| match arm.kinds.is_empty() {
+        true => can_be_caught,
+        false => arm.kinds.contains(&failure.kind),
+    })
 }
 
 /// Returns the statement that the innermost scope belongs to.

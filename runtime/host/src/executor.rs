@@ -226,6 +226,8 @@ impl Executor {
                 Command::Put { step, node, kind, question, fingerprint } => {
                     self.put(Put { step, node, kind, question, fingerprint });
                 }
+                // Only tests have something that stands in for a flow.
+                Command::StandIn { .. } => {}
                 Command::Abort(attempt) => {
                     if let Some(entry) = flight.abort(attempt) {
                         self.outside.record_entry(entry).map_err(Stop::Host)?;

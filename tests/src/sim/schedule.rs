@@ -489,6 +489,7 @@ impl Simulation<'_> {
                 let value = world::drawn(what, &step.0);
                 self.send(process, attempt, step, u64::MAX, Reply::Drawn(value), None);
             }
+            Command::StandIn { .. } => return Err(String::from("nothing here is under test")),
             Command::Abort(attempt) => {
                 self.note(|| format!("aborts {attempt:?}"));
                 let keeps = self.faults.has(Fault::Late) && self.dice.one_in(2);

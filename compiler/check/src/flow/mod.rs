@@ -180,6 +180,23 @@ impl<'a> FlowCheck<'a> {
         }
     }
 
+    /// Collects what is checked as the body of a flow that nobody calls; `inside` may be checked by statements.
+    pub(crate) fn as_body(&mut self, inside: impl FnOnce(&mut Self)) -> Flow {
+        let (body, ()) = self.in_block(inside);
+        Flow {
+            name: SmolStr::default(),
+            doc: String::new(),
+            params: Vec::new(),
+            returns: Type::Null,
+            emits: None,
+            budget: Budget::default(),
+            slots: std::mem::take(&mut self.cx.slots),
+            blocks: std::mem::take(&mut self.blocks),
+            body,
+            on_error: None,
+        }
+    }
+
     /// Checks a statement by itself.
     pub(crate) fn statement(&mut self, step: &tree::Step) {
         self.hoist = Some(step.span);
@@ -285,14 +302,14 @@ impl FlowCheck<'_> {
 
     // Blocks.
 
-    fn emit(&mut self, statement: Statement) {
+    pub(crate) fn emit(&mut self, statement: Statement) {
         if let Some(open) = self.open.last_mut() {
             open.push(statement);
         }
     }
 
     /// Collects statements into a block of the arena.
-    fn in_block<T>(&mut self, inside: impl FnOnce(&mut Self) -> T) -> (BlockId, T) {
+    pub(crate) fn in_block<T>(&mut self, inside: impl FnOnce(&mut Self) -> T) -> (BlockId, T) {
         let id = self.blocks.len() as BlockId;
         self.blocks.push(Block::default());
         self.open.push(Vec::new());

@@ -1,12 +1,15 @@
 //! Expectations, and the functions that exist only in them: `calls(x)`, `cost()`, `fails(call, kind)`, `steps(x)`.
 
 use flow_diagnostics::Code;
+use flow_ir::plan::{Step, Target};
+use flow_ir::test::{Expect, Subject, What};
 use flow_ir::{Expr, Type};
 use flow_source::Span;
 use flow_syntax::tree::{self, Arg, ExprKind, Literal};
 use smol_str::SmolStr;
 
 use super::Mentioned;
+use super::lower::{self, Before, Question};
 use crate::cx::{Cx, Typed, Use};
 use crate::expr::CallTarget;
 use crate::program::{CallKind, Sig};
@@ -26,29 +29,32 @@ pub(crate) fn is_function(name: &str) -> bool {
 
 impl Cx<'_> {
     /// Checks `expect calls(draft) == 2` and `expect steps(a) before steps(b)`.
-    pub(super) fn expectation(&mut self, expect: &tree::Expect) {
+    pub(super) fn expectation(&mut self, expect: &tree::Expect) -> Option<What> {
         self.hoist = Some(expect.span);
+        self.locals = 0;
         self.in_expect = true;
-        match &expect.before {
+        let what = match &expect.before {
             Some(later) => {
-                for side in [&expect.condition, later] {
-                    self.side(side);
-                }
+                let (first, later) = (self.side(&expect.condition), self.side(later));
+                first.zip(later).map(|(first, later)| What::Before { first, later })
             }
             None => {
-                self.condition(&expect.condition);
+                let condition = self.condition(&expect.condition);
+                let parts = self.parts(&expect.condition);
                 // What fails ends the test's way: behind it the condition holds.
                 self.assume(&expect.condition, true);
+                Some(What::Expect(Expect { condition, parts }))
             }
-        }
+        };
         self.in_expect = false;
+        what
     }
 
     /// A side of `before`.
-    fn side(&mut self, side: &tree::Expr) {
+    fn side(&mut self, side: &tree::Expr) -> Option<Subject> {
         match &side.kind {
             ExprKind::Call(call) if call.name.text == "steps" => {
-                self.named_step(&call.args, "steps", call.name.span);
+                return self.named_step(&call.args, "steps", call.name.span);
             }
             ExprKind::Error => self.lost = true,
             kind => {
@@ -70,6 +76,7 @@ impl Cx<'_> {
                 self.report(diagnostic);
             }
         }
+        None
     }
 
     /// Checks a call of a function of expectations; `None` if it is none, or one that the program declares.
@@ -102,9 +109,15 @@ impl Cx<'_> {
             self.report(diagnostic);
             return Some(Typed::poison());
         }
+        // What is looked at again, to be shown, was asked already.
+        if let Some(before) = self.test.before.iter().find(|before| before.span == span) {
+            let ty = self.slots[before.slot as usize].ty.clone();
+            return Some(Typed::new(Expr::Slot(before.slot), ty));
+        }
+        let question;
         let ty = match name {
             "calls" => {
-                self.named_step(&call.args, "calls", call.name.span);
+                question = self.named_step(&call.args, "calls", call.name.span).map(Question::Calls);
                 Type::INT
             }
             "cost" => {
@@ -116,10 +129,11 @@ impl Cx<'_> {
                         .help("`cost()` is what the test has spent so far, in dollars");
                     self.report(diagnostic);
                 }
+                question = Some(Question::Cost);
                 Type::FLOAT
             }
             "fails" => {
-                self.failing(call);
+                question = self.failing(call);
                 Type::Bool
             }
             _ => {
@@ -134,11 +148,14 @@ impl Cx<'_> {
             }
         };
         let slot = self.slot(SmolStr::from(format!("${name}")), ty.clone());
+        if let Some(question) = question {
+            self.test.before.push(Before { question, slot, span });
+        }
         Some(Typed::new(Expr::Slot(slot), ty))
     }
 
     /// The node or coordinate in `calls(draft)`, `steps("flow/polish[0]/text")`.
-    fn named_step(&mut self, args: &[Arg], function: &str, span: Span) {
+    fn named_step(&mut self, args: &[Arg], function: &str, span: Span) -> Option<Subject> {
         let help = format!("name a node or a coordinate: `{function}(draft)`, `{function}(\"flow/step\")`");
         let [one] = args else {
             args.iter().for_each(|arg| {
@@ -152,14 +169,15 @@ impl Cx<'_> {
                     .help(help),
             };
             self.report(diagnostic);
-            return;
+            return None;
         };
         let expr = &one.value;
         match &expr.kind {
             ExprKind::Literal(Literal::String(text)) => {
                 self.test.mentioned.push(Mentioned { text: text.clone(), span: expr.span, value: None });
+                return Some(Subject::At(text.clone()));
             }
-            ExprKind::Name(name) => self.counted(name, expr.span),
+            ExprKind::Name(name) => return self.counted(name, expr.span),
             // What a memory or a server does: `calls(seen.get)`.
             ExprKind::Member(member)
                 if matches!(&member.object.kind, ExprKind::Name(owner)
@@ -167,6 +185,7 @@ impl Cx<'_> {
             {
                 if let ExprKind::Name(owner) = &member.object.kind {
                     self.some_call(&super::mock::operation(owner, member.object.span, &member.name));
+                    self.not_runnable.push((expr.span, format!("`{}`", self.text(expr.span))));
                 }
             }
             ExprKind::Call(call) if self.callable(&call.name.text).is_some() => {
@@ -195,13 +214,13 @@ impl Cx<'_> {
                 self.report(diagnostic);
             }
         }
+        None
     }
 
-    fn counted(&mut self, name: &SmolStr, span: Span) {
-        if self.callable(name).is_some_and(|(_, sig)| sig.kind != CallKind::Code)
-            || matches!(name.as_str(), "now" | "random" | "uuid") && !self.module.scope.contains_key(name)
-        {
-            return;
+    fn counted(&mut self, name: &SmolStr, span: Span) -> Option<Subject> {
+        let subject = self.subject(name, span);
+        if subject.is_some() {
+            return subject;
         }
         if let Some(&id) = self.visible.get(name) {
             self.bindings[id as usize].read = true;
@@ -215,18 +234,25 @@ impl Cx<'_> {
             }
             None => self.unknown_step(name, span),
         }
+        None
     }
 
     /// `fails(write_article("x"), timeout)`
-    fn failing(&mut self, call: &tree::Call) {
+    fn failing(&mut self, call: &tree::Call) -> Option<Question> {
         let help = "write `fails(node(x), kind)`";
         match call.args.as_slice() {
             [tested, kind] => {
-                self.tested(&tested.value);
-                self.failure_kind(&kind.value);
+                if self.in_macro {
+                    self.call_in_macro(&tested.value);
+                }
+                let step = self.tested(&tested.value);
+                let kind = self.failure_kind(&kind.value);
+                return step.zip(kind).map(|(step, kind)| Question::Fails { step, kind });
             }
             [] | [_] => {
-                call.args.iter().for_each(|arg| self.tested(&arg.value));
+                call.args.iter().for_each(|arg| {
+                    self.tested(&arg.value);
+                });
                 let missing =
                     if call.args.is_empty() { "a call and a kind of error" } else { "a kind of error" };
                 let diagnostic = self
@@ -245,25 +271,34 @@ impl Cx<'_> {
                 self.report(diagnostic);
             }
         }
+        None
+    }
+
+    /// A call can't be made for each element.
+    fn call_in_macro(&mut self, call: &tree::Expr) {
+        let diagnostic = self
+            .error(Code::EffectInExpression, call.span, "a call can't be made for each element")
+            .here("an effect in a macro")
+            .help("write an expectation for each call");
+        self.report(diagnostic);
     }
 
     /// The call that is expected to fail.
-    fn tested(&mut self, expr: &tree::Expr) {
+    fn tested(&mut self, expr: &tree::Expr) -> Option<Step> {
         match self.target(expr) {
             Some(CallTarget::Step(symbol, sig)) => {
-                let ExprKind::Call(call) = &expr.kind else { return };
+                let ExprKind::Call(call) = &expr.kind else { return None };
                 let place = call.name.span;
-                self.arguments(&sig.params_of(), &call.args, &call.name.text, place);
-                self.uses.add(
-                    match sig.kind {
-                        CallKind::Flow => Use::Flow(symbol),
-                        _ => Use::Node(symbol),
-                    },
-                    place,
-                );
+                let args = self.arguments(&sig.params_of(), &call.args, &call.name.text, place);
+                let target = match sig.kind {
+                    CallKind::Flow => Target::Flow(self.uses.add(Use::Flow(symbol), place)),
+                    _ => Target::Node(self.uses.add(Use::Node(symbol), place)),
+                };
+                return Some(lower::call(call.name.text.clone(), target, args));
             }
-            Some(CallTarget::Foreign(ty, _)) => {
+            Some(CallTarget::Foreign(ty, what)) => {
                 self.foreign_call(expr, ty);
+                self.not_runnable.push((expr.span, what));
             }
             None => match &expr.kind {
                 ExprKind::Call(call)
@@ -290,17 +325,18 @@ impl Cx<'_> {
                 }
             },
         }
+        None
     }
 
-    fn failure_kind(&mut self, expr: &tree::Expr) {
+    fn failure_kind(&mut self, expr: &tree::Expr) -> Option<SmolStr> {
         let (help, edit) = match &expr.kind {
             ExprKind::Name(name) => {
                 self.test.fails.push((name.clone(), expr.span));
-                return;
+                return Some(name.clone());
             }
             ExprKind::Error => {
                 self.lost = true;
-                return;
+                return None;
             }
             ExprKind::Literal(Literal::String(text)) => {
                 let is_word = text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -318,5 +354,6 @@ impl Cx<'_> {
             diagnostic = diagnostic.fix(format!("write `{edit}`"), self.at(expr.span), edit);
         }
         self.report(diagnostic);
+        None
     }
 }

@@ -2,6 +2,7 @@
 
 use flow_diagnostics::Code;
 use flow_ir::Type;
+use flow_ir::test::{Given, Mock, Outcome, Subject};
 use flow_source::Span;
 use flow_syntax::tree::{self, Arg, ExprKind, MockOutcome, MockTarget};
 use smol_str::SmolStr;
@@ -16,27 +17,37 @@ use crate::program::{CallKind, Sig};
 struct Mocked {
     name: String,
     returns: Type,
+    /// `None` of what can't run yet.
+    of: Option<Subject>,
+    given: Vec<(u32, Given)>,
 }
 
 impl Cx<'_> {
     /// Checks a mock. It serves from where it stands on, so it may name what is bound before it.
-    pub(super) fn mock(&mut self, mock: &tree::Mock, part: usize) {
+    pub(super) fn mock(&mut self, mock: &tree::Mock, part: usize) -> Option<Mock> {
         self.hoist = Some(mock.span);
-        match &mock.target {
-            MockTarget::Coordinate(text) => self.mock_at(text, &mock.outcome, part),
+        self.locals = 0;
+        let (of, given, outcome) = match &mock.target {
+            MockTarget::Coordinate(text) => {
+                let outcome = self.mock_at(text, &mock.outcome, part);
+                (Some(Subject::At(text.text.clone())), Vec::new(), outcome)
+            }
             MockTarget::Node(target) => {
                 let mocked = self.mocked(target);
-                match (&mock.outcome, mocked) {
+                let outcome = match (&mock.outcome, &mocked) {
                     (MockOutcome::Value(value), Some(mocked)) => {
-                        self.value(value, &mocked.returns, &format!("the result of `{}`", mocked.name));
+                        let what = format!("the result of `{}`", mocked.name);
+                        Outcome::Value(self.value(value, &mocked.returns, &what))
                     }
-                    (MockOutcome::Value(value), None) => {
-                        self.quietly(value);
-                    }
+                    (MockOutcome::Value(value), None) => Outcome::Value(self.quietly(value).expr),
                     (MockOutcome::Fail(fail), _) => self.mock_failure(fail),
-                }
+                };
+                let (of, given) = mocked.map_or((None, Vec::new()), |mocked| (mocked.of, mocked.given));
+                (of, given, outcome)
             }
-        }
+        };
+        let after = mock.after.as_ref().map(|after| self.value(after, &Type::Duration, "the time of a mock"));
+        of.map(|of| Mock { of, given, outcome, after })
     }
 
     /// Checks an expression of which nothing is told: what it names counts as used.
@@ -47,22 +58,20 @@ impl Cx<'_> {
         typed
     }
 
-    fn mock_at(&mut self, text: &tree::Text, outcome: &MockOutcome, part: usize) {
-        let value = match outcome {
+    /// What node it is isn't known before all flows are checked: the value is read by its type when it is given.
+    fn mock_at(&mut self, text: &tree::Text, outcome: &MockOutcome, part: usize) -> Outcome {
+        let (value, outcome) = match outcome {
             MockOutcome::Value(value) if self.is_closed(value) => {
-                self.quietly(value);
-                Some(MockValue::Closed { part })
+                (Some(MockValue::Closed { part }), Outcome::Value(self.quietly(value).expr))
             }
             MockOutcome::Value(value) => {
                 let typed = self.expr(value, None);
-                Some(MockValue::Typed { ty: typed.ty, span: value.span })
+                (Some(MockValue::Typed { ty: typed.ty, span: value.span }), Outcome::Value(typed.expr))
             }
-            MockOutcome::Fail(fail) => {
-                self.mock_failure(fail);
-                None
-            }
+            MockOutcome::Fail(fail) => (None, self.mock_failure(fail)),
         };
         self.test.mentioned.push(Mentioned { text: text.text.clone(), span: text.span, value });
+        outcome
     }
 
     /// Whether an expression names nothing that the test has bound.
@@ -73,10 +82,13 @@ impl Cx<'_> {
     }
 
     /// Any kind may be mocked, those of the runtime too (S7).
-    fn mock_failure(&mut self, fail: &tree::Target) {
-        self.test.mocked_kinds.push(fail.name.text.clone());
-        let Some([first, rest @ ..]) = fail.args.as_deref() else { return };
-        self.value(&first.value, &Type::STRING, "the message");
+    fn mock_failure(&mut self, fail: &tree::Target) -> Outcome {
+        let kind = fail.name.text.clone();
+        self.test.mocked_kinds.push(kind.clone());
+        let Some([first, rest @ ..]) = fail.args.as_deref() else {
+            return Outcome::Fail { kind, message: None };
+        };
+        let message = Some(self.value(&first.value, &Type::STRING, "the message"));
         if let Some(more) = rest.first() {
             let diagnostic = self
                 .error(Code::UnknownArgument, more.value.span, "`fail` takes one message")
@@ -84,6 +96,7 @@ impl Cx<'_> {
                 .help("put everything into one text: `\"… ${x}\"`");
             self.report(diagnostic);
         }
+        Outcome::Fail { kind, message }
     }
 
     /// Says what a mock stands in for, or reports why it can't.
@@ -103,7 +116,8 @@ impl Cx<'_> {
             },
             ExprKind::Index(index) => match &index.object.kind {
                 ExprKind::Name(owner) if self.memory_sig(owner).is_some() => {
-                    Some(Mocked { name: owner.to_string(), returns: self.some_call(target) })
+                    let returns = self.some_call(target);
+                    Some(self.not_yet(owner.to_string(), returns, target.span))
                 }
                 _ => self.no_target(target),
             },
@@ -134,20 +148,27 @@ impl Cx<'_> {
         if let Some((_, sig)) = self.callable(name)
             && sig.kind != CallKind::Code
         {
+            let mut given = Vec::new();
             if let Some(args) = args {
-                self.some_arguments(&sig.params_of(), args, name);
+                let params = sig.params_of();
+                self.some_arguments(&params, args, name);
+                given = self.given(&params, args);
             }
-            return Some(Mocked { name: name.to_string(), returns: sig.returns.clone() });
+            let of = self.subject(name, span);
+            return Some(Mocked { name: name.to_string(), returns: sig.returns.clone(), of, given });
         }
         for arg in args.unwrap_or_default() {
             self.quietly(&arg.value);
         }
-        match name.as_str() {
-            _ if self.module.scope.contains_key(name) => {}
-            "now" => return Some(Mocked { name: name.to_string(), returns: Type::Timestamp }),
-            "random" => return Some(Mocked { name: name.to_string(), returns: Type::FLOAT }),
-            "uuid" => return Some(Mocked { name: name.to_string(), returns: Type::STRING }),
-            _ => {}
+        let returns = match name.as_str() {
+            "now" => Some(Type::Timestamp),
+            "random" => Some(Type::FLOAT),
+            "uuid" => Some(Type::STRING),
+            _ => None,
+        };
+        if let Some(returns) = returns.filter(|_| !self.module.scope.contains_key(name)) {
+            let of = self.subject(name, span);
+            return Some(Mocked { name: name.to_string(), returns, of, given: Vec::new() });
         }
         let Some(what) = self.kind_of(name) else {
             self.unknown_step(name, span);
@@ -212,7 +233,14 @@ impl Cx<'_> {
             Some(call) => call.clone(),
             None => operation(owner, span, part),
         };
-        Some(Mocked { name, returns: self.some_call(&method) })
+        let returns = self.some_call(&method);
+        Some(self.not_yet(name, returns, span.to(part.span)))
+    }
+
+    /// An operation of a memory or a server, which no run has yet.
+    fn not_yet(&mut self, name: String, returns: Type, span: Span) -> Mocked {
+        self.not_runnable.push((span, format!("`{name}`")));
+        Mocked { name, returns, of: None, given: Vec::new() }
     }
 
     /// Checks an operation of a memory or a call of a server's tool, of whose arguments any may be left out, and returns

@@ -7,10 +7,13 @@ pub(crate) mod coordinates;
 pub(crate) mod eval;
 mod expect;
 pub(crate) mod kinds;
+mod lower;
 mod mock;
 mod variant;
 
 use flow_diagnostics::{Code, Diagnostic};
+use flow_ir::expr::SlotId;
+use flow_ir::test::What;
 use flow_source::{FileSpan, Span};
 use flow_syntax::tree::{self, ExprKind, ItemKind, StepKind, TestPart, ValueKind};
 use smol_str::SmolStr;
@@ -21,6 +24,7 @@ pub(crate) use expect::is_function;
 use crate::cx::Cx;
 use crate::flow::{FlowCheck, root_of};
 use crate::hash::HashMap;
+use crate::items::TestBody;
 use crate::program::{CallKind, Sig};
 use crate::suggest::nearest;
 
@@ -33,6 +37,10 @@ pub struct TestFacts {
     pub(crate) fails: Vec<(SmolStr, Span)>,
     /// The kinds of error that its mocks fail with.
     pub(crate) mocked_kinds: Vec<SmolStr>,
+    /// What the expectation that is checked asks before its condition can be told.
+    pub(crate) before: Vec<lower::Before>,
+    /// The slots that hold what was asked.
+    pub(crate) answers: Vec<SlotId>,
 }
 
 impl TestFacts {
@@ -44,32 +52,43 @@ impl TestFacts {
 
 /// Checks a test. Its steps need no coordinates of their own, so that a flow can be called twice; what a step gives may go
 /// unread, since the step itself is what is tested.
-pub(crate) fn check<'a>(cx: Cx<'a>, test: &tree::Test) -> Cx<'a> {
+pub(crate) fn check<'a>(cx: Cx<'a>, test: &tree::Test) -> (Cx<'a>, TestBody) {
     let mut check = FlowCheck::loose(cx);
+    let mut asks = Vec::new();
     if let Some(tape) = &test.replay {
         check.file_name(tape, "a tape");
     }
-    let mut last = None;
-    for (index, part) in test.parts.iter().enumerate() {
-        let span = match part {
-            TestPart::Mock(mock) => mock.span,
-            TestPart::Expect(expect) => expect.span,
-            TestPart::Step(step) => step.span,
-        };
-        if !matches!(part, TestPart::Step(tree::Step { kind: StepKind::Error, .. })) {
-            check.reached(span, last);
-        }
-        match part {
-            TestPart::Mock(mock) => check.cx.mock(mock, index),
-            TestPart::Expect(expect) => check.cx.expectation(expect),
-            TestPart::Step(step) => {
-                check.statement(step);
-                check.cx.keep(step);
-                last = Some(step);
+    let flow = check.as_body(|check| {
+        let mut last = None;
+        for (index, part) in test.parts.iter().enumerate() {
+            let span = match part {
+                TestPart::Mock(mock) => mock.span,
+                TestPart::Expect(expect) => expect.span,
+                TestPart::Step(step) => step.span,
+            };
+            if !matches!(part, TestPart::Step(tree::Step { kind: StepKind::Error, .. })) {
+                check.reached(span, last);
+            }
+            match part {
+                TestPart::Mock(mock) => {
+                    let mock = check.cx.mock(mock, index);
+                    check.ask(mock.map(What::Mock), span, None, &mut asks);
+                }
+                TestPart::Expect(expect) => {
+                    let what = check.cx.expectation(expect);
+                    check.ask_before(span, &mut asks);
+                    check.ask(what, span, None, &mut asks);
+                }
+                TestPart::Step(step) => {
+                    check.statement(step);
+                    check.cx.keep(step);
+                    last = Some(step);
+                }
             }
         }
-    }
-    check.cx
+    });
+        let replay = test.replay.as_ref().map(|tape| tape.text.to_string());
+    (check.cx, TestBody { title: test.title.text.to_string(), replay, flow, asks })
 }
 
 impl Cx<'_> {

@@ -5,6 +5,7 @@ mod http;
 mod place;
 mod prompt;
 mod retry;
+mod stand;
 mod turn;
 
 use flow_ir::plan::{BuiltIn, ModelRef, NodeId, NodeKind, Statement, Step};
@@ -78,6 +79,8 @@ pub(crate) enum Stage {
     Retry(TimerId),
     /// A person or an event is waited for, until a time.
     Asked(TimerId),
+    /// Whether something stands in for the flow or agent isn't known yet.
+    StoodIn(AttemptId),
     /// A flow runs.
     Calling,
     /// An arm of `catch` runs.
@@ -417,7 +420,7 @@ impl Run {
     }
 
     /// Takes the task of an effect in flight out of its place.
-    fn take_attempt<'p>(&mut self, plan: &'p Plan, attempt: AttemptId) -> Option<(Box<Task>, &'p Step)> {
+    pub(super) fn take_attempt<'p>(&mut self, plan: &'p Plan, attempt: AttemptId) -> Option<(Box<Task>, &'p Step)> {
         let id = self.attempts.remove(&attempt)?;
         let task = self.tasks.get_mut(id as usize)?.take()?;
         match step_of(plan, &task) {
@@ -466,6 +469,7 @@ impl Run {
             }
             Stage::Retry(timer) => self.clear_timer(timer),
             Stage::Asked(timer) => self.unask(task.id, timer),
+            Stage::StoodIn(attempt) => return self.abort(attempt),
             Stage::Starting | Stage::Orphan | Stage::Uncertain => {}
         }
         if self.replay.is_none() {

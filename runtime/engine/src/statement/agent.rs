@@ -92,7 +92,7 @@ impl AgentState {
 
 impl Run {
     /// Enters an agent on behalf of the innermost step.
-    pub(super) fn enter_agent(
+    pub(crate) fn enter_agent(
         &mut self,
         plan: &Plan,
         task: &mut Task,

@@ -45,7 +45,10 @@ impl Run {
                 if let Some(timeout_ms) = step.with.timeout_ms {
                     self.limit_flow(task, timeout_ms);
                 }
-                self.enter_flow(plan, task, id, args)
+                match self.is_tested {
+                    true => Ok(self.ask_stand_in(task, step.target, args)),
+                    false => self.enter_flow(plan, task, id, args),
+                }
             }
             Target::Node(node) if agent_of(plan, node).is_some() => {
                 self.register_undo(task, step);
@@ -57,7 +60,10 @@ impl Run {
                 if let Some(timeout_ms) = self.agent_timeout(plan, step, node) {
                     self.limit_flow(task, timeout_ms);
                 }
-                self.enter_agent(plan, task, step, node, args)
+                match self.is_tested {
+                    true => Ok(self.ask_stand_in(task, step.target, args)),
+                    false => self.enter_agent(plan, task, step, node, args),
+                }
             }
             Target::Node(node) => {
                 let mut state = StepState { node, args, coordinate, ..StepState::default() };

@@ -1,7 +1,7 @@
 //! `flowc check`: every problem of every file.
 
 mod limit;
-mod watch;
+pub mod watch;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

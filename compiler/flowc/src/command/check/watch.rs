@@ -22,7 +22,7 @@ const PAUSE_FACTOR: u32 = 50;
 /// How long is waited for whatever else the same command or editor changes.
 const SETTLE: Duration = Duration::from_millis(40);
 /// Clears a terminal and what it has scrolled away, and goes to its top.
-const CLEAR: &str = "\x1b[2J\x1b[3J\x1b[H";
+pub const CLEAR: &str = "\x1b[2J\x1b[3J\x1b[H";
 
 pub fn run(args: &Check) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -42,14 +42,14 @@ async fn watch(args: &Check) -> Outcome {
             return Ok(Code::Usage);
         }
         first = false;
-        if let Some(code) = until_changed(&mut watched, &mut signals).await {
+        if let Some(code) = until_changed(&mut || watched.has_changed(), &mut signals).await {
             return Ok(code);
         }
     }
 }
 
 /// Returns when something has changed, or with the exit code if it is time to end.
-async fn until_changed(watched: &mut Watched, signals: &mut Signals) -> Option<Code> {
+pub async fn until_changed(has_changed: &mut dyn FnMut() -> bool, signals: &mut Signals) -> Option<Code> {
     let mut pause = PAUSE_MIN;
     loop {
         tokio::select! {
@@ -61,7 +61,7 @@ async fn until_changed(watched: &mut Watched, signals: &mut Signals) -> Option<C
             return Some(Code::Done);
         }
         let start = Instant::now();
-        if watched.has_changed() {
+        if has_changed() {
             tokio::time::sleep(SETTLE).await;
             return None;
         }
