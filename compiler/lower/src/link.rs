@@ -9,8 +9,8 @@ use flow_ir::plan::{
     Block, Budget, Flow, Model, ModelKind, ModelSettings, Node, NodeKind, Param, Places, Plan, Slot, VERSION,
 };
 use flow_ir::rewrite::{self, Rewrite};
-use flow_ir::types::TypeBody;
 use flow_ir::test::{ASKS_FROM, Ask, What};
+use flow_ir::types::TypeBody;
 use flow_ir::{Expr, Name, Type, TypeName};
 use flow_source::{FileSpan, Span};
 
@@ -177,7 +177,8 @@ impl<'a> Linker<'a> {
         };
         rewrite::flow(&mut flow, &mut own);
         asks.iter_mut().for_each(|ask| rewrite::asked(ask, &mut own));
-        let answers = asks.iter().enumerate().map(|(number, ask)| stand_in(number, ask, &flow)).collect::<Vec<_>>();
+        let answers =
+            asks.iter().enumerate().map(|(number, ask)| stand_in(number, ask, &flow)).collect::<Vec<_>>();
         let mut plan = self.plan(&module.name, Name::default());
         plan.flows.insert(0, flow);
         plan.flows.extend(answers);
@@ -195,7 +196,9 @@ impl<'a> Linker<'a> {
         let mut linked = self.linked(plan, &reached, &title);
         if let Some(item) = item {
             let own = checked.not_runnable.iter();
-            linked.problems.extend(own.map(|(span, what)| not_runnable(item.locate(module.file, *span), what, &title)));
+            linked
+                .problems
+                .extend(own.map(|(span, what)| not_runnable(item.locate(module.file, *span), what, &title)));
         }
         Some((Unplanned { title, replay, first_ask, asks }, linked))
     }
@@ -321,17 +324,7 @@ impl<'a> Linker<'a> {
             .get(module)
             .map(|module| module.allow.iter().map(|(grant, _)| grant.clone()).collect())
             .unwrap_or_default();
-        Plan {
-            version: VERSION,
-            entry,
-            types,
-            codes,
-            models,
-            nodes,
-            flows,
-            allow,
-            places: Places::default(),
-        }
+        Plan { version: VERSION, entry, types, codes, models, nodes, flows, allow, places: Places::default() }
     }
 
     fn node(&mut self, what: &Use) -> Option<Node> {
@@ -441,7 +434,10 @@ fn stand_in(number: usize, ask: &Ask, body: &Flow) -> Flow {
         returns,
         emits: None,
         budget: Budget::default(),
-        slots: params.iter().map(|param| Slot { name: param.name.clone(), ty: param.ty.clone(), merge: None }).collect(),
+        slots: params
+            .iter()
+            .map(|param| Slot { name: param.name.clone(), ty: param.ty.clone(), merge: None })
+            .collect(),
         params,
         blocks: vec![Block::default()],
         body: 0,

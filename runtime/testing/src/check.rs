@@ -5,10 +5,10 @@ use flow_ir::test::{Ask, Expect, Given, Outcome, Subject, What};
 use flow_ir::{Expr, Name, Value};
 use flow_runtime_api::Failure;
 
-use crate::{Fault, Shown};
 use crate::mocks::{Mock, Wanted};
 use crate::runner::Runner;
-use crate::trace::{show, shorten};
+use crate::trace::{shorten, show};
+use crate::{Fault, Shown};
 
 /// Calls that a failure lists at most.
 const CALLS_MAX: usize = 12;
@@ -67,7 +67,8 @@ impl Runner<'_> {
         Ok(match given {
             Given::Is(value) => Wanted::Is(self.compute(value, frame)?),
             Given::Has(fields) => {
-                let fields = fields.iter().map(|(name, given)| Ok((name.clone(), self.wanted(given, frame)?)));
+                let fields =
+                    fields.iter().map(|(name, given)| Ok((name.clone(), self.wanted(given, frame)?)));
                 Wanted::Has(fields.collect::<Result<_, flow_expr::Error>>()?)
             }
         })
@@ -134,7 +135,9 @@ impl Runner<'_> {
             return vec![String::from("nothing was called")];
         }
         let mut lines = vec![String::from("called so far:")];
-        lines.extend(calls.iter().take(CALLS_MAX).map(|call| format!("  {}  {}", call.coordinate, call.shown)));
+        lines.extend(
+            calls.iter().take(CALLS_MAX).map(|call| format!("  {}  {}", call.coordinate, call.shown)),
+        );
         if let Some(more) = calls.len().checked_sub(CALLS_MAX + 1) {
             lines.push(format!("  and {} more", more + 1));
         }
@@ -143,8 +146,8 @@ impl Runner<'_> {
 
     fn before(&mut self, ask: &Ask, first: &Subject, later: &Subject) -> Result<Value, Fault> {
         let (one, other) = (self.name(first), self.name(later));
-        let end = self.calls.of(first).map(|call| call.ended.unwrap_or(usize::MAX)).max();
-        let begin = self.calls.of(later).map(|call| call.began).min();
+        let end = self.calls.of(first).next().map(|call| call.ended.unwrap_or(usize::MAX));
+        let begin = self.calls.of(later).next().map(|call| call.began);
         let message = match (end, begin) {
             (None, _) => format!("no step of {one} was made"),
             (_, None) => format!("no step of {other} was made"),
@@ -152,7 +155,7 @@ impl Runner<'_> {
                 self.held += 1;
                 return Ok(Value::Null);
             }
-            _ => format!("{other} began before all steps of {one} were over"),
+            _ => format!("the first step of {other} began before the first one of {one} was over"),
         };
         let notes = self.happened();
         Err(Fault {

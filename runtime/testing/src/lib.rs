@@ -12,8 +12,8 @@ mod trace;
 
 use flow_source::Span;
 
-pub use flow_providers::tape::Tape;
 pub use flow_ir::test::Test;
+pub use flow_providers::tape::Tape;
 pub use models::Models;
 
 /// What came of a test.
@@ -65,6 +65,8 @@ pub struct Shown {
 pub fn run(test: &Test, models: &Models, tape: Option<&Tape>) -> Report {
     match runner::Runner::new(test, models, tape) {
         Ok(runner) => runner.run(),
-        Err(fault) => Report { fault: Some(fault), held: 0, trace: Vec::new(), virtual_ms: 0, notes: Vec::new() },
+        Err(fault) => {
+            Report { fault: Some(fault), held: 0, trace: Vec::new(), virtual_ms: 0, notes: Vec::new() }
+        }
     }
 }

@@ -72,7 +72,8 @@ impl<'a> Runner<'a> {
             requests_per_minute: BTreeMap::new(),
             secrets_dir: None,
         };
-        let nodes = plan.nodes.iter().enumerate().map(|(id, node)| (node.name.clone(), id as NodeId)).collect();
+        let nodes =
+            plan.nodes.iter().enumerate().map(|(id, node)| (node.name.clone(), id as NodeId)).collect();
         let engine = Engine::start(plan, settings, serde_json::Map::new())
             .map_err(|failure| fault("error", format!("the test can't be started: {}", failure.message)))?;
         Ok(Runner {
@@ -156,14 +157,7 @@ impl<'a> Runner<'a> {
                 self.effect(&effect);
             }
             Command::Fetch {
-                attempt,
-                step,
-                node,
-                request,
-                timeout_ms,
-                attempt_number,
-                fingerprint,
-                ..
+                attempt, step, node, request, timeout_ms, attempt_number, fingerprint, ..
             } => {
                 let (tries, kind) = ((attempt_number, 0), "http");
                 let request = self.asked(|| request.asked());
@@ -265,7 +259,9 @@ impl<'a> Runner<'a> {
             }
             return;
         }
-        if !self.roots.iter().any(|root| step.0.strip_prefix(root.as_str()).is_some_and(|rest| rest.starts_with('/') || rest.is_empty())) {
+        if !self.roots.iter().any(|root| {
+            step.0.strip_prefix(root.as_str()).is_some_and(|rest| rest.starts_with('/') || rest.is_empty())
+        }) {
             self.roots.push(step.0.to_string());
         }
         let (of, returns) = match target {
@@ -308,7 +304,9 @@ impl<'a> Runner<'a> {
     fn written(&self, outcome: Result<Value, Failure>, returns: &Type) -> Result<Json, Failure> {
         let value = outcome?;
         let typed = json::encode(&value, returns, &self.test.plan.types);
-        typed.or_else(|_| json::untyped(&value)).map_err(|violation| Failure::new(Kind::Exhausted, violation.to_string()))
+        typed
+            .or_else(|_| json::untyped(&value))
+            .map_err(|violation| Failure::new(Kind::Exhausted, violation.to_string()))
     }
 
     fn effect(&mut self, effect: &Effect) {
@@ -347,9 +345,7 @@ impl<'a> Runner<'a> {
         }
         let usage = entry.usage;
         let input = match kind {
-            "prompt" => {
-                Input::Answered { attempt, result: entry.answer::<Answer>(), usage, duration_ms: 0 }
-            }
+            "prompt" => Input::Answered { attempt, result: entry.answer::<Answer>(), usage, duration_ms: 0 },
             "http" => Input::Fetched { attempt, result: entry.answer::<HttpAnswer>(), duration_ms: 0 },
             _ => Input::Simulated { attempt, result: entry.answer::<Json>() },
         };
@@ -398,7 +394,10 @@ impl<'a> Runner<'a> {
         if self.mocks.knows(of) {
             notes.push(String::from("its mocks are for other arguments"));
         }
-        let help = format!("add `mock {} => {sample}`, or `mock \"{coordinate}\" => {sample}` for this step alone", node.name);
+        let help = format!(
+            "add `mock {} => {sample}`, or `mock \"{coordinate}\" => {sample}` for this step alone",
+            node.name
+        );
         self.fail(Fault {
             step: Some((coordinate.to_owned(), self.place(coordinate))),
             notes,
@@ -408,9 +407,15 @@ impl<'a> Runner<'a> {
     }
 
     fn stale(&mut self, coordinate: &str, stale: &Stale) {
-        let told = |value: &Option<Json>| value.as_ref().map_or_else(|| String::from("nothing"), Json::to_string);
+        let told =
+            |value: &Option<Json>| value.as_ref().map_or_else(|| String::from("nothing"), Json::to_string);
         let notes = stale.changes.iter().map(|change| {
-            format!("{}: was {}, is {}", change.part, shorten(&told(&change.was)), shorten(&told(&change.now)))
+            format!(
+                "{}: was {}, is {}",
+                change.part,
+                shorten(&told(&change.was)),
+                shorten(&told(&change.now))
+            )
         });
         let notes = notes.collect();
         self.fail(Fault {
@@ -457,7 +462,10 @@ impl<'a> Runner<'a> {
 
     fn stuck(&mut self) {
         let notes = self.happened();
-        self.fail(Fault { notes, ..fault("stuck", String::from("nothing goes on any more, and the test isn't over")) });
+        self.fail(Fault {
+            notes,
+            ..fault("stuck", String::from("nothing goes on any more, and the test isn't over"))
+        });
     }
 }
 
@@ -504,4 +512,3 @@ fn flow_sample(ty: &Type) -> &'static str {
         _ => "…",
     }
 }
-

@@ -30,8 +30,7 @@ pub(crate) struct Calls {
 impl Calls {
     pub(crate) fn begin(&mut self, of: Subject, coordinate: String, raw: &str, shown: String) {
         self.happened += 1;
-        let call =
-            Call { of, coordinate, raw: raw.to_owned(), shown, began: self.happened, ended: None };
+        let call = Call { of, coordinate, raw: raw.to_owned(), shown, began: self.happened, ended: None };
         self.all.push(call);
     }
 
@@ -64,7 +63,10 @@ pub(crate) fn matches(pattern: &str, coordinate: &str) -> bool {
             (None, None) => return true,
             (Some(wanted), Some(known)) if wanted == known => {}
             (Some(wanted), Some(known))
-                if known.strip_suffix(']').and_then(|known| known.split_once('[')).is_some_and(|(name, _)| name == wanted) => {}
+                if known
+                    .strip_suffix(']')
+                    .and_then(|known| known.split_once('['))
+                    .is_some_and(|(name, _)| name == wanted) => {}
             _ => return false,
         }
     }

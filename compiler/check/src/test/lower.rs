@@ -41,13 +41,7 @@ pub(super) fn call(segment: SmolStr, target: Target, args: Vec<Expr>) -> Step {
 
 impl FlowCheck<'_> {
     /// Asks something of whoever runs the test. Nothing is asked that couldn't be read.
-    pub(super) fn ask(
-        &mut self,
-        what: Option<What>,
-        span: Span,
-        into: Option<SlotId>,
-        asks: &mut Vec<Ask>,
-    ) {
+    pub(super) fn ask(&mut self, what: Option<What>, span: Span, into: Option<SlotId>, asks: &mut Vec<Ask>) {
         let Some(what) = what else { return };
         let slots = self.cx.known_slots();
         let args = slots.iter().copied().map(Expr::Slot).collect();

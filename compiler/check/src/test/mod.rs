@@ -87,7 +87,7 @@ pub(crate) fn check<'a>(cx: Cx<'a>, test: &tree::Test) -> (Cx<'a>, TestBody) {
             }
         }
     });
-        let replay = test.replay.as_ref().map(|tape| tape.text.to_string());
+    let replay = test.replay.as_ref().map(|tape| tape.text.to_string());
     (check.cx, TestBody { title: test.title.text.to_string(), replay, flow, asks })
 }
 

@@ -420,7 +420,11 @@ impl Run {
     }
 
     /// Takes the task of an effect in flight out of its place.
-    pub(super) fn take_attempt<'p>(&mut self, plan: &'p Plan, attempt: AttemptId) -> Option<(Box<Task>, &'p Step)> {
+    pub(super) fn take_attempt<'p>(
+        &mut self,
+        plan: &'p Plan,
+        attempt: AttemptId,
+    ) -> Option<(Box<Task>, &'p Step)> {
         let id = self.attempts.remove(&attempt)?;
         let task = self.tasks.get_mut(id as usize)?.take()?;
         match step_of(plan, &task) {

@@ -32,7 +32,7 @@ pub fn run(args: &New) -> Outcome {
     let shown = escape(&shown);
     let quoted = if shown.contains(' ') { format!("'{shown}'") } else { shown.into_owned() };
     terminal::err(format!(
-        "made {quoted}; try\n\n  {BOLD}flowc check {quoted}{BOLD:#}\n  {BOLD}flowc run {quoted} name=Ada --simulate{BOLD:#}\n"
+        "made {quoted}; try\n\n  {BOLD}flowc check {quoted}{BOLD:#}\n  {BOLD}flowc test {quoted}{BOLD:#}\n  {BOLD}flowc run {quoted} name=Ada --simulate{BOLD:#}\n"
     ));
     Ok(Code::Done)
 }

@@ -63,13 +63,17 @@ fn round(args: &Test, project: &Project) -> Result<(String, Code), Stop> {
     let name = |test: &TestAt| project.sources().name(test.at.file).to_owned();
     let tests: Vec<TestAt> = match &args.filter {
         None => all.clone(),
-        Some(filter) => {
-            all.iter().filter(|test| test.title.contains(filter) || name(test).contains(filter)).cloned().collect()
-        }
+        Some(filter) => all
+            .iter()
+            .filter(|test| test.title.contains(filter) || name(test).contains(filter))
+            .cloned()
+            .collect(),
     };
     if let (Some(filter), true, false) = (&args.filter, tests.is_empty(), all.is_empty()) {
         let help = format!("there are {} tests; without `--filter` all are run", all.len());
-        return Err(Stop::usage(format_args!("no test's title or file holds `{}`", escape(filter))).help(help));
+        return Err(
+            Stop::usage(format_args!("no test's title or file holds `{}`", escape(filter))).help(help)
+        );
     }
     let start = Instant::now();
     let ended = run_all(project, tests);
@@ -81,7 +85,7 @@ fn round(args: &Test, project: &Project) -> Result<(String, Code), Stop> {
         })?;
     }
     let text = match args.json {
-        true => report::json(&ended, project, took),
+        true => report::json(&ended, project, took, args.trace),
         false => told::told(&ended, project, took, args.trace),
     };
     let code = if ended.iter().all(Ended::passed) { Code::Done } else { Code::Problems };

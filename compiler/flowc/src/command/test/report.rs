@@ -11,10 +11,10 @@ use super::{Ended, Problem};
 use crate::text;
 
 /// A JSON object a test, then one of all.
-pub fn json(ended: &[Ended], project: &Project, took: Duration) -> String {
+pub fn json(ended: &[Ended], project: &Project, took: Duration, trace: bool) -> String {
     let mut out = String::new();
     for one in ended {
-        let _ = writeln!(out, "{}", test(one, project));
+        let _ = writeln!(out, "{}", test(one, project, trace));
     }
     let failed = ended.iter().filter(|one| !one.passed()).count();
     let summary = json!({
@@ -27,7 +27,7 @@ pub fn json(ended: &[Ended], project: &Project, took: Duration) -> String {
     out
 }
 
-fn test(one: &Ended, project: &Project) -> Json {
+fn test(one: &Ended, project: &Project, trace: bool) -> Json {
     let sources = project.sources();
     let place = sources.position(one.at.at.file, one.at.at.span.start);
     let mut test = json!({
@@ -41,6 +41,9 @@ fn test(one: &Ended, project: &Project) -> Json {
         Ok(report) => {
             test["virtual_ms"] = json!(report.virtual_ms);
             test["expectations"] = json!(report.held);
+            if trace {
+                test["trace"] = json!(report.trace);
+            }
             if !report.notes.is_empty() {
                 test["notes"] = json!(report.notes);
             }

@@ -26,7 +26,8 @@ pub fn told(ended: &[Ended], project: &Project, took: Duration, trace: bool) -> 
     for file in ended.chunk_by(|a, b| a.at.at.file == b.at.at.file) {
         let name = project.sources().name(file[0].at.at.file);
         let _ = writeln!(out, "{BOLD}{}{BOLD:#}", escape(name));
-        let widest = file.iter().map(|one| UnicodeWidthStr::width(&*escape(&one.at.title))).max().unwrap_or(0);
+        let widest =
+            file.iter().map(|one| UnicodeWidthStr::width(&*escape(&one.at.title))).max().unwrap_or(0);
         let column = widest.min(TITLE_MAX).min(width.saturating_sub(16));
         for one in file {
             let title = escape(&one.at.title).into_owned();
@@ -60,7 +61,9 @@ pub fn told(ended: &[Ended], project: &Project, took: Duration, trace: bool) -> 
 
 fn failed(one: &Ended, project: &Project, width: usize) -> String {
     match &one.result {
-        Ok(report) => report.fault.as_ref().map_or_else(String::new, |fault| picture::drawn(fault, one, project, width)),
+        Ok(report) => {
+            report.fault.as_ref().map_or_else(String::new, |fault| picture::drawn(fault, one, project, width))
+        }
         Err(Problem::Diagnostics(diagnostics)) => {
             let mut diagnostics = diagnostics.clone();
             render::sort(&mut diagnostics, project.sources());

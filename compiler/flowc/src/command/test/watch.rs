@@ -8,10 +8,10 @@ use crate::command::check::watch::{CLEAR, until_changed};
 use crate::disk::Disk;
 use crate::exit::{Code, Outcome, Stop};
 use crate::follow::Signals;
+use crate::problems;
 use crate::program;
 use crate::tell;
 use crate::terminal::{self, DIM, Stream};
-use crate::problems;
 
 pub fn run(args: &Test) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
