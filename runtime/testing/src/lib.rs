@@ -4,6 +4,8 @@
 //! not know a clock, a network, an environment, a store or a file: nothing that a test does can reach any of them, since
 //! nobody here could. What happens at one time happens in written order, so a test has one trace.
 
+#![allow(clippy::result_large_err, reason = "a fault ends its test, so few are made")]
+
 mod check;
 mod mocks;
 mod models;

@@ -28,6 +28,7 @@ pub(crate) struct Before {
 
 /// What is asked.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a test asks few questions")]
 pub(crate) enum Question {
     Calls(Subject),
     Cost,

@@ -270,6 +270,7 @@ impl<'w> Player<'w> {
                     Command::ClearTimer(timer) => timers.retain(|(_, set), _| *set != timer),
                     Command::Put { .. } => panic!("nobody answers in this world"),
                     Command::Draw { .. } => panic!("there is no chance in this world"),
+                    Command::StandIn { .. } => panic!("nothing here is under test"),
                     Command::Show(_) => {}
                     Command::Idle { reason, until } => {
                         assert!(flying.is_empty(), "idle with effects in flight");
