@@ -325,7 +325,8 @@ fn they_stream_from_llama() {
                     events.iter().filter(|event| event["event"] == "delta" && event["step"] == step).count();
                 let tokens = done["usage"]["output_tokens"].as_u64().expect("the server counts");
                 let streamed = deltas > 1 && place_before(&events, "delta", "step_finished", step);
-                assert!(streamed || tokens < 4, "{step}: {tokens} tokens came in {deltas} pieces");
+                // Tokens of chance are often pieces of a character, which the server holds back until it is whole.
+                assert!(streamed || tokens < 16, "{step}: {tokens} tokens came in {deltas} pieces");
             }
             let last = events.last().expect("a run has events");
             if last["status"] == "succeeded" {
