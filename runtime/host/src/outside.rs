@@ -259,11 +259,6 @@ impl Outside {
                 *text = self.scrubber.scrub(text).into_owned();
             }
         }
-        for part in &mut answer.opaque {
-            if let Part::Opaque { json, .. } = part {
-                self.scrubber.scrub_json(json);
-            }
-        }
         // It is sent back as it is on record, else a resumed run would ask something else.
         for part in &mut answer.opaque {
             if let Part::Opaque { json, .. } = part {
